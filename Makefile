@@ -1,0 +1,56 @@
+# make demo, make test: everything they need is installed into .venv first.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON ?=
+JOBS ?= 2
+
+# constraints.txt pins versions for these.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+
+# Sets $$found to the first supported Python that can make a venv.
+FIND_PYTHON = \
+	found=; \
+	for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14); do \
+	  "$$python" -c '$(SUPPORTED)' 2>/dev/null || continue; \
+	  found=$$python; \
+	  "$$python" -c 'import ensurepip, venv' 2>/dev/null && break; \
+	  found="$$python without venv"; \
+	done; \
+	case "$$found" in \
+	  "") echo "error: $(if $(PYTHON),PYTHON=$(PYTHON) is not a Python 3.11 to 3.14,no Python 3.11 to 3.14 found: install one or name it: make PYTHON=/path/to/python3)" >&2; exit 1;; \
+	  *" without venv") echo "error: $${found% without venv} has no venv module: install it (Debian, Ubuntu: apt install python3-venv) or name another: make PYTHON=/path/to/python3" >&2; exit 1;; \
+	esac
+
+.PHONY: help env demo test lint format clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+env: $(STAMP)  ## install into .venv, at the versions of constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(BIN)/python -c 'import pip; $(SUPPORTED)' 2>/dev/null || { $(FIND_PYTHON); "$$found" -m venv --clear $(VENV); }
+	@echo "Installing into $(VENV) (a minute or two, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]" -c constraints.txt
+	@touch $@
+
+demo: $(STAMP)  ## simulate a small experiment and draw its figures into results/demo
+	$(BIN)/whatwhen demo --out results/demo
+
+test: $(STAMP)  ## run the tests
+	$(BIN)/pytest -n $(JOBS)
+
+lint: $(STAMP)  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## sort imports, fix what can be fixed, format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove caches, build leftovers and results/demo; .venv stays
+	rm -rf results/demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Scores, geometry and statistics of finished runs: arrays in, arrays out."""

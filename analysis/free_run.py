@@ -1,0 +1,81 @@
+"""Judging a free-running oscillation: fitted frequency, amplitude and residual.
+
+Raw RMSE is given too, but a tiny frequency error makes it grow with duration
+(phase drift), so it does not judge the shape of the output.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+if TYPE_CHECKING:
+    from reservoir.storage import Recording
+
+
+class Sinusoid(NamedTuple):
+    """The best sinusoid plus offset."""
+
+    frequency_hz: float
+    amplitude: float
+    phase_rad: float  # amplitude * sin(2 pi f t + phase)
+    offset: float
+    residual: float  # RMS of what is left, relative to the amplitude; inf for a flat signal
+
+
+def fit_sinusoid(signal, time_ms, frequency_hz: float, search: float = 0.3) -> Sinusoid:
+    """Fit a sinusoid near a given frequency by least squares.
+
+    Amplitude, phase and offset are linear given the frequency; the frequency is
+    first scanned, since the error has a minimum per extra cycle, then refined.
+
+    Parameters
+    ----------
+    signal, time_ms : (T,) array
+    frequency_hz : float
+        The target's frequency.
+    search : float
+        Relative half-range around it.
+    """
+    y, t = np.asarray(signal, float), np.asarray(time_ms, float) / 1000
+
+    def solve(f):
+        basis = np.column_stack([np.sin(2 * np.pi * f * t), np.cos(2 * np.pi * f * t), np.ones_like(t)])
+        weights = np.linalg.lstsq(basis, y, rcond=None)[0]
+        return weights, float(np.mean((y - basis @ weights) ** 2))
+
+    low, high = frequency_hz * (1 - search), frequency_hz * (1 + search)
+    grid = np.linspace(low, high, max(3, int(8 * (high - low) * np.ptp(t)) + 1))
+    best = grid[int(np.argmin([solve(f)[1] for f in grid]))]
+    step = grid[1] - grid[0]
+    bounds = (max(low, best - step), min(high, best + step))
+    refined = minimize_scalar(lambda f: solve(f)[1], bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    (a, b, offset), loss = solve(refined.x)
+    size = float(np.hypot(a, b))
+    relative = np.sqrt(loss) / size if size > 1e-12 else np.inf
+    return Sinusoid(float(refined.x), size, float(np.arctan2(b, a)), float(offset), float(relative))
+
+
+def rmse(signal, target) -> float:
+    """Return the root mean square difference of two signals."""
+    return float(np.sqrt(np.mean((np.asarray(signal, float) - target) ** 2)))
+
+
+def score_free_run(recording: Recording, label: str) -> dict[str, np.ndarray]:
+    """Return the scores of a run that learned a continuous signal, each (1,).
+
+    The fit needs a target of one frequency; for more it is NaN and the RMSE remains.
+    """
+    t = np.asarray(recording[f"/readouts/{label}/time_ms"], float)
+    y = recording[f"/readouts/{label}/probes/when"][0, :, 0]
+    frequency, size = recording["/blocks/frequency_hz"], recording["/blocks/amplitude"]
+    clock = t + recording["/probes/after_trial"][0] * t[-1]  # the target's phase goes on from run to run
+    target = (size * np.sin(2 * np.pi * frequency * clock[:, None] / 1000)).sum(1)
+    values = dict.fromkeys(("free_frequency_hz", "free_amplitude", "free_residual"), np.nan)
+    if len(frequency) == 1:
+        fit = fit_sinusoid(y, t, float(frequency[0]))
+        values = dict(zip(values, (fit.frequency_hz, fit.amplitude, fit.residual), strict=True))
+    values["free_rmse"] = rmse(y, target)
+    return {name: np.atleast_1d(value) for name, value in values.items()}

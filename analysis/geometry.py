@@ -1,0 +1,173 @@
+"""The geometry and the ridge ceiling of one recording: reads, fits, reports.
+
+Features come from a function that recomputes the traces from the spikes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from analysis import refits
+from analysis.ladder import ridge_ceiling
+from analysis.ridge import fit_ridge
+from analysis.subspaces import (
+    basis,
+    duty_cycle_angle,
+    overlap,
+    principal_angles,
+    random_null,
+    root,
+)
+from analysis.targets import bump, marginal_target
+
+if TYPE_CHECKING:
+    from analysis.reading import Readout, Task
+    from analysis.recordings import Features, Scores
+    from reservoir.storage import Recording
+
+DRAWS = 100
+HALVES = 10
+
+
+def final_weights(
+    recording: Recording, label: str, block: int, task: Task
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return what and when weights (K, N+1) at a block's last probes, None without probes."""
+    after = task.probe_seen[task.probe_block == block]
+    if after.size == 0:
+        return None
+    row = int(np.flatnonzero(recording[f"/weights/{label}/trial"] == after.max())[0])
+    what, when = (
+        recording[f"/weights/{label}/{k}"][row][task.channels].astype(float) for k in ("what", "when")
+    )
+    return what, when
+
+
+def weight_geometry(recording: Recording, label: str, task: Task) -> Scores:
+    """Return Euclidean angles (B, K) and overlap (B,) at the end of each block."""
+    n, _, k = task.probability.shape
+    angles, shared = np.full((n, k), np.nan), np.full(n, np.nan)
+    for b in range(n):
+        weights = final_weights(recording, label, b, task)
+        if weights is not None:
+            found = principal_angles(*weights)
+            angles[b, : found.size], shared[b] = found, overlap(found)
+    return {"angle_deg": angles, "overlap": shared}
+
+
+def trial_bumps(task: Task, time_ms: np.ndarray, sigma_ms: float, rows: np.ndarray) -> np.ndarray:
+    """Return s_k(t) (n, T, K) of every event: at its delivered time, else its mean latency."""
+    latency = task.of_trials(task.latency_ms)[rows].copy()
+    came = task.seen.event[rows] >= 0
+    latency[came, task.seen.event[rows][came]] = task.seen.time_ms[rows][came]
+    return np.nan_to_num(bump(time_ms[:, None], latency[:, None, :], sigma_ms))
+
+
+def ridge_errors(
+    recording: Recording, readout: Readout, task: Task, features: Features, every_ms: float
+) -> np.ndarray:
+    """Return the ridge ceiling's E on the last probes of each block, NaN on the others, (q,).
+
+    It depends on the activity alone: one fit serves every readout of the run.
+    """
+    out = np.full(len(task.probe_block), np.nan)
+    for b in range(len(task.probability)):
+        here = task.probe_block == b
+        if not here.any():
+            continue
+        probes = np.flatnonzero(here & (task.probe_trial == task.probe_trial[here].max()))
+        block = block_activity(recording, readout, task, features, every_ms, b)
+        p, latency, sd = (
+            task.of_probes(a)[probes] for a in (task.probability, task.latency_ms, task.latency_sd_ms)
+        )
+        out[probes] = ridge_ceiling(
+            block.features,
+            block.bumps,
+            features(recording, "probes", probes, every_ms),
+            p,
+            marginal_target(block.time_ms, p, latency, sd, readout.sigma_ms),
+            block.time_ms,
+        )
+    return out
+
+
+class BlockActivity(NamedTuple):
+    """Activity and lessons of the training trials of one block."""
+
+    block: int
+    time_ms: np.ndarray  # (T',)
+    features: np.ndarray  # (n, T', N+1) float64
+    bumps: np.ndarray  # (n, T', K) s_k(t) of every event
+    outcome: np.ndarray  # (n, K) one-hot, zero on omission
+    probability: np.ndarray  # (n, K) true p
+
+
+def block_activity(
+    recording: Recording, readout: Readout, task: Task, features: Features, every_ms: float, block: int
+) -> BlockActivity:
+    """Collect a block's activity at times `every_ms` apart."""
+    rows = np.flatnonzero(task.trial_block == block)
+    x = np.asarray(features(recording, "trials", rows, every_ms), float)
+    stride = len(readout.time_ms) // x.shape[1]
+    t = readout.time_ms[stride - 1 :: stride][: x.shape[1]]
+    bumps = trial_bumps(task, t, readout.sigma_ms, rows)
+    outcome = (task.seen.event[rows][:, None] == np.arange(bumps.shape[2])).astype(float)
+    return BlockActivity(block, t, x, bumps, outcome, task.of_trials(task.probability)[rows])
+
+
+def activity_geometry(
+    recording: Recording, label: str, readout: Readout, task: Task, activity: BlockActivity, seed: int = 0
+) -> Scores:
+    """Return overlap in the activity, chance, ceilings and losses, at the end of a block.
+
+    Empty for readouts without "what" weights.
+
+    Parameters
+    ----------
+    recording, label, readout, task
+    activity : BlockActivity
+    seed : int
+        Of the random draws.
+    """
+    weights = final_weights(recording, label, activity.block, task)
+    if not readout.factored or weights is None or basis(weights[0]).shape[1] == 0:
+        return {}
+    what, when = weights
+    rng = np.random.default_rng(seed)
+    rule = json.loads(recording.attrs[f"/readouts/{label}"]["parameters"])["what"]
+    t, x, outcome = activity.time_ms, activity.features, activity.outcome
+    means = x[:, (t > rule["window_start_ms"]) & (t <= rule["window_end_ms"])].mean(1)
+    after, target = x[:, t >= 0], activity.bumps[:, t >= 0]
+    flat = after.reshape(-1, after.shape[2])[:, :-1]
+    metric = flat.T @ flat / len(flat)
+    mean = flat.mean(0)
+    covariance_root = root(metric - np.outer(mean, mean))
+    penalty = fit_ridge(after, target).penalty
+
+    def refit_when(i):
+        return refits.fit_when(after[i], target[i], penalty)
+
+    def refit_what(i):
+        return refits.fit_what(means[i], outcome[i])
+
+    size = flat.shape[1], basis(what).shape[1], basis(when).shape[1], DRAWS, rng
+    found = overlap(principal_angles(what, when))
+    chance = refits.refit_null(after, target, means, outcome, penalty, DRAWS, rng)
+    lose_when = refits.projection_loss(when, what, after, target)
+    lose_what = refits.projection_loss(what, when, means, activity.probability)
+    values = {
+        "overlap_output": overlap(principal_angles(what, when, root(metric))),
+        "overlap_chance": chance.mean(),
+        "overlap_chance_p": (1 + np.sum(chance <= found)) / (1 + DRAWS),
+        "overlap_matched": np.mean([overlap(a) for a in random_null(*size, covariance_root)]),
+        "overlap_uniform": np.mean([overlap(a) for a in random_null(*size)]),
+        "ceiling_what": refits.split_half(refit_what, len(x), HALVES, rng).mean(),
+        "ceiling_when": refits.split_half(refit_when, len(x), HALVES, rng).mean(),
+        "angle_duty_deg": duty_cycle_angle(target.reshape(-1, target.shape[2])),
+        "loss_when": lose_when.projected - lose_when.intact,
+        "loss_what": lose_what.projected - lose_what.intact,
+    }
+    return {name: np.atleast_1d(float(value)) for name, value in values.items()}

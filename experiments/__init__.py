@@ -1,0 +1,1 @@
+"""What people run: configs, the command `whatwhen`, and the functions behind it."""

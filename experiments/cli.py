@@ -1,0 +1,337 @@
+"""The command `whatwhen`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.failures import Commands, examples
+from reservoir.errors import InputError
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "whatwhen demo                            the main job and all figures, in minutes",
+        "whatwhen run meet.toml --seeds 0-2       a shipped config; or the path of your own",
+        "whatwhen compare meet.toml --rules local,rls_never_reset --seeds 0-19",
+        "whatwhen figures results/meet            draw again, from the files",
+        "whatwhen COMMAND --help                  more about a command",
+    ),
+)
+config_app = typer.Typer(
+    rich_markup_mode=None, help="Look at configs: every value with unit and meaning.",
+    epilog=examples(
+        "whatwhen config list",
+        "whatwhen config show meet.toml > my.txt",
+        "whatwhen config validate my.toml",
+    ),
+)  # fmt: skip
+app.add_typer(config_app, name="config")
+
+Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or a shipped one by name.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="One seed; the same as --seeds S.  [default: 0]")]
+Seeds = Annotated[str, typer.Option(metavar="LIST", help="Several: 0-19, or 0,3,7-9.")]
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder to write into.  [default: results/NAME]")
+]
+BackendName = Annotated[
+    str, typer.Option(metavar="cpu|gpu", help="Where to simulate; never replaced silently.")
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Runs at once; changes no result.  [default: the number of cores]")
+]
+Precision = Annotated[
+    str | None, typer.Option(metavar="float32|float64", help="The same as --set simulation.precision=...")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=VALUE", help="Change one value of the config; may be repeated."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+Rules = Annotated[
+    str,
+    typer.Option(metavar="A,B,...", help="Labels of the config; the first is the reference.  [default: all]"),
+]
+Formats = Annotated[str, typer.Option("--format", metavar="LIST", help="Any of pdf,png,svg.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from experiments.runs import software
+
+        typer.echo(f"whatwhen {software()['whatwhen']}")
+        raise typer.Exit()
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; works anywhere on the line.")
+    ] = False,
+) -> None:
+    """Spiking networks that learn to predict what comes, when, and how likely.
+
+    A run is one network, one sequence of trials and one seed; it ends as one file
+    named by the hash of everything that decides it, so a finished run is never
+    repeated and any other setting has another name.
+    """
+
+
+@app.command(
+    epilog=examples(
+        "whatwhen run meet.toml --seeds 0-2 --dry-run",
+        "whatwhen run meet.toml --seed 3 --set network.n_neurons=500 --out results/small",
+        "whatwhen run my.toml --set 'paradigm.probes_after=[10, 100]' --json > summary.json",
+    )
+)
+def run(
+    config: Config, seed: Seed = None, seeds: Seeds = "", out: Out = None, backend: BackendName = "cpu",
+    threads: Threads = None, precision: Precision = None, set_: Set = None, dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Simulate, learn, score.
+
+    Writes one HDF5 file per run, RUN_ID.h5, with facts about this machine beside it
+    in RUN_ID.json, and summary.json over all runs of the command. Without feedback
+    all rules of a config learn from one simulation; with feedback (network.feedback_pa
+    above 0) each needs a run of its own. Finished runs are skipped; after Ctrl-C the
+    same command goes on where it stopped. The very first run compiles for some
+    seconds.
+    """
+    from experiments import batch, plan, report
+
+    overrides = _overrides(set_, precision)
+    folder = out or Path("results") / Path(config).stem
+    jobs = _jobs(config, overrides, seed, seeds, folder, backend)
+    threads = plan.pick_threads(threads, jobs)
+    if dry_run:
+        return typer.echo(
+            json.dumps(plan.estimates(jobs, threads)) if as_json else plan.describe(jobs, threads)
+        )
+    with _leaving_no_empty(folder):
+        results = batch.carry_out(jobs, backend, threads)
+    entry = report.summarise_results(Path(config).stem, results, overrides)
+    text = _write_summary(folder, [entry])
+    typer.echo(text if as_json else f"{report.describe_results(entry)}\nwritten to {folder}", nl=not as_json)
+
+
+@app.command(
+    epilog=examples(
+        "whatwhen compare meet.toml --rules local,rls_never_reset --seeds 0-19",
+        "whatwhen compare meet.toml --seeds 0-4 --out results/rules",
+    )
+)
+def compare(
+    config: Config, rules: Rules = "", seed: Seed = None, seeds: Seeds = "", out: Out = None,
+    backend: BackendName = "cpu", threads: Threads = None, precision: Precision = None, set_: Set = None,
+    dry_run: DryRun = False,
+) -> None:  # fmt: skip
+    """Compare rules, seed by seed.
+
+    Every rule meets the same networks, trials and noise, and without feedback the
+    very same spikes. Writes compare.csv, one line per value, and compare.md, the
+    scores and the paired differences to the first rule, with 95 % intervals.
+    """
+    from experiments import batch, plan, report
+    from experiments.compare import comparison, tidy_csv
+    from experiments.sidecar import write_whole
+
+    overrides = _overrides(set_, precision)
+    folder = out or Path("results") / f"{Path(config).stem}-compare"
+    labels = [label.strip() for label in rules.split(",")] if rules else None
+    jobs = _jobs(config, overrides, seed, seeds, folder, backend, labels)
+    threads = plan.pick_threads(threads, jobs)
+    if dry_run:
+        return typer.echo(plan.describe(jobs, threads))
+    with _leaving_no_empty(folder):
+        results = batch.carry_out(jobs, backend, threads)
+    _write_summary(folder, [report.summarise_results(Path(config).stem, results, overrides)])
+    labels = labels or list(dict.fromkeys(label for r in results for label in r.labels))
+    text = comparison(results, labels)
+    write_whole(folder / "compare.csv", tidy_csv(results))
+    write_whole(folder / "compare.md", text)
+    typer.echo(f"{text}\nwritten to {folder / 'compare.csv'} and {folder / 'compare.md'}")
+
+
+@app.command(epilog=examples("whatwhen figures results/demo --format pdf,svg"))
+def figures(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with result files.")],
+    formats: Formats = "pdf,png",
+) -> None:
+    """Draw all figures from the files in a folder; simulates nothing."""
+    for path in _draw(folder, _formats(formats)):
+        typer.echo(path)
+
+
+@app.command(epilog=examples("whatwhen info results/meet/0123456789abcdef.h5", "whatwhen info FILE --json"))
+def info(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: Json = False) -> None:
+    """Say what is in a result file, and check that it is whole."""
+    from experiments.info import describe, inspect
+
+    found = inspect(file)
+    typer.echo(json.dumps(found) if as_json else describe(found))
+
+
+@app.command(epilog=examples("whatwhen doctor", "whatwhen doctor --json"))
+def doctor(as_json: Json = False) -> None:
+    """Look at this machine: versions, cores, caches, GPU; how to mend what is missing."""
+    from experiments.doctor import describe, examine
+
+    found = examine()
+    typer.echo(json.dumps([f._asdict() for f in found]) if as_json else describe(found))
+    if not all(f.ok or not f.needed for f in found):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=examples("whatwhen demo", "whatwhen demo --out results/demo --dry-run"))
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write into.")] = Path("results/demo"),
+    threads: Threads = None,
+    set_: Set = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Run the main job on the CPU, with all figures.
+
+    MEET with 1000 neurons and noise, 3 seeds: the local rule and least squares with
+    and without resets on the same spikes; the local rule in the closed loop; a
+    calibration over 11 levels of probability. Fewer probes than in the full protocol.
+    """
+    from experiments import batch, plan, report
+    from experiments.demo import NOTE, PARTS
+
+    overrides = tuple(set_ or ())
+    by_part = [plan.make_jobs(part.name, part.experiment(overrides), part.seeds, out) for part in PARTS]
+    jobs = [job for part in by_part for job in part]
+    threads = plan.pick_threads(threads, jobs)
+    if dry_run:
+        return typer.echo(f"{plan.describe(jobs, threads)}\n{NOTE}")
+    with _leaving_no_empty(out):
+        results = iter(batch.carry_out(jobs, "cpu", threads))
+    entries = [
+        report.summarise_results(part.name, [next(results) for _ in jobs_of], (*part.overrides, *overrides))
+        for part, jobs_of in zip(PARTS, by_part, strict=True)
+    ]
+    _write_summary(out, entries)
+    typer.echo("\n\n".join(map(report.describe_results, entries)) + f"\n\n{NOTE}\n\nwritten:")
+    paths = [*dict.fromkeys(job.path for job in jobs), out / "summary.json", *_draw(out, ("pdf", "png"))]
+    typer.echo("\n".join(map(str, paths)))
+
+
+@config_app.command("list")
+def config_list() -> None:
+    """Names of the configs that come with the package."""
+    from experiments.report import align
+    from experiments.show import shipped
+
+    typer.echo(align(shipped()))
+
+
+@config_app.command("show", epilog=examples("whatwhen config show meet.toml --set network.feedback_pa=20"))
+def config_show(config: Config, set_: Set = None, as_json: Json = False) -> None:
+    """Print every value, resolved, with its unit, meaning and range."""
+    from experiments.config import load_config
+    from experiments.show import describe, values
+
+    experiment = load_config(config, tuple(set_ or ()))
+    if as_json:
+        return typer.echo(json.dumps([v._asdict() for v in values(experiment)]))
+    typer.echo(describe(experiment, shutil.get_terminal_size().columns))
+
+
+@config_app.command("validate")
+def config_validate(config: Config, set_: Set = None) -> None:
+    """Check a config as a run would, without running it."""
+    jobs = _jobs(config, tuple(set_ or ()), 0, "", Path(), "cpu")
+    rules = [label for job in jobs for label in job.experiment.rules]
+    ids = ", ".join(job.run_id for job in jobs)
+    typer.echo(f"{config}: valid")
+    typer.echo(f"{len(rules)} rules ({', '.join(rules)}), {jobs[0].steps} trials and probes; seed 0 is {ids}")
+
+
+def _overrides(set_: list[str] | None, precision: str | None) -> tuple[str, ...]:
+    return (*(set_ or ()), *([f'simulation.precision="{precision}"'] if precision else ()))
+
+
+def _jobs(config, overrides, seed, seeds, folder, backend, labels=None) -> list:
+    """Check everything that can be checked before anything is written."""
+    from experiments.config import find_config, load_config
+    from experiments.plan import make_jobs, parse_seeds
+    from reservoir.backends import get_backend
+
+    if seeds and seed is not None:
+        raise InputError("--seeds", seeds, "either --seed or --seeds")
+    chosen = parse_seeds(seeds) if seeds else (seed or 0,)
+    experiment = load_config(config, overrides)
+    if labels:
+        experiment = experiment.with_rules(labels)
+    get_backend(backend)
+    try:
+        return make_jobs(Path(config).stem, experiment, chosen, folder)
+    except InputError as error:
+        raise InputError(f"{find_config(config)}: {error.where}", error.value, error.allowed) from error
+
+
+@contextmanager
+def _leaving_no_empty(folder: Path):
+    """Take away a folder that was made for nothing."""
+    made = not folder.exists()
+    try:
+        yield
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _write_summary(folder: Path, entries: list[dict]) -> str:
+    from experiments.report import summary_text
+    from experiments.sidecar import write_whole
+
+    text = summary_text(entries)
+    write_whole(folder / "summary.json", text)
+    return text
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not set(formats) <= {"pdf", "png", "svg"}:
+        raise InputError("--format", text, "any of pdf,png,svg, separated by commas")
+    return formats
+
+
+def _draw(folder: Path, formats: tuple[str, ...]) -> list[Path]:
+    from reservoir.storage import read_run
+
+    files = sorted(folder.glob("*.h5"))
+    if not files:
+        raise InputError("DIR", str(folder), "a folder with result files (*.h5)")
+    recordings = [read_run(path) for path in files]
+    from analysis.figures import draw_all
+
+    return draw_all(folder, recordings, formats)
+
+
+def main() -> None:
+    """Entry point."""
+    app(prog_name="whatwhen", args=sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

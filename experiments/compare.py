@@ -1,0 +1,47 @@
+"""Rules side by side on the same networks, trials and noise: a CSV and a Markdown table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from analysis.summary import Row, compare, comparison_table, summarise, summary_table, tidy_rows
+from experiments.batch import Result
+
+SCORES = ("error", "error_equal_p", "error_true_p", "brier", "trials_to_settle")
+PAIRED = ("error", "trials_to_settle")
+
+
+def tidy_csv(results: Sequence[Result]) -> str:
+    """Return one line per run, label, block, trial, cue, channel and score."""
+    seeds = {r.run_id: r.seed for r in results}
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["seed", *Row._fields])
+    for row in tidy_rows({r.run_id: r.scores for r in results}):
+        writer.writerow(
+            [seeds[row.run], *("" if x is None else repr(x) if isinstance(x, float) else x for x in row)]
+        )
+    return out.getvalue()
+
+
+def comparison(results: Sequence[Result], labels: Sequence[str]) -> str:
+    """Return the Markdown report: scores of every rule, then each rule against the first, paired by seed."""
+    merged: dict[str, dict] = {}
+    for result in results:  # in a closed loop every rule has a run of its own
+        merged.setdefault(f"seed {result.seed}", {}).update(result.scores)
+    first, *others = labels
+    summary = summarise(merged)
+    parts = [
+        f"# {results[0].name}: {', '.join(labels)}\n",
+        f"{len(merged)} seeds; scores at the end of each block.\n",
+    ]
+    parts.append(summary_table(summary, SCORES))
+    blocks = tuple(b["block"] for b in summary[first]["blocks"])
+    if blocks:
+        parts += [
+            f"Paired differences to `{first}`, seed by seed; negative favours `{first}`.\n",
+            *(comparison_table(first, b, compare(merged, first, b, PAIRED, blocks)) for b in others),
+        ]  # fmt: skip
+    return "\n".join(parts)

@@ -1,0 +1,272 @@
+"""Experiments: TOML in, one frozen object out, every mistake named in one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import typing
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from paradigms import PARADIGMS
+from paradigms.meet import Meet
+from reservoir.errors import InputError
+from reservoir.grid import SimulationSpec, TraceSpec
+from reservoir.health import HealthSpec
+from reservoir.network import NetworkSpec
+from reservoir.rules import RULES
+from reservoir.spec import Spec, param
+from reservoir.storage import SCHEMA_VERSION, run_id
+from reservoir.training import RecordSpec
+from reservoir.types import NUMERICS_VERSION
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class SeedSpec(Spec):
+    """Where a run's three seeds come from."""
+
+    network: int = param(-1, "seed of the network; -1 = the run's seed", ge=-1)
+    task: int = param(-1, "seed of trials and probes; -1 = the run's seed", ge=-1)
+    noise: int = param(-1, "seed of the membrane noise; -1 = the run's seed", ge=-1, lt=2**63)
+
+    def resolve(self, seed: int) -> SeedSpec:
+        """Fill in the run's seed."""
+        return SeedSpec(*[seed if s < 0 else s for s in (self.network, self.task, self.noise)])
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides a result, except the seed.
+
+    Attributes
+    ----------
+    paradigm : Meet or Signal, or any object that keeps `reservoir.types.Paradigm`
+    rules : dict of str to LearningRule
+        By label.
+    """
+
+    network: NetworkSpec = dataclasses.field(default_factory=NetworkSpec)
+    simulation: SimulationSpec = dataclasses.field(default_factory=SimulationSpec)
+    trace: TraceSpec = dataclasses.field(default_factory=TraceSpec)
+    paradigm: Any = dataclasses.field(default_factory=Meet)
+    rules: dict[str, Any] = dataclasses.field(default_factory=lambda: {"local": RULES["three_factor"]()})
+    record: RecordSpec = dataclasses.field(default_factory=RecordSpec)
+    health: HealthSpec = dataclasses.field(default_factory=HealthSpec)
+    seeds: SeedSpec = dataclasses.field(default_factory=SeedSpec)
+
+    def __post_init__(self) -> None:
+        if not self.rules:
+            raise InputError("rules", {}, "at least one rule")
+        if isinstance(self.paradigm, Meet):
+            earliest = min(
+                min(row) - 2 * (max(sd) if sd else 0.0)
+                for b in self.paradigm.blocks
+                for row, sd in zip(b.latency_ms, b.latency_sd_ms or ((),) * len(b.latency_ms), strict=True)
+            )
+            for label, rule in self.rules.items():
+                what = getattr(rule, "what", None)
+                if what is not None and what.window_end_ms > earliest:
+                    raise InputError(
+                        f"rules.{label}.what.window_end_ms", what.window_end_ms,
+                        f"at most {earliest:g}, before any event can come",
+                    )  # fmt: skip
+
+    def with_rules(self, labels: list[str]) -> Experiment:
+        """Return the experiment with some of its rules."""
+        for label in labels:
+            if label not in self.rules:
+                raise InputError("--rules", label, "labels of this config: " + ", ".join(self.rules))
+        return replace(self, rules={k: self.rules[k] for k in labels})
+
+    def split(self) -> list[Experiment]:
+        """One experiment per simulation: with feedback every rule needs its own."""
+        if self.network.feedback_pa == 0:
+            return [self]
+        return [self.with_rules([label]) for label in self.rules]
+
+    def resolved(self, seed: int) -> dict:
+        """Every value that decides the result, as plain JSON types."""
+        out: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "numerics_version": NUMERICS_VERSION,
+            "seed": seed,
+        }
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if f.name == "rules":
+                out["rules"] = {k: {"rule": r.name, **asdict(r)} for k, r in value.items()}
+            elif f.name == "paradigm":
+                out["paradigm"] = {"name": value.name, **asdict(value)}
+            elif f.name == "seeds":
+                out["seeds"] = asdict(value.resolve(seed))
+            else:
+                out[f.name] = asdict(value)
+        return out
+
+    def run_id(self, seed: int) -> str:
+        """Hash of `resolved`."""
+        return run_id(self.resolved(seed))
+
+
+SECTIONS: dict[str, type] = {
+    "network": NetworkSpec,
+    "simulation": SimulationSpec,
+    "trace": TraceSpec,
+    "record": RecordSpec,
+    "health": HealthSpec,
+    "seeds": SeedSpec,
+}
+
+
+def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> Experiment:
+    """Read and check an experiment.
+
+    Parameters
+    ----------
+    source : str, Path or dict
+        A TOML file, the name of a shipped one (``"meet.toml"``), or a table.
+    overrides : tuple of str
+        ``"network.n_neurons=500"``: dotted path and TOML value.
+
+    Raises
+    ------
+    InputError
+        Naming file, field, value and what is allowed.
+    """
+    if isinstance(source, dict):
+        return _build(_override(source, overrides))
+    path = find_config(source)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(str(path), str(error), "valid TOML") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(str(path), str(error), "a readable TOML file") from error
+    try:
+        return _build(_override(table, overrides))
+    except InputError as error:
+        raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
+
+
+def find_config(source: str | Path) -> Path:
+    """Return the path of a config file, looking among the shipped ones by name."""
+    path = Path(source)
+    if path.is_file():
+        return path
+    shipped = CONFIGS / path.with_suffix(".toml").name
+    if path.parent == Path(".") and shipped.is_file():
+        return shipped
+    names = ", ".join(sorted(p.name for p in CONFIGS.glob("*.toml")))
+    raise InputError("CONFIG", str(source), f"a TOML file, or one of the shipped {names}")
+
+
+def _override(table: dict, overrides: tuple[str, ...]) -> dict:
+    for item in overrides:
+        key, sign, text = item.partition("=")
+        if not sign or not key.strip():
+            raise InputError("--set", item, "section.name=value")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text  # a bare word is a string
+        table = _set(table, key.strip().split("."), value)
+    return table
+
+
+def _set(table: dict, keys: list[str], value: Any) -> dict:
+    if not isinstance(table, dict):
+        raise InputError("--set", ".".join(keys), "a path of tables; set the whole array instead")
+    if len(keys) == 1:
+        return {**table, keys[0]: value}
+    return {**table, keys[0]: _set(table.get(keys[0], {}), keys[1:], value)}
+
+
+def _build(table: dict) -> Experiment:
+    _refuse_unknown("", table, (*SECTIONS, "paradigm", "rules"))
+    parts: dict[str, Any] = {name: _parse(cls, table.get(name, {}), name) for name, cls in SECTIONS.items()}
+    parts["paradigm"] = _choose(PARADIGMS, table.get("paradigm", {"name": "meet"}), "name", "paradigm")
+    rules = table.get("rules", {"local": {"rule": "three_factor"}})
+    if not isinstance(rules, dict):
+        raise InputError("rules", rules, "a table of rules by label")
+    for label in rules:
+        if not label.isidentifier():
+            raise InputError("rules", label, "labels of letters, digits and underscores")
+    parts["rules"] = {label: _choose(RULES, spec, "rule", f"rules.{label}") for label, spec in rules.items()}
+    return Experiment(**parts)
+
+
+def _choose(registry: dict[str, type], table: Any, key: str, where: str) -> Any:
+    if not isinstance(table, dict):
+        raise InputError(where, table, "a table")
+    name = table.get(key)
+    if name not in registry:
+        raise InputError(
+            f"{where}.{key}", name, "one of " + ", ".join(registry) + _nearest(str(name), registry)
+        )
+    return _parse(registry[name], {k: v for k, v in table.items() if k != key}, where)
+
+
+@cache
+def _adapter(cls: type) -> TypeAdapter:
+    return TypeAdapter(cls)
+
+
+def _parse(cls: type, table: Any, where: str) -> Any:
+    try:
+        return _adapter(cls).validate_python(_none(table))
+    except ValidationError as error:
+        raise _first_error(error, cls, where) from error
+
+
+def _none(value: Any) -> Any:
+    """TOML has no null: ``what = "none"`` stands for it."""
+    if isinstance(value, dict):
+        return {k: None if k == "what" and v == "none" else _none(v) for k, v in value.items()}
+    return value
+
+
+def _first_error(error: ValidationError, cls: type, where: str) -> InputError:
+    first = error.errors()[0]
+    path = where + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return cause.within(path)
+    if first["type"] == "unexpected_keyword_argument":
+        inner = _class_at(cls, first["loc"][:-1])
+        names = [f.name for f in dataclasses.fields(inner)] if inner else []
+        return InputError(path, first["input"], "no such key" + _nearest(str(first["loc"][-1]), names))
+    if first["type"] == "missing":
+        return InputError(path, "missing", "a value")
+    message = first["msg"]
+    return InputError(path, first["input"], message[0].lower() + message[1:])
+
+
+def _class_at(cls: Any, loc: tuple) -> type | None:
+    """Follow a location down nested dataclasses."""
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        hint = typing.get_type_hints(cls).get(part) if dataclasses.is_dataclass(cls) else None
+        while hint is not None and not dataclasses.is_dataclass(hint):
+            inner = [a for a in typing.get_args(hint) if a not in (type(None), Ellipsis)]
+            hint = inner[0] if inner else None
+        cls = hint
+    return cls if dataclasses.is_dataclass(cls) else None
+
+
+def _refuse_unknown(where: str, table: dict, known: tuple[str, ...]) -> None:
+    for key in table:
+        if key not in known:
+            raise InputError(f"{where}{key}", table[key], "no such section" + _nearest(key, known))
+
+
+def _nearest(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,66 @@
+"""What differs between two equal runs: written beside the result, never into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from experiments.plan import Job, cores
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that it is there whole or not at all.
+
+    Raises
+    ------
+    OSError
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_sidecar(job: Job, started: float, wall_s: float, backend: str, threads: int) -> Path:
+    """Write ``<run_id>.json``: when, where, how long.
+
+    Parameters
+    ----------
+    started : float
+        Seconds since 1970.
+    wall_s : float
+        Seconds the run took.
+    threads : int
+        Runs that went on at once.
+    """
+    facts = {
+        "run_id": job.run_id,
+        "config": job.name,
+        "seed": job.seed,
+        "rules": list(job.experiment.rules),
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "wall_seconds": round(wall_s, 3),
+        "backend": backend,
+        "threads": threads,
+        "host": {
+            "system": platform.system(),
+            "release": platform.release(),
+            "machine": platform.machine(),
+            "cores": cores(),
+            "python": sys.version.split()[0],
+        },
+    }
+    path = job.path.with_suffix(".json")
+    write_whole(path, json.dumps(facts, indent=2) + "\n")
+    return path

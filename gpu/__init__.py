@@ -1,0 +1,1 @@
+"""The GPU backend. Importing it needs no CuPy."""

@@ -1,0 +1,76 @@
+"""A continuous target: learn to produce a sum of sines, then run free.
+
+With feedback this is the task of FORCE learning (Sussillo & Abbott 2009;
+Nicola & Clopath 2017). Learning happens in `trials` runs of `duration_ms` that
+follow each other without a gap; then one probe of the same length runs on with
+learning off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from reservoir.errors import InputError
+from reservoir.rules.teaching import CONTINUOUS, Lesson
+from reservoir.spec import Spec, param, steps
+from reservoir.types import ProbeTable, TrialTable
+
+
+@dataclass(frozen=True)
+class Signal(Spec):
+    """The target and how long to learn it."""
+
+    name: ClassVar[str] = "signal"
+
+    frequency_hz: tuple[float, ...] = param((5.0,), "frequencies of the target's components", "Hz", gt=0)
+    amplitude: tuple[float, ...] = param((1.0,), "amplitudes of its components")
+    duration_ms: float = param(5000.0, "length of a learning run and of the free run", "ms", gt=0)
+    trials: int = param(1, "learning runs", ge=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.frequency_hz or len(self.frequency_hz) != len(self.amplitude):
+            raise InputError("amplitude", self.amplitude, f"one per frequency, {len(self.frequency_hz)} of them")
+
+    def plan(self, seed: int, readout_step_ms: float) -> SignalSession:
+        """Lay out the runs; nothing is random."""
+        return SignalSession(self, readout_step_ms)
+
+
+class SignalSession:
+    """Learning runs as trials, the free run as a probe."""
+
+    def __init__(self, spec: Signal, step_ms: float):
+        self.spec = spec
+        n = steps("paradigm.duration_ms", spec.duration_ms, step_ms)
+        self.time_ms = step_ms * (np.arange(n) + 1)
+        self.n_cues, self.n_channels, self.sigma_ms = 0, 1, 0.0
+        zeros = np.zeros(spec.trials, np.int64)
+        nothing = np.full(spec.trials, np.nan)
+        self.trials = TrialTable(zeros, zeros, zeros - 1, nothing, np.zeros(spec.trials))
+        one = np.zeros(1, np.int64)
+        self.probes = ProbeTable(one + spec.trials, one, one, one, np.zeros(1))
+        self.blocks = {
+            "frequency_hz": (np.array(spec.frequency_hz), "Hz"),
+            "amplitude": (np.array(spec.amplitude), "1"),
+        }
+
+    def inputs(self, trial: int | None, cue: int) -> np.ndarray:
+        """No input channels but the (silent) event channel."""
+        return np.zeros((self.time_ms.size, 1))
+
+    def target(self, run: int) -> np.ndarray:
+        """The target of run `run`, ``(T, 1)``; its phase goes on from run to run."""
+        t = self.time_ms + run * self.spec.duration_ms
+        parts = [
+            a * np.sin(2 * np.pi * f * t / 1000.0)
+            for f, a in zip(self.spec.frequency_hz, self.spec.amplitude, strict=True)
+        ]
+        return np.sum(parts, axis=0)[:, None]
+
+    def lesson(self, trial: int) -> Lesson:
+        """The target, there at all times."""
+        return Lesson(self.time_ms, self.target(trial), CONTINUOUS, np.zeros(1))

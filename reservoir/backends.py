@@ -1,0 +1,34 @@
+"""Backends by name. A backend that cannot run here is an error, never replaced."""
+
+from __future__ import annotations
+
+from reservoir.cpu import CpuBackend
+from reservoir.errors import DeviceError, InputError
+from reservoir.reference import ReferenceBackend
+from reservoir.types import Backend
+
+BACKENDS = ("cpu", "gpu", "reference")
+
+
+def get_backend(name: str) -> Backend:
+    """Return the backend called `name`.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    DeviceError
+        If a GPU is asked for and there is none; says what is missing.
+    """
+    if name == "cpu":
+        return CpuBackend()
+    if name == "reference":
+        return ReferenceBackend()
+    if name == "gpu":
+        from gpu.backend import GpuBackend
+
+        return GpuBackend()
+    raise InputError("--backend", name, "one of " + ", ".join(BACKENDS))
+
+
+__all__ = ["BACKENDS", "DeviceError", "get_backend"]

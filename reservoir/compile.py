@@ -1,0 +1,108 @@
+"""Compiling kernels so that a changed source never runs a stale one.
+
+Numba's own disk cache looks only at the file a kernel stands in, and cannot
+key a kernel on a function passed into it. Here the key also holds a hash of
+every source file of the engine, and of the learning rule as it was loaded: its
+code, the functions it calls, in whatever file, and the values it refers to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+
+class _CacheFile(IndexDataCacheFile):
+    def save(self, key: tuple, data: Any) -> None:
+        # Numba counts the data files of an index, so two processes that save at the same time can
+        # take one number for two kernels. A name made from the key cannot stand for another kernel.
+        name = hashlib.sha256(f"{self._index_name}{key!r}".encode()).hexdigest()[:32] + ".nbc"
+        self._save_data(name, data)
+        self._save_index({**self._load_index(), key: name})
+
+
+class _SourceKeyedCache(FunctionCache):
+    def __init__(self, function: Callable, key: str):
+        super().__init__(function)
+        self._source_key = key
+        self._cache_file = _CacheFile(
+            self._cache_path, f"{self._impl.filename_base}.{key[:16]}", self._impl.locator.get_source_stamp()
+        )
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple:
+        return sig, codegen.magic_tuple(), self._source_key
+
+
+@cache
+def _engine_hash() -> str:
+    digest = hashlib.sha256(nb.__version__.encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _describe(value: Any, names: tuple[str, ...], seen: set[int]) -> Any:
+    """Describe what a compiled function sees of a value: code, data, and what they refer to."""
+    value = getattr(value, "py_func", value)
+    if isinstance(value, FunctionType):
+        if id(value) in seen:
+            return value.__qualname__
+        seen.add(id(value))
+        return _describe_code(value.__code__, value.__globals__, seen), value.__defaults__
+    if isinstance(value, ModuleType):
+        if value.__name__.partition(".")[0] in ("math", "numba", "numpy"):
+            return value.__name__
+        return [(n, _describe(getattr(value, n), names, seen)) for n in names if hasattr(value, n)]
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, (bool, int, float, complex, str, bytes, tuple, np.generic)):
+        return repr(value)
+    return type(value).__qualname__
+
+
+def _describe_code(code: CodeType, scope: dict[str, Any], seen: set[int]) -> Any:
+    constants = [
+        _describe_code(c, scope, seen) if isinstance(c, CodeType) else repr(c) for c in code.co_consts
+    ]
+    globals_ = [(n, _describe(scope[n], code.co_names, seen)) for n in code.co_names if n in scope]
+    return code.co_code, code.co_names, code.co_varnames, constants, globals_
+
+
+def compile_kernel(function: Callable, step: Any = None) -> Any:
+    """Compile a kernel, from disk if nothing it depends on has changed.
+
+    Parameters
+    ----------
+    function : callable
+        The kernel; may close over the `step` of a learning rule.
+    step : Numba dispatcher, optional
+        That step. One typed at a prompt or closing over values is compiled anew.
+
+    Returns
+    -------
+    Numba dispatcher
+        Releases the GIL; divides as NumPy does; no fastmath, so no
+        contraction and no flush to zero.
+    """
+    dispatcher = nb.njit(nogil=True, error_model="numpy")(function)
+    key = _engine_hash()
+    if step is not None:
+        source_file = inspect.getsourcefile(step.py_func)
+        if step.py_func.__closure__ or not source_file or not Path(source_file).is_file():
+            return dispatcher
+        name = f"{step.py_func.__module__}.{step.py_func.__qualname__}"
+        key = hashlib.sha256(f"{key}|{name}|{_describe(step, (), set())!r}".encode()).hexdigest()
+    try:
+        dispatcher._cache = _SourceKeyedCache(function, key)
+    except RuntimeError:  # no folder can be written
+        pass
+    return dispatcher

@@ -1,0 +1,167 @@
+"""A network specification and a seed give a network: arrays, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reservoir.errors import InputError
+from reservoir.neurons import CELL_TYPES, population, preset
+from reservoir.spec import Spec, param
+from reservoir.types import Cells, Encoders, Network, Synapses
+
+
+@dataclass(frozen=True)
+class NetworkSpec(Spec):
+    """A recurrent reservoir of Izhikevich cells under Dale's law."""
+
+    n_neurons: int = param(1000, "number of neurons", ge=1)
+    model: str = param("2007", "preset family of the cells", choices=("2007", "2003"))
+    fraction_excitatory: float = param(0.8, "share of excitatory cells", ge=0, le=1)
+    excitatory_mix: dict[str, float] = param(
+        help="shares of excitatory cell types", factory=lambda: {"RS": 0.6, "IB": 0.2, "CH": 0.2}
+    )
+    inhibitory_mix: dict[str, float] = param(
+        help="shares of inhibitory cell types", factory=lambda: {"FS": 0.6, "LTS": 0.4}
+    )
+    cell: dict[str, float] = param(
+        help="one cell type for all, by its nine parameters; empty = the mixes", factory=dict
+    )
+    parameter_spread: float = param(0.2, "SD of log C, log k, log a, log d over cells", ge=0)
+    slow_a_min: float = param(0.001, "least recovery rate of excitatory cells; 0 = preset", "1/ms", ge=0)
+    slow_a_max: float = param(0.03, "largest recovery rate of excitatory cells", "1/ms", ge=0)
+    bias_pa: float = param(80.0, "median constant current", "pA")
+    bias_spread: float = param(0.3, "SD of the log of the constant current", ge=0)
+    connectivity: str = param(
+        "out_degree", "each cell projects to a fixed number, or with a probability",
+        choices=("out_degree", "probability"),
+    )
+    out_degree: int = param(100, "targets of each neuron", ge=0)
+    probability: float = param(0.1, "probability of a connection", ge=0, le=1)
+    weights: str = param(
+        "dale_lognormal", "Dale's law with lognormal sizes, or normal of mean 0",
+        choices=("dale_lognormal", "normal"),
+    )
+    weight: float = param(5.0, "scale of a recurrent weight", "pA (pA ms with a rise time)", ge=0)
+    weight_spread: float = param(0.5, "SD of the log of a weight (lognormal)", ge=0)
+    inhibition: float = param(4.0, "inhibitory over excitatory weight", ge=0)
+    synapse_decay_ms: tuple[float, ...] = param(
+        (20.0, 100.0), "decay times, drawn per postsynaptic neuron", "ms", gt=0
+    )
+    synapse_rise_ms: float = param(0.0, "rise time; 0 = single exponential", "ms", ge=0)
+    delay_min_ms: float = param(0.0, "least synaptic delay", "ms", ge=0)
+    delay_max_ms: float = param(0.0, "largest synaptic delay; 0 = none", "ms", ge=0)
+    cue_fraction: float = param(0.3, "share of cells a cue reaches", ge=0, le=1)
+    cue_pa: float = param(300.0, "scale of the cue current, times |N(0,1)|", "pA", ge=0)
+    event_fraction: float = param(0.3, "share of cells an event reaches", ge=0, le=1)
+    event_pa: float = param(300.0, "scale of the event current, times |N(0,1)|", "pA", ge=0)
+    feedback_pa: float = param(0.0, "Q: feedback weights are uniform(-Q, Q); 0 = open loop", "pA", ge=0)
+    v_start_spread_mv: float = param(10.0, "starting v is v_rest + uniform(0, this)", "mV", ge=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field, mix in (("excitatory_mix", self.excitatory_mix), ("inhibitory_mix", self.inhibitory_mix)):
+            for name, share in mix.items():
+                if name not in CELL_TYPES:
+                    raise InputError(f"{field}.{name}", share, "cell types: " + ", ".join(CELL_TYPES))
+                if not (np.isfinite(share) and share >= 0):
+                    raise InputError(f"{field}.{name}", share, "a finite number >= 0")
+            if not sum(mix.values()) > 0:
+                raise InputError(field, mix, "at least one share above 0")
+        names = tuple(preset("RS"))
+        for name, value in self.cell.items():
+            if name not in names or not np.isfinite(value):
+                raise InputError(f"cell.{name}", value, "finite numbers for " + ", ".join(names))
+        if self.cell and len(self.cell) != len(names):
+            missing = ", ".join(n for n in names if n not in self.cell)
+            raise InputError("cell", self.cell, f"all nine parameters; missing: {missing}")
+        if not self.synapse_decay_ms:
+            raise InputError("synapse_decay_ms", self.synapse_decay_ms, "at least one time")
+        if self.connectivity == "out_degree" and self.out_degree >= self.n_neurons > 1:
+            raise InputError("out_degree", self.out_degree, f"below n_neurons = {self.n_neurons}")
+        if self.delay_max_ms < self.delay_min_ms:
+            raise InputError("delay_max_ms", self.delay_max_ms, f">= delay_min_ms = {self.delay_min_ms:g}")
+        if 0 < self.slow_a_min > self.slow_a_max:
+            raise InputError("slow_a_max", self.slow_a_max, f">= slow_a_min = {self.slow_a_min:g}")
+
+
+def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt_ms: float) -> Network:
+    """Draw a network.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    seed : int
+        Network seed; task and noise have seeds of their own.
+    n_cues, n_channels : int
+        Number of cues, and of events (readout channels).
+    dt_ms : float
+        Step the delays are rounded to.
+    """
+    rng = np.random.default_rng([seed, 1])
+    n = spec.n_neurons
+    n_exc = round(spec.fraction_excitatory * n)
+    excitatory = np.arange(n) < n_exc
+    bias = spec.bias_pa * np.exp(spec.bias_spread * rng.standard_normal(n))
+    if spec.cell:
+        names: list[str] = ["custom"] * n
+        cells = Cells(**{k: np.full(n, float(v)) for k, v in spec.cell.items()}, bias=bias)
+    else:
+        names = _draw_types(spec.excitatory_mix, n_exc, rng) + _draw_types(spec.inhibitory_mix, n - n_exc, rng)
+        slow = (spec.slow_a_min, spec.slow_a_max) if spec.slow_a_min > 0 else None
+        cells = population(names, bias, spec.model, spec.parameter_spread, excitatory, slow, rng)
+    type_names = tuple(dict.fromkeys(names))
+    return Network(
+        cells=cells,
+        synapses=_draw_synapses(spec, excitatory, dt_ms, rng),
+        encoders=Encoders(
+            cue=_draw_encoder(n_cues, n, spec.cue_fraction, spec.cue_pa, rng),
+            event=_draw_encoder(n_channels, n, spec.event_fraction, spec.event_pa, rng),
+            feedback=spec.feedback_pa * rng.uniform(-1, 1, (n_channels, n)),
+        ),
+        cell_type=np.array([type_names.index(t) for t in names], np.int8),
+        type_names=type_names,
+        v_start=cells.v_rest + spec.v_start_spread_mv * rng.uniform(0, 1, n),
+    )
+
+
+def _draw_types(mix: dict[str, float], n: int, rng: np.random.Generator) -> list[str]:
+    share = np.array(list(mix.values()), float)
+    names = list(mix)
+    drawn = [names[i] for i in rng.choice(len(names), n, p=share / share.sum())]
+    return sorted(drawn, key=CELL_TYPES.index)
+
+
+def _draw_encoder(n_channels, n, fraction, scale, rng) -> np.ndarray:
+    reached = rng.random((n_channels, n)) < fraction
+    return reached * np.abs(rng.standard_normal((n_channels, n))) * scale
+
+
+def _draw_synapses(spec: NetworkSpec, excitatory: np.ndarray, dt_ms: float, rng) -> Synapses:
+    n = spec.n_neurons
+    rows = []
+    for j in range(n):
+        if spec.connectivity == "out_degree":
+            degree = min(spec.out_degree, n - 1)
+            other = rng.choice(n - 1, degree, replace=False) if degree else np.zeros(0, np.int64)
+            rows.append(np.sort(other + (other >= j)))  # no synapse onto itself
+        else:
+            rows.append(np.flatnonzero(rng.random(n) < spec.probability))
+    indptr = np.concatenate([[0], np.cumsum([r.size for r in rows])]).astype(np.int64)
+    target = np.concatenate(rows).astype(np.int32)
+    pre = np.repeat(np.arange(n), np.diff(indptr))
+    if spec.weights == "normal":
+        weight = spec.weight * rng.standard_normal(target.size)
+    else:
+        size = spec.weight * np.exp(spec.weight_spread * rng.standard_normal(target.size))
+        weight = np.where(excitatory[pre], size, -spec.inhibition * size)
+    delay = rng.uniform(spec.delay_min_ms, spec.delay_max_ms, target.size)
+    return Synapses(
+        indptr=indptr,
+        target=target,
+        weight=weight,
+        delay_steps=np.round(delay / dt_ms).astype(np.int32),
+        decay_ms=rng.choice(np.array(spec.synapse_decay_ms, float), n),
+        rise_ms=spec.synapse_rise_ms,
+    )

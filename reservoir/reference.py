@@ -1,0 +1,165 @@
+"""The reference: plain NumPy, slow, obvious, the only definition of correct.
+
+One readout step is, in this order:
+
+1. drive = bias + inputs x encoders + extra current + feedback x last output;
+2. m sub-steps: noise, membrane, reset, decay of currents, spikes delivered in
+   ascending presynaptic order (with delays: into the slot of their arrival);
+3. traces and features x;
+4. outputs y = w . x, then the features of the "what" window are added up;
+5. the learning rule;
+6. at the end of a trial p_hat = V m and the update of V.
+
+Every other engine equals this one bit for bit. Nothing here but + - x / sqrt,
+comparisons and table look-ups, in the run's precision.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reservoir.canonical import dot_reference
+from reservoir.derived import Derived, check_finite, derive, start_state
+from reservoir.noise import PURPOSE_MEMBRANE, byte_sums
+from reservoir.rules.identity import learn_reference, predict_reference
+from reservoir.types import Activity, Grid, Network, Readout, State, Teaching, Trials, padded
+
+
+class ReferenceBackend:
+    """The NumPy engine behind the same interface as the fast ones."""
+
+    name = "reference"
+
+    def load(self, network: Network, grid: Grid) -> ReferenceEngine:
+        """Derive the constants of the loop."""
+        return ReferenceEngine(network, grid)
+
+
+class ReferenceEngine:
+    """One network on the NumPy engine."""
+
+    def __init__(self, network: Network, grid: Grid):
+        self.network, self.grid = network, grid
+        self.derived = derive(network, grid)
+
+    def start(self) -> State:
+        """Return the state at time zero."""
+        return start_state(self.network, self.grid, self.derived.n_slots)
+
+    def run(
+        self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
+    ) -> Activity:
+        """Advance state and readouts in place; see `reservoir.types.Engine`."""
+        d, grid, m = self.derived, self.grid, self.grid.steps_per_readout
+        n_steps, n_trials = len(trials.inputs), len(trials.outcome)
+        when = [np.zeros((n_steps, r.what.shape[0]), grid.dtype) for r in readouts]
+        what = [np.zeros((n_trials, r.what.shape[0]), grid.dtype) for r in readouts]
+        spikes: list[tuple[int, int]] = []
+        feeds_back = bool(d.feedback.any())
+        for t in range(n_steps):
+            drive = _drive(d, trials, t, state.output if feeds_back else None)
+            first = trials.first_step + t * m
+            fired = []
+            for q in range(m):
+                ids = _sub_step(d, grid, state, drive, first + q, trials.stream)
+                fired += [(q, j) for j in ids]
+            spikes += [(first + q, j) for q, j in fired]
+            _advance_traces(d, state, fired)
+            x = features(d, state)
+            for r, readout in enumerate(readouts):
+                y = np.array([dot_reference(w, x) for w in readout.state[0]], grid.dtype)
+                when[r][t] = y
+                _learn(readout, x, y, teaching[r], trials, t, first // m, what[r])
+                if feeds_back:
+                    state.output[:] = y
+            check_finite(state, (first + m) * grid.dt_ms)
+        step, neuron = np.array(spikes, np.int64).reshape(-1, 2).T
+        return Activity(step.copy(), neuron.astype(np.int32), when, what)
+
+
+def _drive(d: Derived, trials: Trials, t: int, output: np.ndarray | None) -> np.ndarray:
+    drive = d.bias
+    for c in np.flatnonzero(trials.inputs[t]):
+        drive = drive + trials.inputs[t, c] * d.encoders[c]
+    if len(trials.current):
+        drive = drive + trials.current[t]
+    if output is not None:
+        for k in range(len(output)):
+            drive = drive + d.feedback[k] * output[k]
+    return drive
+
+
+def _sub_step(d: Derived, grid: Grid, s: State, drive: np.ndarray, step: int, stream: int) -> np.ndarray:
+    current = drive + s.current
+    if grid.noise > 0:
+        held = step - step % grid.noise_hold_steps
+        z = byte_sums(grid.noise_seed, held, stream, PURPOSE_MEMBRANE, s.v.size)
+        current = current + d.noise_scale[0] * z.astype(grid.dtype)
+    above_rest = s.v - d.v_rest
+    dv = d.k * above_rest * (s.v - d.v_threshold) - s.u + current
+    v = s.v + d.dt_over_c * dv
+    u = s.u + d.a_dt * (d.b * above_rest - s.u)
+    spike = v >= d.v_peak
+    s.v[:] = np.where(spike, d.c, v)
+    s.u[:] = np.where(spike, u + d.d, u)
+    target = s.current
+    if d.rise_decay.size:
+        s.current[:] = s.current * d.current_decay + s.current_rise * d.rise_dt[0]
+        s.current_rise[:] = s.current_rise * d.rise_decay
+        target = s.current_rise
+    else:
+        s.current[:] = s.current * d.current_decay
+    ids = np.flatnonzero(spike)
+    n_slots = len(s.pending)
+    for j in ids:
+        row = slice(d.indptr[j], d.indptr[j + 1])
+        if n_slots:
+            slot = (step + d.delay_steps[row]) % n_slots
+            s.pending[slot, d.target[row]] = s.pending[slot, d.target[row]] + d.weight[row]
+        else:
+            target[d.target[row]] = target[d.target[row]] + d.weight[row]
+    if n_slots:
+        target[:] = target + s.pending[step % n_slots]
+        s.pending[step % n_slots] = 0
+    return ids
+
+
+def _advance_traces(d: Derived, s: State, fired: list[tuple[int, int]]) -> None:
+    if d.trace_rise_jump.size:
+        s.trace[:] = s.trace * d.trace_decay[0] + s.trace_rise * d.trace_couple[0]
+        s.trace_rise[:] = s.trace_rise * d.trace_rise_decay[0]
+    else:
+        s.trace[:] = s.trace * d.trace_decay[0]
+    for q, j in fired:
+        s.trace[j] += d.trace_jump[q]
+        if d.trace_rise_jump.size:
+            s.trace_rise[j] += d.trace_rise_jump[q]
+
+
+def features(d: Derived, s: State) -> np.ndarray:
+    """x = (traces times scale, bias, zeros up to a multiple of 32)."""
+    n = s.trace.size
+    x = np.zeros(padded(n + 1), s.trace.dtype)
+    x[:n] = s.trace * d.trace_scale[0]
+    x[n] = d.feature_bias[0]
+    return x
+
+
+def _learn(readout: Readout, x, y, teaching: Teaching, trials: Trials, t: int, clock: int, what) -> None:
+    if teaching.window[t]:
+        readout.mean[:] = readout.mean + x
+        readout.count[0] += 1
+    i = trials.trial_end[t]
+    if trials.learn:
+        readout.rule.reference_step(
+            readout.constants, readout.state, x, y, teaching.target[t], teaching.gate[t], clock, i >= 0
+        )
+    if i >= 0:
+        mean, what[i] = predict_reference(readout.what, readout.mean, readout.count)
+        if trials.learn:
+            learn_reference(
+                readout.what_constants, readout.what, readout.seen, mean, what[i], trials.outcome[i]
+            )
+        readout.mean[:] = 0
+        readout.count[0] = 0
+

@@ -1,0 +1,151 @@
+"""Features again, from the spikes a run kept: no simulation.
+
+Traces depend on nothing but spikes, so a file with all spikes holds every
+feature a readout ever saw, bit for bit.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from reservoir.derived import trace_tables
+from reservoir.errors import InputError
+from reservoir.grid import SimulationSpec, TraceSpec, make_grid
+from reservoir.storage import Recording
+from reservoir.types import Grid
+
+
+@nb.njit(nogil=True, error_model="numpy")
+def _replay(trace, rise, constants, jump, rise_jump, steps, cells, first_step, n_steps, keep, scale, out):
+    """Advance traces over ``n_steps`` readout steps; copy those marked in `keep` to `out`."""
+    decay, couple, rise_decay, m = constants
+    double = rise_jump.size > 0
+    event, row = 0, 0
+    while event < steps.size and steps[event] < first_step:
+        event += 1
+    for t in range(n_steps):
+        start = first_step + t * m
+        if double:
+            for i in range(trace.size):
+                trace[i] = trace[i] * decay + rise[i] * couple
+                rise[i] = rise[i] * rise_decay
+        else:
+            for i in range(trace.size):
+                trace[i] = trace[i] * decay
+        while event < steps.size and steps[event] < start + m:
+            j, q = cells[event], steps[event] - start
+            trace[j] = trace[j] + jump[q]
+            if double:
+                rise[j] = rise[j] + rise_jump[q]
+            event += 1
+        if keep[t]:
+            for i in range(trace.size):
+                out[row, i] = trace[i] * scale
+            row += 1
+    return row
+
+
+def grid_of(recording: Recording) -> Grid:
+    """Return the grid a run was made on, from its config."""
+    config = recording.config
+    return make_grid(
+        SimulationSpec(**config["simulation"]), TraceSpec(**config["trace"]), config["seeds"]["noise"]
+    )
+
+
+class _Tracer:
+    """Traces of one run, advanced piece by piece."""
+
+    def __init__(self, recording: Recording):
+        self.grid = grid = grid_of(recording)
+        self.n = recording["/network/cell_type"].size
+        if recording.attrs["/spikes/reservoir"]["subset"] != "all":
+            raise InputError("record.spikes", recording.attrs["/spikes/reservoir"]["subset"], "all, to replay features")
+        real = grid.dtype.type
+        jump, rise_jump, (decay, couple, rise_decay) = trace_tables(grid)
+        self._constants = (real(decay), real(couple), real(rise_decay), grid.steps_per_readout)
+        self._jump = jump.astype(real)
+        self._rise_jump = (rise_jump if grid.trace_rise_ms > 0 else np.zeros(0)).astype(real)
+        self._scale = real(grid.trace_scale or 1.0 / np.sqrt(self.n))
+        self.trace, self.rise = np.zeros(self.n, real), np.zeros(self.n, real)
+
+    def advance(self, step, cell, first_step: int, keep: np.ndarray) -> np.ndarray:
+        """Advance ``len(keep)`` readout steps from dt step `first_step`."""
+        rows = np.zeros((int(keep.sum()), self.n + 1), self.grid.dtype)
+        rows[:, -1] = self.grid.feature_bias
+        _replay(self.trace, self.rise, self._constants, self._jump, self._rise_jump,
+                step, cell, first_step, keep.size, keep, self._scale, rows)  # fmt: skip
+        return rows
+
+
+def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float = 1.0) -> np.ndarray:
+    """Features of chosen trials or probes.
+
+    Parameters
+    ----------
+    recording : Recording
+        Of a run with ``record.spikes = "all"``.
+    which : {"trials", "probes"}
+    rows : (r,) int ndarray
+        Which of them, ascending.
+    every_ms : float
+        Time between two returned readout steps; a multiple of the readout step.
+
+    Returns
+    -------
+    (r, T', N+1) ndarray
+        In the run's precision, at ``time_ms[every-1::every]`` of the trial.
+
+    Raises
+    ------
+    InputError
+        If not all spikes were kept.
+    """
+    tracer = _Tracer(recording)
+    grid = tracer.grid
+    m, h = grid.steps_per_readout, grid.readout_step_ms
+    every = round(every_ms / h)
+    length, before = _trial_steps(recording, h)
+    keep = np.zeros(length, bool)
+    keep[every - 1 :: every] = True
+    step, cell = recording["/spikes/reservoir/step"], recording["/spikes/reservoir/node_ids"]
+    starts = np.round(recording["/trials/onset_ms"] / h).astype(np.int64) - before
+    rows = np.asarray(rows, np.int64)
+    out = np.empty((rows.size, int(keep.sum()), tracer.n + 1), grid.dtype)
+    clock = 0
+
+    def skip(to: int) -> None:
+        nonlocal clock
+        begin, end = np.searchsorted(step, [clock * m, to * m])
+        tracer.advance(step[begin:end], cell[begin:end], clock * m, np.zeros(to - clock, bool))
+        clock = to
+
+    if which == "trials":
+        for r, i in enumerate(rows):
+            skip(int(starts[i]))
+            begin, end = np.searchsorted(step, [clock * m, (clock + length) * m])
+            out[r] = tracer.advance(step[begin:end], cell[begin:end], clock * m, keep)
+            clock += length
+        return out
+    probe_step, probe_cell = recording["/spikes/probes/step"], recording["/spikes/probes/node_ids"]
+    owner = recording["/spikes/probes/probe"]
+    for r, q in enumerate(rows):
+        after = int(recording["/probes/after_trial"][q])
+        skip(int(starts[after - 1]) + length if after else 0)
+        saved = tracer.trace.copy(), tracer.rise.copy()
+        begin, end = np.searchsorted(owner, [q, q + 1])
+        gap = round(recording["/probes/interval_ms"][q] / h)
+        first = -(gap + before) * m  # probe clock: 0 = cue onset
+        mask = np.concatenate([np.zeros(gap, bool), keep])
+        out[r] = tracer.advance(probe_step[begin:end], probe_cell[begin:end], first, mask)
+        tracer.trace[:], tracer.rise[:] = saved
+    return out
+
+
+def _trial_steps(recording: Recording, step_ms: float) -> tuple[int, int]:
+    """Readout steps of a trial, and of its part before the cue."""
+    paradigm = recording.config["paradigm"]
+    before = round(paradigm.get("before_ms", 0.0) / step_ms)
+    after = round(paradigm.get("after_ms", paradigm.get("duration_ms", 0.0)) / step_ms)
+    return before + after, before

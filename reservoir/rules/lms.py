@@ -1,0 +1,64 @@
+"""Least mean squares (Widrow & Hoff 1960): ``dw_k = eta G_k delta_k x``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numba as nb
+import numpy as np
+
+from reservoir.rules.identity import Identity
+from reservoir.rules.teaching import Gate
+from reservoir.spec import Spec, param
+from reservoir.types import padded
+
+
+class LMSState(NamedTuple):
+    """Weights only."""
+
+    when: np.ndarray  # (K, M)
+
+
+@nb.njit(nogil=True, error_model="numpy")
+def _step(constants, state, x, y, target, gate, clock, trial_end):
+    eta = constants[0]
+    when = state[0]
+    for k in range(when.shape[0]):
+        if gate[k] > 0:
+            c = eta * gate[k] * (target[k] - y[k])
+            for i in range(x.size):
+                when[k, i] = when[k, i] + c * x[i]
+
+
+def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
+    eta = constants[0]
+    when = state[0]
+    for k in np.flatnonzero(gate > 0):
+        when[k] = when[k] + (eta * gate[k] * (target[k] - y[k])) * x
+
+
+@dataclass(frozen=True)
+class LMS(Spec):
+    """Plain delta rule, no normalisation: small rates only."""
+
+    name: ClassVar[str] = "lms"
+    step: ClassVar[Any] = staticmethod(_step)
+    reference_step: ClassVar[Any] = staticmethod(_reference_step)
+
+    eta: float = param(0.01, "learning rate per readout step", ge=0)
+    factored: bool = param(True, "prediction = p_hat times y; else y alone, taught by what was delivered")
+    gate: Gate = param(help="when weights may change", factory=Gate)
+    what: Identity | None = param(help="the offline readout of identity", factory=Identity)
+
+    def init(self, n_channels: int, n_features: int, dtype: Any) -> LMSState:
+        """Return zero weights for `n_channels` outputs."""
+        return LMSState(when=np.zeros((n_channels, padded(n_features)), dtype))
+
+    def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
+        """Return (eta,)."""
+        return (np.dtype(dtype).type(self.eta),)
+
+    def at_switch(self, state: LMSState, n_features: int) -> LMSState:
+        """LMS needs no notice of a switch."""
+        return state

@@ -1,0 +1,101 @@
+"""The attention gate: when, and on which channel, a teacher lets weights change.
+
+A `Lesson` is what the task knows about one trial; a `Gate` turns it into a
+target s_k(t) and a gate G_k(t) for one rule. The gate does not depend on the
+network's activity, so it is computed once per trial, outside the loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from reservoir.spec import Spec, param
+
+
+class Lesson(NamedTuple):
+    """What a task knows about one trial, on the trial's readout steps."""
+
+    time_ms: np.ndarray  # (T,) after cue onset, negative before
+    signal: np.ndarray  # (T, K) s_k(t), around the delivered or else the expected time
+    event: int  # delivered channel, -1 = omission; -2 = a signal that is always there
+    event_time_ms: np.ndarray  # (K,) delivered, else expected time
+
+
+CONTINUOUS = -2
+"""`Lesson.event` of a task whose target is a signal, not an event."""
+
+
+@dataclass(frozen=True)
+class Gate(Spec):
+    """G_k(t): 1 in the latency window of the delivered event, a baseline elsewhere.
+
+    Reported (Yamada & Chao): "restricting plasticity to the active channel and
+    its latency window". Baseline, widths and time constants are our choice.
+    """
+
+    kind: str = param(
+        "window", "window: 1 in the window, baseline outside; epoch: 1 from the cue on; none: always 1",
+        choices=("window", "epoch", "none"),
+    )
+    baseline: float = param(0.3, "g0: gate outside the window, after the cue; 0 = literal window", ge=0)
+    half_width_ms: float = param(90.0, "half width of the window", "ms", gt=0)
+    shift_ms: float = param(0.0, "the window's centre minus the event's time", "ms")
+    time_constant_ms: float = param(0.0, "low-pass of the gate; 0 = immediate", "ms", ge=0)
+    causal: bool = param(False, "error and gate exist only from event onset; use an eligibility trace")
+    undelivered: str = param(
+        "ignore", "channels not delivered: learn nothing, learn silence outside their windows, or learn 0",
+        choices=("ignore", "silence", "zero"),
+    )
+    stop_at_event: bool = param(False, "all plasticity ends at event onset (for injected events)")
+
+    def teach(self, lesson: Lesson) -> tuple[np.ndarray, np.ndarray]:
+        """Turn what the task knows into a target and a gate.
+
+        Parameters
+        ----------
+        lesson : Lesson
+
+        Returns
+        -------
+        target, gate : (T, K) float64 ndarrays
+        """
+        t = lesson.time_ms[:, None]
+        target = lesson.signal
+        if lesson.event == CONTINUOUS:
+            return target, np.ones_like(target)
+        delivered = np.arange(target.shape[1]) == lesson.event
+        inside = np.abs(t - (lesson.event_time_ms + self.shift_ms)) < self.half_width_ms
+        after_cue = t >= 0
+        if self.kind == "window":
+            level = np.where(inside, 1.0, self.baseline) * after_cue
+        elif self.kind == "epoch":
+            level = np.broadcast_to(1.0 * after_cue, target.shape)
+        else:
+            level = np.ones_like(target)
+        gate = level * delivered
+        if self.undelivered == "zero":
+            gate = np.where(delivered, gate, level)
+        elif self.undelivered == "silence":
+            gate = np.where(delivered, gate, level * ~inside)
+        if lesson.event >= 0:
+            onset = lesson.event_time_ms[lesson.event]
+            if self.causal:
+                gate = gate * (t >= onset)
+            if self.stop_at_event:
+                gate = gate * (t < onset)
+        elif self.causal:
+            gate = np.zeros_like(gate)
+        return target * delivered, self._low_pass(gate, lesson.time_ms)
+
+    def _low_pass(self, gate: np.ndarray, time_ms: np.ndarray) -> np.ndarray:
+        if self.time_constant_ms == 0:
+            return gate
+        keep = np.exp(-(time_ms[1] - time_ms[0]) / self.time_constant_ms)
+        out, level = np.empty_like(gate), np.zeros(gate.shape[1])
+        for i, row in enumerate(gate):
+            level = keep * level + (1 - keep) * row
+            out[i] = level
+        return out

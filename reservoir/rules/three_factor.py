@@ -1,0 +1,111 @@
+"""When it will come: the error-modulated, gated three-factor Hebbian rule.
+
+``y_k = w_k . x``, ``dw_k = eta G_k(t) delta_k e / (eps + |e| |x|)``,
+``delta_k = s_k - y_k``. Three factors: the presynaptic trace e (x itself or its
+low-pass, the eligibility), the error delta of the channel, and the attention
+gate G. Source: Yamada & Chao (arXiv 2510.14382) for error, gate and trace; the
+division, without which the rule diverges at useful rates, is our choice.
+
+With ``consolidation`` beta > 0 the learning weights f are kept apart from the
+weights w that speak: at the end of a trial ``w <- w + beta (f - w)``, an average
+over the last 1/beta trials that removes most of the rule's own variance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numba as nb
+import numpy as np
+
+from reservoir.canonical import dot, dot_reference
+from reservoir.rules.identity import Identity
+from reservoir.rules.teaching import Gate
+from reservoir.spec import Spec, param
+from reservoir.types import padded
+
+
+class ThreeFactorState(NamedTuple):
+    """Weights and eligibility."""
+
+    when: np.ndarray  # (K, M) weights w that make y
+    learning: np.ndarray  # (K, M) weights f that learn; (0, M) without consolidation
+    eligibility: np.ndarray  # (M,) e
+
+
+@nb.njit(nogil=True, error_model="numpy")
+def _step(constants, state, x, y, target, gate, clock, trial_end):
+    eta, epsilon, e_keep, e_gain, beta = constants
+    when, learning, e = state
+    for i in range(x.size):
+        e[i] = e_keep * e[i] + e_gain * x[i]
+    consolidate = learning.shape[0] > 0
+    weights = learning if consolidate else when
+    active = False
+    for k in range(when.shape[0]):
+        active = active or gate[k] > 0
+    if active:
+        norm = epsilon + math.sqrt(dot(e, e) * dot(x, x))
+        for k in range(when.shape[0]):
+            if gate[k] > 0:
+                out = dot(weights[k], x) if consolidate else y[k]
+                c = eta * gate[k] * (target[k] - out) / norm
+                for i in range(x.size):
+                    weights[k, i] = weights[k, i] + c * e[i]
+    if consolidate and trial_end:
+        for k in range(when.shape[0]):
+            for i in range(x.size):
+                when[k, i] = when[k, i] + beta * (learning[k, i] - when[k, i])
+
+
+def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
+    eta, epsilon, e_keep, e_gain, beta = constants
+    when, learning, e = state
+    e[:] = e_keep * e + e_gain * x
+    consolidate = learning.shape[0] > 0
+    weights = learning if consolidate else when
+    if np.any(gate > 0):
+        norm = epsilon + np.sqrt(dot_reference(e, e) * dot_reference(x, x))
+        for k in np.flatnonzero(gate > 0):
+            out = dot_reference(weights[k], x) if consolidate else y[k]
+            weights[k] = weights[k] + (eta * gate[k] * (target[k] - out) / norm) * e
+    if consolidate and trial_end:
+        when[:] = when + beta * (learning - when)
+
+
+@dataclass(frozen=True)
+class ThreeFactor(Spec):
+    """Local rule: error x gate x eligibility, normalised."""
+
+    name: ClassVar[str] = "three_factor"
+    step: ClassVar[Any] = staticmethod(_step)
+    reference_step: ClassVar[Any] = staticmethod(_reference_step)
+
+    eta: float = param(0.03, "learning rate per readout step", ge=0)
+    epsilon: float = param(0.02, "added to |e||x|", gt=0)
+    eligibility_ms: float = param(0.0, "low-pass of x; 0 = x itself", "ms", ge=0)
+    consolidation: float = param(0.0, "beta: share moved to the speaking weights per trial; 0 = off", ge=0, le=1)
+    factored: bool = param(True, "prediction = p_hat times y; else y alone, taught by what was delivered")
+    gate: Gate = param(help="when weights may change", factory=Gate)
+    what: Identity | None = param(help="the offline readout of identity", factory=Identity)
+
+    def init(self, n_channels: int, n_features: int, dtype: Any) -> ThreeFactorState:
+        """Return zero weights for `n_channels` outputs."""
+        m = padded(n_features)
+        return ThreeFactorState(
+            when=np.zeros((n_channels, m), dtype),
+            learning=np.zeros((n_channels if self.consolidation > 0 else 0, m), dtype),
+            eligibility=np.zeros(m, dtype),
+        )
+
+    def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
+        """Return (eta, epsilon, eligibility factor, its gain, beta)."""
+        real = np.dtype(dtype).type
+        keep = math.exp(-readout_step_ms / self.eligibility_ms) if self.eligibility_ms > 0 else 0.0
+        return real(self.eta), real(self.epsilon), real(keep), real(1.0 - keep), real(self.consolidation)
+
+    def at_switch(self, state: ThreeFactorState, n_features: int) -> ThreeFactorState:
+        """The local rule needs no notice of a switch."""
+        return state

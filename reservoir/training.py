@@ -1,0 +1,306 @@
+"""The one loop: a session on a network, its readouts learning, into a sink.
+
+Trials run in stretches that end where something has to happen: a probe, a
+switch of block, or after `STRETCH` trials so that memory stays flat. A probe
+branches from a copy of the whole state, with noise of its own, and leaves the
+run untouched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from reservoir.health import HealthMonitor
+from reservoir.spec import Spec, param, steps
+from reservoir.storage import Sink
+from reservoir.types import Activity, Engine, Grid, Network, Readout, Session, State, Teaching, Trials
+
+STRETCH = 25
+
+
+@dataclass(frozen=True)
+class RecordSpec(Spec):
+    """What a run keeps."""
+
+    spikes: str = param("subset", "which cells' spikes are kept", choices=("none", "subset", "all"))
+    spike_subset: int = param(100, "cells in the subset, evenly spaced", ge=1)
+    readouts_every_ms: float = param(1.0, "time between kept readouts", "ms", gt=0)
+    trials: bool = param(True, "keep readouts of training trials, not only of probes")
+
+    def cells(self, n: int) -> np.ndarray:
+        """Indices of the cells whose spikes are kept."""
+        if self.spikes == "none":
+            return np.zeros(0, np.int64)
+        count = n if self.spikes == "all" else min(self.spike_subset, n)
+        return np.unique(np.linspace(0, n - 1, count).round().astype(np.int64))
+
+
+class Trainer:
+    """Runs one session on one network.
+
+    Parameters
+    ----------
+    engine : Engine
+        A network loaded on a backend.
+    network, grid
+        What was loaded.
+    session : Session
+    rules : dict of str to LearningRule
+        By label; more than one only in an open loop.
+    sink : Sink
+        Where everything goes.
+    record : RecordSpec
+    settle_ms : float
+        Silence before the first trial.
+    current : (T, N) ndarray, optional
+        Extra input current in every trial and probe, pA.
+    progress : callable, optional
+        Called with the number of trials and probes just finished.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        network: Network,
+        grid: Grid,
+        session: Session,
+        rules: dict[str, Any],
+        sink: Sink,
+        record: RecordSpec | None = None,
+        settle_ms: float = 0.0,
+        current: np.ndarray | None = None,
+        progress: Callable[[int], None] | None = None,
+    ):
+        self.engine, self.network, self.grid, self.session = engine, network, grid, session
+        self.sink, self.record = sink, record or RecordSpec()
+        self.progress = progress or (lambda n: None)
+        self.n_features = network.n_neurons + 1
+        self.readouts = {k: Readout(r, session.n_channels, self.n_features, grid) for k, r in rules.items()}
+        self.state: State = engine.start()
+        self.health = HealthMonitor(network, grid.dt_ms)
+        self.current = np.zeros((0, network.n_neurons), grid.dtype) if current is None else current.astype(grid.dtype)
+        self._every = steps("record.readouts_every_ms", self.record.readouts_every_ms, grid.readout_step_ms)
+        self._kept = np.zeros(network.n_neurons, bool)
+        self._kept[self.record.cells(network.n_neurons)] = True
+        self._length = session.time_ms.size
+        gap = session.trials.interval_ms.copy()
+        gap[0] += settle_ms
+        self._gap = np.round(gap / grid.readout_step_ms).astype(np.int64)
+        ends = np.cumsum(self._gap + self._length)
+        self._starts = ends - self._length  # readout step at which each trial's record begins
+        self._probe_points = np.unique(session.probes.after_trial)
+
+    @property
+    def duration_ms(self) -> float:
+        """Length of the training run."""
+        return float((self._starts[-1] + self._length) * self.grid.readout_step_ms)
+
+    def run(self) -> dict[str, float]:
+        """Run the session; returns the health report."""
+        self._create()
+        n = self.session.trials.block.size
+        block = self.session.trials.block
+        first = np.flatnonzero(np.diff(block, prepend=block[0] - 1))
+        stops = np.unique(np.concatenate([first, self._probe_points, np.arange(0, n, STRETCH), [n]]))
+        self._probe(0)
+        for begin, end in zip(stops[:-1], stops[1:], strict=True):
+            if begin in first and begin > 0:
+                for readout in self.readouts.values():
+                    readout.state = readout.rule.at_switch(readout.state, self.n_features)
+            self._train(int(begin), int(end))
+            self._probe(int(end))
+        return self._finish()
+
+    def _train(self, begin: int, end: int) -> None:
+        rows = range(begin, end)
+        offset = int(self._starts[begin] - self._gap[begin])
+        length = int(self._starts[end - 1] + self._length) - offset
+        at = [slice(int(s) - offset, int(s) - offset + self._length) for s in self._starts[begin:end]]
+        trials = self._empty(length, len(rows), stream=0)._replace(
+            first_step=offset * self.grid.steps_per_readout, learn=True
+        )
+        lessons = [self.session.lesson(i) for i in rows]
+        for j, (i, where) in enumerate(zip(rows, at, strict=True)):
+            trials.inputs[where] = self.session.inputs(i, int(self.session.trials.cue[i]))
+            if len(self.current):
+                trials.current[where] = self.current
+            trials.trial_end[where.stop - 1] = j
+            if lessons[j].event >= 0:
+                trials.outcome[j, lessons[j].event] = 1
+        teaching = [self._teaching(r, length, lessons, at) for r in self.readouts.values()]
+        activity = self.engine.run(self.state, trials, list(self.readouts.values()), teaching)
+        self.health.add(activity.spike_step, activity.spike_neuron)
+        self._keep_spikes("/spikes/reservoir", activity, 0)
+        if self.record.trials:
+            self._keep_readouts("trials", begin, activity, at)
+        self.progress(len(rows))
+
+    def _probe(self, after: int) -> None:
+        probes = self.session.probes
+        here = np.flatnonzero(probes.after_trial == after)
+        if here.size == 0:
+            return
+        self._keep_weights(after)
+        before = float(self.session.time_ms[0]) - self.grid.readout_step_ms
+        for q in map(int, here):
+            gap = int(round(probes.interval_ms[q] / self.grid.readout_step_ms))
+            length, where = gap + self._length, slice(gap, gap + self._length)
+            # The clock runs on, so that spikes under way keep their slots; the noise stream is its own.
+            start = 0 if after == 0 else int(self._starts[after - 1]) + self._length
+            trials = self._empty(length, 1, stream=1 + q)._replace(first_step=start * self.grid.steps_per_readout)
+            trials.inputs[where] = self.session.inputs(None, int(probes.cue[q]))
+            if len(self.current):
+                trials.current[where] = self.current
+            trials.trial_end[-1] = 0
+            teaching = [self._teaching(r, length, [None], [where]) for r in self.readouts.values()]
+            frozen = [r.frozen() for r in self.readouts.values()]
+            activity = self.engine.run(self.state.copy(), trials, frozen, teaching)
+            onset = start + gap - round(before / self.grid.readout_step_ms)  # of the cue, in readout steps
+            self._keep_spikes("/spikes/probes", activity, onset * self.grid.steps_per_readout, probe=q)
+            self._keep_readouts("probes", q, activity, [where])
+            self.progress(1)
+
+    def _empty(self, length: int, n_trials: int, stream: int) -> Trials:
+        real, n_channels = self.grid.dtype, self.session.n_channels
+        n_inputs = self.session.n_cues + n_channels
+        return Trials(
+            first_step=0,
+            stream=stream,
+            inputs=np.zeros((length, n_inputs), real),
+            current=np.zeros((length if len(self.current) else 0, self.network.n_neurons), real),
+            trial_end=np.full(length, -1, np.int64),
+            outcome=np.zeros((n_trials, n_channels), real),
+            learn=False,
+        )
+
+    def _teaching(self, readout: Readout, length: int, lessons: list, at: list[slice]) -> Teaching:
+        real, shape = self.grid.dtype, (length, self.session.n_channels)
+        teaching = Teaching(np.zeros(shape, real), np.zeros(shape, real), np.zeros(length, np.int8))
+        time = self.session.time_ms
+        what = readout.rule.what
+        for lesson, where in zip(lessons, at, strict=True):
+            if lesson is not None:
+                teaching.target[where], teaching.gate[where] = readout.rule.gate.teach(lesson)
+            if what is not None:
+                # A readout at time t has seen everything up to t.
+                teaching.window[where] = (time > what.window_start_ms) & (time <= what.window_end_ms)
+        return teaching
+
+    # what is kept
+
+    def _create(self) -> None:
+        s, sink, real = self.session, self.sink, self.grid.dtype
+        n, q, k = s.trials.block.size, s.probes.block.size, s.n_channels
+        kept_time = s.time_ms[self._every - 1 :: self._every]
+        for label, readout in self.readouts.items():
+            base = f"/readouts/{label}"
+            rule = readout.rule
+            sink.put(f"{base}/time_ms", kept_time, "ms")
+            sink.put(f"{base}/sigma_ms", np.array([s.sigma_ms]), "ms")
+            sink.annotate(
+                base, rule=rule.name, parameters=json.dumps(asdict(rule), sort_keys=True), factored=rule.factored
+            )
+            for which, rows in (("trials", n if self.record.trials else 0), ("probes", q)):
+                if rows:
+                    sink.create(f"{base}/{which}/when", (rows, kept_time.size, k), real, "1")
+                    sink.create(f"{base}/{which}/what", (rows, k), real, "1")
+                    sink.create(f"{base}/{which}/prediction", (rows, kept_time.size, k), real, "1")
+            sink.put(f"/weights/{label}/trial", self._probe_points, "1")
+            if self._probe_points.size:
+                shape = (self._probe_points.size, k, self.n_features)
+                sink.create(f"/weights/{label}/when", shape, real, "1")
+                sink.create(f"/weights/{label}/what", shape, real, "1")
+        for group in ("/spikes/reservoir", "/spikes/probes"):
+            sink.create(f"{group}/step", (0,), np.int64, "dt")
+            sink.create(f"{group}/timestamps", (0,), np.float64, "ms")
+            sink.create(f"{group}/node_ids", (0,), np.int32, "1")
+            sink.annotate(group, recorded=np.flatnonzero(self._kept), subset=self.record.spikes)
+        sink.create("/spikes/probes/probe", (0,), np.int32, "1")
+
+    def _keep_spikes(self, group: str, activity: Activity, zero: int, probe: int | None = None) -> None:
+        kept = self._kept[activity.spike_neuron]
+        step = activity.spike_step[kept] - zero
+        self.sink.append(f"{group}/step", step)
+        self.sink.append(f"{group}/timestamps", (step + 1) * self.grid.dt_ms)  # a spike ends its step
+        self.sink.append(f"{group}/node_ids", activity.spike_neuron[kept])
+        if probe is not None:
+            self.sink.append(f"{group}/probe", np.full(step.size, probe, np.int32))
+
+    def _keep_readouts(self, which: str, first: int, activity: Activity, at: list[slice]) -> None:
+        for r, (label, readout) in enumerate(self.readouts.items()):
+            rows = np.stack([activity.when[r][w][self._every - 1 :: self._every] for w in at])
+            what = activity.what[r]
+            base = f"/readouts/{label}/{which}"
+            self.sink.write(f"{base}/when", first, rows)
+            self.sink.write(f"{base}/what", first, what)
+            self.sink.write(f"{base}/prediction", first, predict(rows, what, readout.rule.factored))
+
+    def _keep_weights(self, after: int) -> None:
+        row = int(np.searchsorted(self._probe_points, after))
+        for label, readout in self.readouts.items():
+            self.sink.write(f"/weights/{label}/when", row, readout.state[0][None, :, : self.n_features])
+            self.sink.write(f"/weights/{label}/what", row, readout.what[None, :, : self.n_features])
+
+    def _finish(self) -> dict[str, float]:
+        for label, readout in self.readouts.items():
+            for name, array in zip(readout.state._fields, readout.state, strict=True):
+                self.sink.put(f"/rule_state/{label}/{name}", array, "1")
+            self.sink.put(f"/rule_state/{label}/what", readout.what, "1")
+        return self.health.report(self.duration_ms)
+
+    def onsets_ms(self) -> np.ndarray:
+        """Cue onset of every trial on the run's clock, ``(n,)``."""
+        before = self.session.time_ms[0] - self.grid.readout_step_ms
+        return self._starts * self.grid.readout_step_ms - before
+
+
+def predict(when: np.ndarray, what: np.ndarray, factored: bool) -> np.ndarray:
+    """The prediction object z_k(t).
+
+    ``clip(p_hat_k, 0, 1) max(y_k, 0)`` for factored readouts, ``max(y, 0)`` for
+    merged ones.
+
+    Parameters
+    ----------
+    when : (n, T, K) ndarray, y
+    what : (n, K) ndarray, p-hat
+    """
+    y = np.maximum(when, 0)
+    return np.clip(what, 0, 1)[:, None, :] * y if factored else y
+
+
+def write_static(sink: Sink, network: Network, session: Session, onsets_ms: np.ndarray) -> None:
+    """Write the network, the blocks, the trials and the probes."""
+    units = dict(
+        capacitance="pF", k="nS/mV", v_rest="mV", v_threshold="mV", v_peak="mV",
+        a="1/ms", b="nS", c="mV", d="pA", bias="pA",
+    )  # fmt: skip
+    for name, array in network.cells._asdict().items():
+        sink.put(f"/network/neurons/{name}", array, units[name])
+    sink.put("/network/neurons/v_start", network.v_start, "mV")
+    sink.put("/network/cell_type", network.cell_type, "1")
+    sink.annotate("/network/cell_type", names=list(network.type_names))
+    synapses = network.synapses
+    weight_unit = "pA ms" if synapses.rise_ms > 0 else "pA"
+    for name, unit in (
+        ("indptr", "1"), ("target", "1"), ("weight", weight_unit), ("delay_steps", "dt"), ("decay_ms", "ms"),
+    ):  # fmt: skip
+        sink.put(f"/network/synapses/{name}", getattr(synapses, name), unit)
+    sink.annotate("/network/synapses", rise_ms=synapses.rise_ms)
+    for name, array in network.encoders._asdict().items():
+        if array.size:
+            sink.put(f"/network/encoders/{name}", array, "pA")
+    for name, (array, unit) in session.blocks.items():
+        sink.put(f"/blocks/{name}", array, unit)
+    for name, array in session.trials._asdict().items():
+        if name != "interval_ms":
+            sink.put(f"/trials/{name}", array, "ms" if name.endswith("_ms") else "1")
+    sink.put("/trials/onset_ms", onsets_ms, "ms")
+    for name, array in session.probes._asdict().items():
+        sink.put(f"/probes/{name}", array, "ms" if name.endswith("_ms") else "1")
+

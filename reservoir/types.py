@@ -1,0 +1,260 @@
+"""What flows through the simulator: arrays with names, and the three protocols.
+
+NumPy only. ``N`` neurons, ``M`` padded features (``N`` traces and one bias,
+padded with zeros to a multiple of 32), ``K`` output channels, ``C`` input
+channels, ``T`` readout steps, ``S`` synapses, ``D`` delay slots.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+NUMERICS_VERSION = 1
+"""Changes whenever the order of operations, and with it any result, changes."""
+
+LANES = 32
+"""Width of the canonical dot product and of the tiles of the RLS matrix."""
+
+
+def padded(n: int) -> int:
+    """Round `n` up to a whole number of lanes."""
+    return -(-n // LANES) * LANES
+
+
+class Cells(NamedTuple):
+    """Per-neuron parameters of the Izhikevich model, 2007 form, each ``(N,)``."""
+
+    capacitance: np.ndarray  # C, pF
+    k: np.ndarray  # k, nS/mV
+    v_rest: np.ndarray  # v_r, mV
+    v_threshold: np.ndarray  # v_t, mV
+    v_peak: np.ndarray  # v_peak, mV
+    a: np.ndarray  # a, 1/ms
+    b: np.ndarray  # b, nS
+    c: np.ndarray  # c, mV
+    d: np.ndarray  # d, pA
+    bias: np.ndarray  # constant current, pA
+
+
+class Synapses(NamedTuple):
+    """Recurrent synapses by presynaptic neuron (compressed rows), targets ascending."""
+
+    indptr: np.ndarray  # (N+1,) int64
+    target: np.ndarray  # (S,) int32
+    weight: np.ndarray  # (S,), pA (exponential) or pA ms (double exponential)
+    delay_steps: np.ndarray  # (S,) int32, 0 = arrives at the end of the emitting step
+    decay_ms: np.ndarray  # (N,) decay of the postsynaptic current
+    rise_ms: float  # 0 = single exponential
+
+
+class Encoders(NamedTuple):
+    """How signals enter the reservoir, in pA per unit of the signal."""
+
+    cue: np.ndarray  # (n_cues, N)
+    event: np.ndarray  # (K, N)
+    feedback: np.ndarray  # (K, N)
+
+
+class Network(NamedTuple):
+    """A reservoir, as arrays in float64; engines cast it to the run's precision."""
+
+    cells: Cells
+    synapses: Synapses
+    encoders: Encoders
+    cell_type: np.ndarray  # (N,) int8, index into type_names
+    type_names: tuple[str, ...]
+    v_start: np.ndarray  # (N,) mV
+
+    @property
+    def n_neurons(self) -> int:
+        return int(self.v_start.size)
+
+
+class Grid(NamedTuple):
+    """The discretisation and the trace, i.e. what turns a network into numbers."""
+
+    dt_ms: float
+    steps_per_readout: int
+    noise: float  # pA sqrt(ms)
+    noise_hold_steps: int
+    noise_seed: int
+    trace_decay_ms: float
+    trace_rise_ms: float  # 0 = a jump of 1 per spike
+    trace_scale: float  # factor from trace to feature, 0 = 1/sqrt(N)
+    feature_bias: float
+    dtype: Any
+
+    @property
+    def readout_step_ms(self) -> float:
+        return self.dt_ms * self.steps_per_readout
+
+
+class State(NamedTuple):
+    """Everything that changes while a network runs, except the readouts."""
+
+    v: np.ndarray  # (N,) mV
+    u: np.ndarray  # (N,) pA
+    current: np.ndarray  # (N,) synaptic current, pA
+    current_rise: np.ndarray  # (N,) slower synaptic state of the double exponential
+    pending: np.ndarray  # (D, N) spikes on their way; D = 0 without delays
+    trace: np.ndarray  # (N,)
+    trace_rise: np.ndarray  # (N,)
+    output: np.ndarray  # (K,) last readout, fed back
+
+    def copy(self) -> State:
+        return State(*[a.copy() for a in self])
+
+
+class Trials(NamedTuple):
+    """A stretch of consecutive trials, as arrays over readout steps."""
+
+    first_step: int  # index of the first dt step on this stream's clock
+    stream: int  # noise stream: 0 the training run, 1 + q probe q
+    inputs: np.ndarray  # (T, C) amplitude of each cue and event channel
+    current: np.ndarray  # (T, N) extra input current, pA, or (0, N)
+    trial_end: np.ndarray  # (T,) int64, index of the trial ending here, else -1
+    outcome: np.ndarray  # (n, K) what was delivered; a row of zeros for an omission
+    learn: bool
+
+
+class Teaching(NamedTuple):
+    """What a teacher says to one readout during a stretch."""
+
+    target: np.ndarray  # (T, K) s_k(t)
+    gate: np.ndarray  # (T, K) G_k(t) >= 0
+    window: np.ndarray  # (T,) int8, 1 where features are averaged for "what"
+
+
+class TrialTable(NamedTuple):
+    """The training trials of a session, each ``(n,)``."""
+
+    block: np.ndarray  # int64
+    cue: np.ndarray  # int64
+    event: np.ndarray  # int64, -1 = omission
+    event_time_ms: np.ndarray  # after cue onset, NaN on an omission
+    interval_ms: np.ndarray  # silence before the trial
+
+
+class ProbeTable(NamedTuple):
+    """The probes of a session, each ``(q,)``; ordered by `after_trial`."""
+
+    after_trial: np.ndarray  # int64, training trials finished before
+    repeat: np.ndarray  # int64
+    block: np.ndarray  # int64
+    cue: np.ndarray  # int64
+    interval_ms: np.ndarray
+
+
+class Session(Protocol):
+    """What a task asks of a network: a plan, drawn once from the task seed."""
+
+    time_ms: np.ndarray  # (T,) end of every readout step of a trial, after cue onset
+    n_cues: int
+    n_channels: int
+    sigma_ms: float
+    trials: TrialTable
+    probes: ProbeTable
+    blocks: dict[str, tuple[np.ndarray, str]]  # name -> (array, unit)
+
+    def inputs(self, trial: int | None, cue: int) -> np.ndarray:
+        """Channel amplitudes ``(T, C)`` of a training trial, or of a probe (trial None)."""
+        ...
+
+    def lesson(self, trial: int) -> Any:
+        """What the task knows about a training trial."""
+        ...
+
+
+class Readout:
+    """One trained readout while it runs: a rule, its state, its teaching.
+
+    Attributes
+    ----------
+    rule : LearningRule
+    state : NamedTuple
+        Made by ``rule.init``; its first field is ``when`` ``(K, M)``.
+    what : (K, M) ndarray
+        Weights V of the offline readout; zeros stay zeros without one.
+    mean : (M,) ndarray
+        Sum of the features over the "what" window of the running trial.
+    count : (1,) int64 ndarray
+        Number of readout steps in that sum.
+    seen : (1,) int64 ndarray
+        Number of trials the "what" weights learned from.
+    """
+
+    def __init__(self, rule: Any, n_channels: int, n_features: int, grid: Grid):
+        m = padded(n_features)
+        self.rule = rule
+        self.state = rule.init(n_channels, n_features, grid.dtype)
+        self.constants = rule.constants(grid.readout_step_ms, grid.dtype)
+        real = np.dtype(grid.dtype).type
+        # Without an identity readout the rate is 0, so V stays 0.
+        self.what_constants = rule.what.constants(grid.dtype) if rule.what else (real(0), real(1), real(0))
+        self.what = np.zeros((n_channels, m), grid.dtype)
+        self.mean = np.zeros(m, grid.dtype)
+        self.count = np.zeros(1, np.int64)
+        self.seen = np.zeros(1, np.int64)
+
+    def frozen(self) -> Readout:
+        """Return a view for a probe: the same weights, its own running mean."""
+        other = object.__new__(Readout)
+        other.__dict__.update(self.__dict__)
+        other.mean, other.count = np.zeros_like(self.mean), np.zeros_like(self.count)
+        return other
+
+
+class Activity(NamedTuple):
+    """What a backend gives back for a stretch."""
+
+    spike_step: np.ndarray  # (S,) int64, dt steps on the stream's clock
+    spike_neuron: np.ndarray  # (S,) int32
+    when: list[np.ndarray]  # per readout (T, K): y
+    what: list[np.ndarray]  # per readout (n, K): p-hat before that trial's update
+
+
+class LearningRule(Protocol):
+    """How readout weights change: parameters (frozen), `init`, `step`.
+
+    `step(constants, state, x, y, target, gate, clock)` is compiled by Numba and
+    writes only into `state`; `reference_step` does the same in plain NumPy.
+    """
+
+    name: str
+    factored: bool
+    what: Any
+    gate: Any
+
+    def init(self, n_channels: int, n_features: int, dtype: Any) -> Any: ...
+
+    def constants(self, readout_step_ms: float, dtype: Any) -> tuple: ...
+
+
+class Paradigm(Protocol):
+    """A task: it says what the network sees and what a teacher knows."""
+
+    name: str
+
+    def plan(self, seed: int, readout_step_ms: float) -> Session: ...
+
+
+class Engine(Protocol):
+    """A network loaded on a backend. The seam is one call per stretch of trials."""
+
+    def start(self) -> State: ...
+
+    def run(
+        self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
+    ) -> Activity:
+        """Advance `state` and `readouts` in place through a stretch of trials."""
+        ...
+
+
+class Backend(Protocol):
+    """An engine factory."""
+
+    name: str
+
+    def load(self, network: Network, grid: Grid) -> Engine: ...

@@ -1,0 +1,78 @@
+"""Recordings of a network that needs no simulation: bumps that grow with the trials."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from analysis.targets import bump
+from paradigms.meet import Block, Meet
+from reservoir.storage import Recording
+
+N_NEURONS = 40
+
+TWO_BLOCKS = (Block(((0.8, 0.2),), ((300.0, 600.0),)), Block(((0.8, 0.2),), ((450.0, 750.0),)))
+
+
+def session(seed=0, blocks=TWO_BLOCKS, trials=40, cues=("cue",), counterbalance=False, repeats=3):
+    """A short session of MEET."""
+    spec = Meet(
+        cues=cues,
+        blocks=blocks,
+        trials_per_block=trials,
+        probes_after=(1, 5, 20, trials),
+        probe_repeats=repeats,
+        counterbalance=counterbalance,
+    )
+    return spec, spec.plan(seed, 1.0)
+
+
+def record(spec, s, seed=0, noise=0.0, factored=True, tau=8.0, label="local") -> Recording:
+    """A network whose timing is right and whose outputs approach their targets as 1 - exp(-n/tau)."""
+    rng = np.random.default_rng(seed)
+    block, cue = s.probes.block, s.probes.cue
+    n = s.probes.after_trial - s.blocks["first_trial"][0][block]
+    learned = 1 - np.exp(-n / tau)
+    p, latency = s.probability[block, cue], s.latency[block, cue]
+    y = learned[:, None, None] * bump(s.time_ms[:, None], latency[:, None, :], s.sigma_ms)
+    y = y + noise * rng.standard_normal((*y.shape[:1], 1, y.shape[2]))
+    when = y if factored else y * p[:, None, :]
+    z = np.maximum(when, 0) * (p[:, None, :] if factored else 1)
+    k = p.shape[1]
+    points = np.unique(s.probes.after_trial)
+    v, w = rng.standard_normal((2, points.size, k, N_NEURONS + 1))
+    config = {
+        "paradigm": {"blocks": [{"probability": b.probability} for b in spec.blocks]},
+        "rules": {label: {}},
+    }
+    base = f"/readouts/{label}"
+    arrays = {f"/blocks/{name}": a for name, (a, _) in s.blocks.items()}
+    arrays |= {f"/trials/{name}": a for name, a in s.trials._asdict().items()}
+    arrays |= {f"/probes/{name}": a for name, a in s.probes._asdict().items()}
+    arrays |= {
+        "/config": np.frombuffer(json.dumps(config).encode(), np.uint8),
+        f"{base}/time_ms": s.time_ms,
+        f"{base}/sigma_ms": np.array([s.sigma_ms]),
+        f"{base}/probes/when": when,
+        f"{base}/probes/what": p if factored else np.zeros_like(p),
+        f"{base}/probes/prediction": z,
+        f"{base}/trials/what": s.probability[s.trials.block, s.trials.cue],
+        f"/weights/{label}/trial": points,
+        f"/weights/{label}/when": w,
+        f"/weights/{label}/what": v if factored else np.zeros_like(v),
+    }
+    rule = {"what": {"window_start_ms": 0.0, "window_end_ms": 150.0}}
+    attrs = {base: {"rule": "three_factor", "parameters": json.dumps(rule), "factored": factored}}
+    return Recording(arrays, attrs)
+
+
+def time_cells(recording, which, rows, every_ms):
+    """Features of neurons that prefer a time after the cue, noisy, and a bias column."""
+    time = recording["/readouts/local/time_ms"]
+    stride = round(every_ms / (time[1] - time[0]))
+    t = time[stride - 1 :: stride]
+    rng = np.random.default_rng([which == "probes", len(rows)])
+    cells = bump(t[:, None], np.linspace(0, 1000, N_NEURONS), 40.0)
+    x = cells + 0.02 * rng.standard_normal((len(rows), t.size, N_NEURONS))
+    return np.concatenate([x, np.full((len(rows), t.size, 1), 0.05)], axis=2)

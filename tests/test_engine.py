@@ -1,0 +1,303 @@
+"""The CPU engine equals the NumPy reference bit for bit, with every feature on and off."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small import (
+    N,
+    VARIANTS,
+    assert_same_bits,
+    lively_network,
+    outcome_of,
+    small_grid,
+    two_trials,
+)
+
+from reservoir.backends import get_backend
+from reservoir.canonical import dot, dot_reference
+from reservoir.cpu import CpuBackend, CpuEngine
+from reservoir.derived import derive
+from reservoir.errors import ActivityError, InputError
+from reservoir.reference import ReferenceBackend, features
+from reservoir.rules import RULES, ThreeFactor
+from reservoir.types import LANES
+
+PRECISIONS = [np.float64, np.float32]
+
+KERNELS = {
+    "exponential": dict(),
+    "double": dict(synapse_rise_ms=2.0, weight=300.0),
+    "delays": dict(delay_min_ms=0.1, delay_max_ms=3.0),
+    "double_delays": dict(synapse_rise_ms=2.0, weight=300.0, delay_max_ms=3.0),
+}
+NOISE = {"quiet": dict(noise=0.0), "noise": dict(), "held": dict(noise_hold_steps=5)}
+
+
+def both_engines(network, grid, rules, trials, chunks=(None,)):
+    """Compare the reference with the CPU engine in chunks; returns what the reference left."""
+    expected = outcome_of(ReferenceBackend().load(network, grid), rules, trials)
+    for chunk in chunks:
+        assert_same_bits(outcome_of(CpuEngine(network, grid, chunk), rules, trials), expected)
+    return expected
+
+
+@pytest.mark.parametrize("current", [False, True], ids=["", "current"])
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize("feedback_pa", [0.0, 60.0], ids=["open", "feedback"])
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_cpu_equals_the_reference(dtype, kernel, feedback_pa, noise, current):
+    network = lively_network(feedback_pa=feedback_pa, **KERNELS[kernel])
+    grid = small_grid(dtype, trace_rise_ms=2.0 if "double" in kernel else 0.0, **NOISE[noise])
+    trials = two_trials(grid, n_steps=60, current=current)
+    left = both_engines(network, grid, [VARIANTS["three_factor"]], trials, chunks=(None, 7))
+    assert left["spike_step"].size > 30
+    assert np.ptp(left["spike_step"]) > 300 and np.unique(left["spike_neuron"]).size > 15
+    assert left["0.when"].any() and left["0.V"].any() and left["0.p_hat"][1].any()
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("kernel", ["exponential", "double_delays"])
+def test_all_rules_learn_the_same_beside_each_other(dtype, kernel):
+    network, grid = lively_network(**KERNELS[kernel]), small_grid(dtype)
+    trials = two_trials(grid)
+    left = both_engines(network, grid, list(VARIANTS.values()), trials, chunks=(1, 7, 25, None))
+    assert left["spike_step"].size > 60
+    for i, rule in enumerate(VARIANTS.values()):
+        assert left[f"{i}.when"].any(), rule
+        assert left[f"{i}.V"].any() == (rule.what is not None)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_every_rule_learns_the_same_in_the_closed_loop(dtype, variant):
+    network, grid = lively_network(feedback_pa=60.0, delay_max_ms=1.0), small_grid(dtype)
+    left = both_engines(network, grid, [VARIANTS[variant]], two_trials(grid, n_steps=60), chunks=(None, 7))
+    assert left["state.output"].any()
+    assert left["spike_step"].size > 30
+
+
+def test_every_registered_rule_is_among_the_variants():
+    assert {type(r) for r in VARIANTS.values()} == set(RULES.values())
+
+
+@pytest.mark.parametrize("n", [1, 30, 31, 32, 33, 64, 100])
+def test_sizes_around_the_lanes_change_nothing(n):
+    """31 neurons and a bias fill one row of lanes; 32 need two."""
+    network = lively_network(n_neurons=n, out_degree=min(10, n - 1), bias_pa=400.0)
+    grid = small_grid()
+    left = both_engines(network, grid, [VARIANTS["rls"]], two_trials(grid, n, n_steps=40), chunks=(None, 3))
+    assert left["spike_step"].size > 0
+
+
+@pytest.mark.parametrize("feedback_pa", [0.0, 60.0])
+def test_a_run_continues_from_where_it_stopped(feedback_pa):
+    """Two calls of forty steps equal one of eighty, the running mean and the eligibility included."""
+    network, grid = lively_network(feedback_pa=feedback_pa, delay_max_ms=3.0), small_grid()
+    rule = VARIANTS["three_factor_consolidation"]
+    trials = two_trials(grid)
+    whole = outcome_of(CpuEngine(network, grid), [rule], trials)
+
+    engine = CpuEngine(network, grid)
+    from small import lessons
+
+    from reservoir.types import Readout, Teaching
+
+    state, readout, taught = engine.start(), Readout(rule, 2, N + 1, grid), lessons(trials, grid)
+    found, spikes = np.zeros((2, 2)), []
+    for part in (slice(0, 33), slice(33, 80)):
+        piece = trials._replace(
+            first_step=part.start * grid.steps_per_readout,
+            inputs=trials.inputs[part],
+            trial_end=trials.trial_end[part],
+        )
+        activity = engine.run(state, piece, [readout], [Teaching(*[a[part] for a in taught])])
+        found += activity.what[0]
+        spikes.append(activity.spike_step)
+    assert np.array_equal(np.concatenate(spikes), whole["spike_step"])
+    assert np.array_equal(found, whole["0.p_hat"])
+    assert_same_bits({k: v for k, v in state._asdict().items()}, {k: whole[f"state.{k}"] for k in state._fields})
+    assert readout.state.when.tobytes() == whole["0.when"].tobytes()
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_silent_output_that_is_fed_back_equals_the_open_loop(kernel):
+    """With a rate of zero y stays 0, so the closed loop's own kernel must give the open loop's spikes."""
+    grid = small_grid()
+    rule, trials = ThreeFactor(eta=0.0), two_trials(grid)
+    kept = []
+    for feedback_pa in (0.0, 60.0):
+        network = lively_network(feedback_pa=feedback_pa, **KERNELS[kernel])
+        left = outcome_of(CpuEngine(network, grid), [rule], trials)
+        kept.append({k: v for k, v in left.items() if k.startswith(("spike", "state"))})
+    assert_same_bits(*kept)
+    assert kept[0]["spike_step"].size > 30
+
+
+def test_feedback_changes_the_activity():
+    grid = small_grid()
+    a, b = (
+        outcome_of(CpuEngine(lively_network(feedback_pa=q), grid), [VARIANTS["rls_shared"]], two_trials(grid))
+        for q in (0.0, 60.0)
+    )
+    assert not np.array_equal(a["state.v"], b["state.v"])
+
+
+def test_a_spike_arrives_after_its_delay():
+    """One neuron is kicked; its target's current jumps after exactly the delay, counted in dt."""
+    for delay_ms, steps in ((0.0, 0), (0.1, 1), (0.7, 7), (3.0, 30)):
+        network = lively_network(
+            n_neurons=2, out_degree=1, bias_pa=0.0, fraction_excitatory=1.0,
+            delay_min_ms=delay_ms, delay_max_ms=delay_ms,
+        )  # fmt: skip
+        grid = small_grid(steps_per_readout=1, noise=0.0)
+        for backend in (ReferenceBackend(), CpuBackend()):
+            engine = backend.load(network, grid)
+            state = engine.start()
+            state.v[0] = 200.0  # above the peak after one step
+            trials = two_trials(grid, 2, n_steps=2)
+            sees = []
+            for t in range(40):
+                step = trials._replace(
+                    first_step=t,
+                    inputs=np.zeros((1, 3)),
+                    trial_end=np.full(1, -1),
+                    outcome=np.zeros((0, 2)),
+                )
+                engine.run(state, step, [], [])
+                sees.append(state.current[1] > 0)
+            assert sees.index(True) == steps, (backend.name, delay_ms)
+            assert state.current[0] == 0
+
+
+@pytest.mark.parametrize("rise_ms", [0.0, 2.0])
+def test_traces_equal_an_update_every_step(rise_ms):
+    """Gathering the jumps of a readout step gives, up to rounding, the trace updated every dt."""
+    network, grid = lively_network(), small_grid(trace_rise_ms=rise_ms)
+    engine = CpuEngine(network, grid)
+    state, trials = engine.start(), two_trials(grid)
+    activity = engine.run(state, trials, [], [])
+    r, h = np.zeros(N), np.zeros(N)
+    spikes = set(zip(activity.spike_step.tolist(), activity.spike_neuron.tolist(), strict=True))
+    for step in range(800):
+        here = [j for s, j in spikes if s == step]
+        if rise_ms:
+            r = r * np.exp(-0.1 / rise_ms) + h * 0.1
+            h = h * np.exp(-0.1 / 40.0)
+            h[here] += 1 / (rise_ms * 40.0)
+        else:
+            r = r * np.exp(-0.1 / 40.0)
+            r[here] += 1
+    assert len(spikes) > 60
+    np.testing.assert_allclose(state.trace, r, rtol=1e-11, atol=1e-15)
+    x = features(derive(network, grid), state)
+    np.testing.assert_allclose(x[:N], r / np.sqrt(N), rtol=1e-11, atol=1e-15)
+    assert x[N] == 0.05 and not x[N + 1 :].any()
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_spikes_come_ordered_by_step_then_neuron(backend):
+    grid = small_grid()
+    left = outcome_of(get_backend(backend).load(lively_network(), grid), [], two_trials(grid))
+    key = left["spike_step"] * N + left["spike_neuron"]
+    assert np.all(np.diff(key) > 0)
+    assert left["spike_step"].dtype == np.int64 and left["spike_neuron"].dtype == np.int32
+
+
+@pytest.mark.parametrize("name, word", [("quantum", "cpu, gpu, reference"), ("", "one of")])
+def test_an_unknown_backend_is_named(name, word):
+    with pytest.raises(InputError, match=word):
+        get_backend(name)
+
+
+def test_two_readouts_cannot_both_be_fed_back():
+    grid = small_grid()
+    engine = CpuEngine(lively_network(feedback_pa=10.0), grid)
+    with pytest.raises(InputError, match="exactly one readout"):
+        outcome_of(engine, [VARIANTS["lms"], VARIANTS["three_factor"]], two_trials(grid))
+
+
+# activity that blows up
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_huge_weights_raise_an_error_that_names_array_neuron_and_time(backend, dtype):
+    grid = small_grid(dtype)
+    network = lively_network(weight=1e37 if dtype == np.float32 else 1e307, out_degree=30, delay_max_ms=2.0)
+    with pytest.raises(ActivityError) as caught:
+        outcome_of(get_backend(backend).load(network, grid), [], two_trials(grid))
+    error = caught.value
+    assert error.array in ("v", "u", "current") and 0 <= error.neuron < N
+    assert 0 < error.time_ms <= 80
+    assert not np.isfinite(error.value)
+    assert str(error).startswith(f"activity blew up: {error.array}[{error.neuron}] = ")
+    assert f"at {error.time_ms:.1f} ms" in str(error) and "\n" not in str(error)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_a_current_that_is_not_finite_is_caught_where_it_enters(backend, bad):
+    grid = small_grid()
+    trials = two_trials(grid, current=True)
+    trials.current[40, 7] = bad
+    engine = get_backend(backend).load(lively_network(), grid)
+    with pytest.raises(ActivityError, match=r"[vu]\[7\]"):
+        outcome_of(engine, [], trials)
+
+
+@pytest.mark.parametrize("field, value", [("weight", np.nan), ("decay_ms", np.nan)])
+def test_a_network_with_nan_is_refused_before_it_runs(field, value):
+    network = lively_network()
+    array = np.array(getattr(network.synapses, field))
+    array[3] = value
+    network = network._replace(synapses=network.synapses._replace(**{field: array}))
+    with pytest.raises(InputError, match=r"network \w+\[3\] = nan: finite numbers"):
+        CpuEngine(network, small_grid())
+
+
+# the canonical dot product
+
+
+def values(dtype):
+    tiny = float(np.finfo(dtype).smallest_subnormal)
+    width = 8 * np.dtype(dtype).itemsize
+    small = st.floats(0, float(np.finfo(dtype).tiny), width=width, allow_subnormal=True)
+    return st.floats(-1e15, 1e15, width=width) | small | st.sampled_from([0.0, -0.0, tiny, -tiny])
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@given(data=st.data())
+def test_dot_equals_its_definition(dtype, data):
+    """Sizes and values drawn, subnormal numbers included; sums may round but never differ."""
+    n = LANES * data.draw(st.integers(1, 5), label="rows")
+    pool = data.draw(st.lists(values(dtype), min_size=4, max_size=40), label="pool")
+    seed = data.draw(st.integers(0, 2**32 - 1), label="seed")
+    a, b = np.random.default_rng(seed).choice(np.array(pool, dtype), (2, n))
+    expected = dot_reference(a, b)
+    assert expected.dtype == dtype
+    assert np.array(dot(a, b), dtype).tobytes() == np.array(expected).tobytes()
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_dot_adds_in_the_documented_order(dtype):
+    """Written out scalar by scalar, with numbers whose sum depends on the order."""
+    rng = np.random.default_rng(0)
+    a = (rng.standard_normal(96) * 10.0 ** rng.integers(-6, 6, 96)).astype(dtype)
+    b = rng.standard_normal(96).astype(dtype)
+    acc = [dtype(0)] * 32
+    for i in range(96):
+        acc[i % 32] = acc[i % 32] + a[i] * b[i]
+    for h in (16, 8, 4, 2, 1):
+        acc = [acc[i] + acc[i + h] for i in range(h)]
+    assert dot_reference(a, b) == acc[0] == dot(a, b)
+    assert acc[0] != np.sum(a * b)
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_subnormal_products_are_kept(dtype):
+    tiny = np.finfo(dtype).smallest_subnormal
+    a, b = np.zeros((2, 32), dtype)
+    a[5], b[5] = tiny, 3
+    assert dot(a, b) == dot_reference(a, b) == 3 * tiny > 0

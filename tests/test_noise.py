@@ -1,0 +1,107 @@
+"""The counter-based generator: known answers, layout, moments, and no number used twice."""
+
+import numpy as np
+import pytest
+
+from reservoir import noise
+from reservoir.noise import PURPOSE_EXPLORATION, PURPOSE_MEMBRANE, UNIT_SCALE, byte_sums, philox
+from reservoir.types import padded
+
+ONES = 0xFFFFFFFF
+KNOWN = [  # philox4x32-10 in kat_vectors of Random123 (Salmon et al. 2011)
+    ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+    ((ONES,) * 4, (ONES,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+    (
+        (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+        (0xA4093822, 0x299F31D0),
+        (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+    ),
+]
+
+
+@pytest.mark.parametrize("counter, key, words", KNOWN)
+def test_philox_gives_the_published_answers(counter, key, words):
+    assert tuple(map(int, philox(*counter, *key))) == words
+
+
+def test_philox_broadcasts_its_counters():
+    groups = np.arange(5)
+    together = philox(groups, 7, 1, 3, 11, 12)
+    one_by_one = [philox(int(g), 7, 1, 3, 11, 12) for g in groups]
+    assert np.array_equal(np.stack(together), np.array(one_by_one).T)
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 100])
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 12345678901234567890])
+@pytest.mark.parametrize("step", [0, 1, 2**32 - 1, 2**32 + 5])
+def test_numba_equals_numpy(n, seed, step):
+    out = np.zeros(padded(n))
+    noise.fill_byte_sums(out, *noise.split_key(seed), step, 3, PURPOSE_MEMBRANE)
+    assert np.array_equal(out[:n], byte_sums(seed, step, 3, PURPOSE_MEMBRANE, n))
+
+
+def test_compiled_generator_gives_the_published_answer():
+    # Counter and key 0: group 0 of step 0 on stream 0 with purpose 0.
+    out = np.zeros(32)
+    noise.fill_byte_sums(out, 0, 0, 0, 0, 0)
+    expected = [sum(w.to_bytes(4, "little")) - 510 for w in KNOWN[0][2]]
+    assert out[::8].tolist() == expected
+
+
+def test_word_q_of_group_g_belongs_to_neuron_q_quarters_plus_g():
+    z = byte_sums(5, 9, 0, PURPOSE_MEMBRANE, 64)
+    words = philox(3, 9, 0, PURPOSE_MEMBRANE, 5, 0)
+    expected = [sum(int(w).to_bytes(4, "little")) - 510 for w in words]
+    assert z[3::16].tolist() == expected
+
+
+@pytest.mark.parametrize("n", [1, 33, 40, 63])
+def test_neurons_keep_their_noise_whatever_the_padding(n):
+    full = byte_sums(5, 9, 2, PURPOSE_MEMBRANE, padded(n))
+    assert np.array_equal(byte_sums(5, 9, 2, PURPOSE_MEMBRANE, n), full[:n])
+
+
+def sample(steps=2000, n=96):
+    return UNIT_SCALE * np.array([byte_sums(1, s, 0, PURPOSE_MEMBRANE, n) for s in range(steps)], float)
+
+
+def test_noise_has_mean_0_variance_1_and_the_stated_tails():
+    z = sample()
+    standard_error = 1 / np.sqrt(z.size)
+    assert abs(z.mean()) < 4 * standard_error
+    assert abs(z.var() - 1) < 4 * standard_error * np.sqrt(1.7)
+    assert abs((z**3).mean()) < 0.03
+    assert (z**4).mean() - 3 == pytest.approx(-0.3, abs=0.05)
+    assert np.abs(z).max() <= 510 * UNIT_SCALE < 3.46
+
+
+def test_noise_is_independent_over_neurons_steps_streams_and_purposes():
+    z = sample()
+    limit = 4.5 / np.sqrt(len(z))
+    between_neurons = np.corrcoef(z.T) - np.eye(z.shape[1])
+    assert np.abs(between_neurons).max() < limit + 0.02
+    for lag in (1, 2, 10):
+        assert abs(np.mean(z[lag:] * z[:-lag])) < 4 / np.sqrt(z.size)
+    other = [
+        UNIT_SCALE * np.array([byte_sums(1, s, stream, purpose, 96) for s in range(500)])
+        for stream, purpose in ((1, PURPOSE_MEMBRANE), (2, PURPOSE_MEMBRANE), (0, PURPOSE_EXPLORATION))
+    ]
+    for a in other:
+        assert abs(np.mean(a * z[:500])) < 4 / np.sqrt(a.size)
+
+
+def test_no_counter_is_used_twice(monkeypatch):
+    seen = []
+
+    def spy(c0, c1, c2, c3, k0, k1):
+        seen.extend(zip(*(a.ravel().tolist() for a in np.broadcast_arrays(c0, c1, c2, c3)), strict=True))
+        return philox(c0, c1, c2, c3, k0, k1)
+
+    monkeypatch.setattr(noise, "philox", spy)
+    for step in (0, 1, 15, 16, 2**32 - 1, 2**32, 2**32 + 1, 2**33):
+        for stream in (0, 1, 2, 15, 16, 17, 1000):
+            for purpose in (PURPOSE_MEMBRANE, PURPOSE_EXPLORATION):
+                byte_sums(1, step, stream, purpose, 64)
+    assert len(seen) == 8 * 7 * 2 * 16
+    assert len(set(seen)) == len(seen)
+    assert max(max(c) for c in seen) <= ONES

@@ -1,0 +1,186 @@
+"""From a recording to scores, rows, summaries and tables."""
+
+import json
+
+import numpy as np
+import pytest
+
+from analysis.catalogue import SCORES
+from analysis.recordings import score_run
+from analysis.summary import compare, comparison_table, final, summarise, summary_table, tidy_rows
+from paradigms.meet import Block
+from reservoir.storage import Recording
+from tests.synthetic import TWO_BLOCKS, record, session, time_cells
+
+
+@pytest.fixture(scope="module")
+def scored():
+    """Fast, exact learner: after n trials it says 1 - exp(-n/8) of the target."""
+    spec, s = session()
+    return score_run(record(spec, s), time_cells)["local"]
+
+
+def test_every_score_is_in_the_catalogue_with_the_shape_it_says(scored):
+    points, blocks, channels = len(scored["error"]), 2, 2
+    assert set(scored) <= set(SCORES)
+    assert len(SCORES.keys() - scored.keys() - {n for n in SCORES if n.startswith("free_")}) == 0
+    for name, values in scored.items():
+        per, _, channel = SCORES[name].per.partition("+")
+        shape = ({"point": points, "block": blocks, "run": 1}[per], *([channels] if channel else []))
+        assert values.shape == shape, name
+
+
+def test_the_error_is_what_the_learner_has_not_learned(scored):
+    np.testing.assert_array_equal(scored["block"], [0] * 4 + [1] * 4)
+    np.testing.assert_array_equal(scored["trial"], [1, 5, 20, 40] * 2)
+    np.testing.assert_allclose(scored["error"], np.exp(-scored["trial"] / 8), atol=1e-9)
+    np.testing.assert_allclose(scored["error_relative"][:4], np.exp(-np.array([0, 4, 19, 39]) / 8))
+    np.testing.assert_allclose(scored["error_bias"], scored["error"], atol=1e-9)
+    np.testing.assert_allclose(scored["error_spread"], 0, atol=1e-9)
+    np.testing.assert_allclose(scored["error_true_p"], scored["error"], atol=1e-9)
+
+
+def test_the_ladder_stands_beside_the_error(scored):
+    assert scored["error_equal_p"][3] == pytest.approx(0.51, abs=0.01)
+    assert scored["error_winner"][3] == pytest.approx(0.34, abs=0.01)
+    # Half of what the counting observer saw was at the old latencies.
+    assert scored["error_counting"][7] == pytest.approx(np.sqrt(0.5), abs=0.05)
+    assert scored["error_change_point"][7] < 0.3
+    np.testing.assert_array_equal(np.isfinite(scored["error_ridge"]), [0, 0, 0, 1] * 2)
+    assert np.nanmax(scored["error_ridge"]) < 0.2
+
+
+def test_timing_and_amplitude_are_those_of_the_learner(scored):
+    np.testing.assert_allclose(scored["timing_error_ms"][3], 0)
+    np.testing.assert_allclose(scored["detection"][[0, 3]], [[0, 0], [1, 1]])
+    np.testing.assert_allclose(scored["amplitude"][3], [0.93 * 0.8, 0.93 * 0.2], atol=0.01)
+    np.testing.assert_allclose(scored["amplitude_when"][3], 0.93, atol=0.01)
+    np.testing.assert_allclose(scored["calibration_r_p_hat"], 1)
+    np.testing.assert_allclose(scored["calibration_slope_when"], 0, atol=1e-9)
+
+
+def test_a_switch_leaves_nothing_and_does_not_overshoot(scored):
+    assert np.all(np.isnan(scored["residual"][:4]))
+    np.testing.assert_allclose(scored["residual"][4:], 0, atol=1e-3)
+    np.testing.assert_allclose(scored["overshoot"], 0, atol=1e-9)
+    # E falls to exp(-5) at trial 40; at trial 20 it is 12 times larger.
+    np.testing.assert_array_equal(scored["trials_to_settle"], [40, 40])
+
+
+def test_a_naive_reference_gives_the_trials_to_reach_it():
+    spec, s = session()
+    found = score_run(record(spec, s), naive={"local": np.array([0.54, 0.01])})["local"]
+    np.testing.assert_array_equal(found["trials_to_naive"], [5, 40])
+
+
+def test_returning_statistics_have_savings():
+    spec, s = session(blocks=(*TWO_BLOCKS, TWO_BLOCKS[0]))
+    found = score_run(record(spec, s))["local"]
+    np.testing.assert_array_equal(found["savings"], [np.nan, np.nan, 0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_counterbalanced_seeds_score_alike_in_the_roles_of_the_config(seed):
+    spec, s = session(seed, counterbalance=True)
+    recording = record(spec, s)
+    # Makes channel A of the config fail, wherever it is stored.
+    a = int(s.probability[0, 0].argmax())
+    recording.arrays["/readouts/local/probes/prediction"][..., a] = 0
+    found = score_run(recording)["local"]
+    np.testing.assert_allclose(found["probability"][0], [0.8, 0.2])
+    np.testing.assert_allclose(found["error_channel"][3], [1, np.exp(-5)], atol=1e-6)
+    np.testing.assert_allclose(found["brier"], found["brier_true"])
+
+
+def test_cues_with_opposite_probabilities_are_scored_against_their_own_targets():
+    block = Block(((0.8, 0.2), (0.1, 0.6)), ((300.0, 600.0), (450.0, 750.0)))
+    spec, s = session(blocks=(block,), cues=("x", "y"))
+    found = score_run(record(spec, s))["local"]
+    np.testing.assert_array_equal(found["cue"], [0, 1] * 4)
+    np.testing.assert_allclose(found["error"], np.exp(-found["trial"] / 8), atol=1e-9)
+    np.testing.assert_allclose(found["probability"][1], [0.1, 0.6])
+    np.testing.assert_allclose(final(found, "amplitude", 0), 0.92 * np.array([0.45, 0.4]), atol=0.01)
+
+
+def test_a_merged_readout_has_no_probability_of_its_own():
+    spec, s = session()
+    found = score_run(record(spec, s, factored=False), time_cells)["local"]
+    np.testing.assert_allclose(found["error"], np.exp(-found["trial"] / 8), atol=1e-9)
+    for name in ("p_hat", "error_true_p", "error_equal_p", "overlap", "brier", "calibration_r_p_hat"):
+        assert np.all(np.isnan(found[name])), name
+    assert "loss_when" not in found
+
+
+def test_trials_that_were_not_kept_leave_the_brier_score_undefined():
+    spec, s = session()
+    recording = record(spec, s)
+    del recording.arrays["/readouts/local/trials/what"]
+    found = score_run(recording)["local"]
+    assert np.all(np.isnan(found["brier"])) and np.all(np.isfinite(found["brier_true"]))
+
+
+def test_a_free_run_is_judged_by_its_fit():
+    t = np.arange(1.0, 2001.0)
+    y = 0.9 * np.sin(2 * np.pi * 5.1 * (t + 2000) / 1000)
+    arrays = {
+        "/config": np.frombuffer(json.dumps({"rules": {"force": {}}}).encode(), np.uint8),
+        "/blocks/frequency_hz": np.array([5.0]),
+        "/blocks/amplitude": np.array([1.0]),
+        "/probes/after_trial": np.array([1]),
+        "/readouts/force/time_ms": t,
+        "/readouts/force/probes/when": y[None, :, None],
+    }
+    found = score_run(Recording(arrays, {}))["force"]
+    assert found["free_frequency_hz"].item() == pytest.approx(5.1, abs=1e-3)
+    assert found["free_amplitude"].item() == pytest.approx(0.9, abs=1e-3)
+    assert found["free_rmse"] > 0.5 > 0.01 > found["free_residual"]
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """Five seeds of a fast and a slow learner."""
+    out = {}
+    for seed in range(5):
+        spec, s = session(seed, counterbalance=True, repeats=2)
+        out[f"run{seed}"] = {
+            label: score_run(record(spec, s, seed, noise=0.02, tau=tau))["local"]
+            for label, tau in (("fast", 8.0), ("slow", 30.0))
+        }
+    return out
+
+
+def test_a_summary_is_json_with_intervals_and_run_ids(runs):
+    found = json.loads(json.dumps(summarise(runs), allow_nan=False))
+    block = found["slow"]["blocks"][1]
+    assert found["slow"]["runs"] == list(runs)
+    assert block["error"]["n"] == 5
+    assert block["error"]["low"] <= block["error"]["mean"] <= block["error"]["high"]
+    assert block["curve"]["trial"] == [1, 5, 20, 40]
+    assert block["curve"]["error"][-1] == block["error"]
+    assert [round(a["mean"], 2) for a in block["probability"]] == [0.8, 0.2]
+    assert block["savings"]["mean"] is None
+
+
+def test_rows_carry_every_value_once(runs):
+    rows = list(tidy_rows(runs))
+    keys = [r[:-1] for r in rows]
+    assert len(set(keys)) == len(keys)
+    wanted = ("run3", "slow", 1, 20, 0, 1, "amplitude")
+    value = next(r.value for r in rows if r[:-1] == wanted)
+    assert value == runs["run3"]["slow"]["amplitude"][6, 1]
+
+
+def test_comparison_is_paired_and_corrected(runs):
+    found = compare(runs, "fast", "slow", ("error", "error_counting"), (0, 1))
+    assert found["error", 0].high < 0
+    assert found["error", 0].p == pytest.approx(min(1, 4 * 2 / 2**5))
+    assert found["error_counting", 0].mean == 0
+    table = comparison_table("fast", "slow", found)
+    assert table.count("\n") == 6
+    assert "| error | 1 | -0." in table
+
+
+def test_tables_show_what_is_undefined_as_a_dash(runs):
+    table = summary_table(summarise(runs), ("error", "savings"))
+    assert table.splitlines()[0] == "| label | block | error | savings | n |"
+    assert table.splitlines()[2].endswith("| - | 5 |")

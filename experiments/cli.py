@@ -39,7 +39,7 @@ config_app = typer.Typer(
 app.add_typer(config_app, name="config")
 
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or a shipped one by name.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="One seed; the same as --seeds S.  [default: 0]")]
+Seed = Annotated[int | None, typer.Option(metavar="S", help="One seed; the same as --seeds S.  [default: 0]")]
 Seeds = Annotated[str, typer.Option(metavar="LIST", help="Several: 0-19, or 0,3,7-9.")]
 Out = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder to write into.  [default: results/NAME]")
@@ -48,7 +48,8 @@ BackendName = Annotated[
     str, typer.Option(metavar="cpu|gpu", help="Where to simulate; never replaced silently.")
 ]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Runs at once; changes no result.  [default: the number of cores]")
+    int | None,
+    typer.Option(metavar="N", help="Runs at once; changes no result.  [default: the number of cores]"),
 ]
 Precision = Annotated[
     str | None, typer.Option(metavar="float32|float64", help="The same as --set simulation.precision=...")
@@ -276,6 +277,8 @@ def _jobs(config, overrides, seed, seeds, folder, backend, labels=None) -> list:
 
     if seeds and seed is not None:
         raise InputError("--seeds", seeds, "either --seed or --seeds")
+    if seed is not None and seed < 0:
+        raise InputError("--seed", seed, "a number >= 0")
     chosen = parse_seeds(seeds) if seeds else (seed or 0,)
     experiment = load_config(config, overrides)
     if labels:

@@ -233,7 +233,8 @@ def _none(value: Any) -> Any:
 
 
 def _first_error(error: ValidationError, cls: type, where: str) -> InputError:
-    first = error.errors()[0]
+    # A misspelt key also leaves the right one missing: name the misspelling.
+    first = min(error.errors(), key=lambda e: e["type"] != "unexpected_keyword_argument")
     path = where + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InputError):

@@ -171,6 +171,8 @@ def cores() -> int:
 
 def pick_threads(threads: int | None, jobs: list[Job]) -> int:
     """How many runs go on at once: as asked, else one per core, at most one per run to do."""
+    if threads is not None and threads < 1:
+        raise InputError("--threads", threads, "a number >= 1")
     todo = sum(not job.finished for job in jobs)
     return max(1, min(threads or cores(), todo))
 

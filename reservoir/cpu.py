@@ -20,6 +20,7 @@ from reservoir.derived import check_finite, derive, start_state
 from reservoir.errors import InputError
 from reservoir.noise import PURPOSE_MEMBRANE, fill_byte_sums, split_key
 from reservoir.rules.identity import learn, predict
+from reservoir.traces import write_features
 from reservoir.types import Activity, Grid, Network, Readout, State, Teaching, Trials, padded
 
 CHUNK_BYTES = 2**21
@@ -162,10 +163,8 @@ def _advance(d, s, clock, drive, noise, fired, ids, spike_steps, count, step, x)
         s.trace[j] = s.trace[j] + d.trace_jump[q]
         if double:
             s.trace_rise[j] = s.trace_rise[j] + d.trace_rise_jump[q]
-    scale = d.trace_scale[0]
-    for i in range(n):
-        x[i] = s.trace[i] * scale
-    x[n] = d.feature_bias[0]
+    write_features(s.trace, s.trace_mean, s.trace_variance, s.readouts, d.normalise_rate[0],
+                   d.normalise_floor[0], d.trace_scale[0], d.feature_bias[0], x)  # fmt: skip
     return count
 
 

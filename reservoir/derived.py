@@ -45,6 +45,8 @@ class Derived(NamedTuple):
     trace_rise_jump: np.ndarray  # (m,); (0,) = single exponential
     trace_scale: np.ndarray  # (1,)
     feature_bias: np.ndarray  # (1,)
+    normalise_rate: np.ndarray  # (1,) least weight of a new value in the running mean; 0 = off
+    normalise_floor: np.ndarray  # (1,)
 
     @property
     def n_slots(self) -> int:
@@ -104,6 +106,8 @@ def derive(network: Network, grid: Grid) -> Derived:
         trace_rise_jump=cast(rise_jump) if grid.trace_rise_ms > 0 else cast(np.zeros(0)),
         trace_scale=cast(grid.trace_scale or 1.0 / math.sqrt(n)),
         feature_bias=cast(grid.feature_bias),
+        normalise_rate=cast(normalise_rate(grid)),
+        normalise_floor=cast(grid.normalise_floor),
     )
     for name, array in zip(Derived._fields, derived, strict=True):
         if not np.all(np.isfinite(array)):
@@ -136,6 +140,11 @@ def trace_tables(grid: Grid):
     return couple[left] * jump, slow**left * jump, (fast**m, couple[m], slow**m)
 
 
+def normalise_rate(grid: Grid) -> float:
+    """1 - exp(-readout step / memory), or 0 without normalisation."""
+    return 1.0 - math.exp(-grid.readout_step_ms / grid.normalise_ms) if grid.normalise_ms > 0 else 0.0
+
+
 def start_state(network: Network, grid: Grid, n_slots: int) -> State:
     """Return the state at time zero: v as drawn, everything else 0."""
     n, real = network.n_neurons, grid.dtype
@@ -148,6 +157,9 @@ def start_state(network: Network, grid: Grid, n_slots: int) -> State:
         pending=np.zeros((n_slots, n), real),
         trace=zero.copy(),
         trace_rise=zero.copy(),
+        trace_mean=zero.copy(),
+        trace_variance=zero.copy(),
+        readouts=np.zeros(1, np.int64),
         output=np.zeros(network.encoders.feedback.shape[0], real),
     )
 

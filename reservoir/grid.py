@@ -38,6 +38,10 @@ class TraceSpec(Spec):
     rise_ms: float = param(0.0, "rise of a double-exponential trace of unit area; 0 = a jump of 1", "ms", ge=0)
     scale: float = param(0.0, "factor from trace to feature; 0 = 1/sqrt(N)", ge=0)
     bias: float = param(0.05, "constant last feature")
+    normalise_ms: float = param(
+        5000.0, "each trace minus its running mean, over its running SD, with this memory; 0 = off", "ms", ge=0
+    )
+    normalise_floor: float = param(0.05, "added to the running SD, so that silent cells stay silent", gt=0)
 
 
 def make_grid(simulation: SimulationSpec, trace: TraceSpec, noise_seed: int) -> Grid:
@@ -54,4 +58,6 @@ def make_grid(simulation: SimulationSpec, trace: TraceSpec, noise_seed: int) -> 
         trace_scale=trace.scale,
         feature_bias=trace.bias,
         dtype=np.dtype(s.precision),
+        normalise_ms=trace.normalise_ms,
+        normalise_floor=trace.normalise_floor,
     )

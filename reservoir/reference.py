@@ -22,6 +22,7 @@ from reservoir.canonical import dot_reference
 from reservoir.derived import Derived, check_finite, derive, start_state
 from reservoir.noise import PURPOSE_MEMBRANE, byte_sums
 from reservoir.rules.identity import learn_reference, predict_reference
+from reservoir.traces import features_reference
 from reservoir.types import Activity, Grid, Network, Readout, State, Teaching, Trials, padded
 
 
@@ -65,7 +66,7 @@ class ReferenceEngine:
                 fired += [(q, j) for j in ids]
             spikes += [(first + q, j) for q, j in fired]
             _advance_traces(d, state, fired)
-            x = features(d, state)
+            x = _features(d, state)
             for r, readout in enumerate(readouts):
                 y = np.array([dot_reference(w, x) for w in readout.state[0]], grid.dtype)
                 when[r][t] = y
@@ -136,12 +137,11 @@ def _advance_traces(d: Derived, s: State, fired: list[tuple[int, int]]) -> None:
             s.trace_rise[j] += d.trace_rise_jump[q]
 
 
-def features(d: Derived, s: State) -> np.ndarray:
-    """x = (traces times scale, bias, zeros up to a multiple of 32)."""
-    n = s.trace.size
-    x = np.zeros(padded(n + 1), s.trace.dtype)
-    x[:n] = s.trace * d.trace_scale[0]
-    x[n] = d.feature_bias[0]
+def _features(d: Derived, s: State) -> np.ndarray:
+    """x = (features of the traces, bias, zeros up to a multiple of 32)."""
+    x = np.zeros(padded(s.trace.size + 1), s.trace.dtype)
+    features_reference(s.trace, s.trace_mean, s.trace_variance, s.readouts, d.normalise_rate[0],
+                       d.normalise_floor[0], d.trace_scale[0], d.feature_bias[0], x)  # fmt: skip
     return x
 
 

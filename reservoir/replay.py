@@ -9,22 +9,24 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from reservoir.derived import trace_tables
+from reservoir.derived import normalise_rate, trace_tables
 from reservoir.errors import InputError
 from reservoir.grid import SimulationSpec, TraceSpec, make_grid
 from reservoir.storage import Recording
+from reservoir.traces import write_features
 from reservoir.types import Grid
 
 
 @nb.njit(nogil=True, error_model="numpy")
-def _replay(trace, rise, constants, jump, rise_jump, steps, cells, first_step, n_steps, keep, scale, out):
-    """Advance traces over ``n_steps`` readout steps; copy those marked in `keep` to `out`."""
-    decay, couple, rise_decay, m = constants
+def _replay(state, constants, jump, rise_jump, steps, cells, first_step, keep, x, out):
+    """Advance traces over ``keep.size`` readout steps; copy features marked in `keep` to `out`."""
+    trace, rise, mean, variance, readouts = state
+    decay, couple, rise_decay, rate, floor, scale, bias, m = constants
     double = rise_jump.size > 0
     event, row = 0, 0
     while event < steps.size and steps[event] < first_step:
         event += 1
-    for t in range(n_steps):
+    for t in range(keep.size):
         start = first_step + t * m
         if double:
             for i in range(trace.size):
@@ -39,9 +41,10 @@ def _replay(trace, rise, constants, jump, rise_jump, steps, cells, first_step, n
             if double:
                 rise[j] = rise[j] + rise_jump[q]
             event += 1
+        write_features(trace, mean, variance, readouts, rate, floor, scale, bias, x)
         if keep[t]:
-            for i in range(trace.size):
-                out[row, i] = trace[i] * scale
+            for i in range(out.shape[1]):
+                out[row, i] = x[i]
             row += 1
     return row
 
@@ -63,19 +66,20 @@ class _Tracer:
         if recording.attrs["/spikes/reservoir"]["subset"] != "all":
             raise InputError("record.spikes", recording.attrs["/spikes/reservoir"]["subset"], "all, to replay features")
         real = grid.dtype.type
-        jump, rise_jump, (decay, couple, rise_decay) = trace_tables(grid)
-        self._constants = (real(decay), real(couple), real(rise_decay), grid.steps_per_readout)
+        jump, rise_jump, decays = trace_tables(grid)
+        scale = grid.trace_scale or 1.0 / np.sqrt(self.n)
+        values = (*decays, normalise_rate(grid), grid.normalise_floor, scale, grid.feature_bias)
+        self._constants = (*map(real, values), grid.steps_per_readout)
         self._jump = jump.astype(real)
         self._rise_jump = (rise_jump if grid.trace_rise_ms > 0 else np.zeros(0)).astype(real)
-        self._scale = real(grid.trace_scale or 1.0 / np.sqrt(self.n))
-        self.trace, self.rise = np.zeros(self.n, real), np.zeros(self.n, real)
+        self._x = np.zeros(self.n + 1, real)
+        # trace, its rising state, running mean and variance, readout steps so far
+        self.state = (*np.zeros((4, self.n), real), np.zeros(1, np.int64))
 
     def advance(self, step, cell, first_step: int, keep: np.ndarray) -> np.ndarray:
-        """Advance ``len(keep)`` readout steps from dt step `first_step`."""
+        """Advance ``len(keep)`` readout steps from dt step `first_step`; return the rows kept."""
         rows = np.zeros((int(keep.sum()), self.n + 1), self.grid.dtype)
-        rows[:, -1] = self.grid.feature_bias
-        _replay(self.trace, self.rise, self._constants, self._jump, self._rise_jump,
-                step, cell, first_step, keep.size, keep, self._scale, rows)  # fmt: skip
+        _replay(self.state, self._constants, self._jump, self._rise_jump, step, cell, first_step, keep, self._x, rows)
         return rows
 
 
@@ -133,13 +137,13 @@ def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float
     for r, q in enumerate(rows):
         after = int(recording["/probes/after_trial"][q])
         skip(int(starts[after - 1]) + length if after else 0)
-        saved = tracer.trace.copy(), tracer.rise.copy()
+        saved = tuple(a.copy() for a in tracer.state)
         begin, end = np.searchsorted(owner, [q, q + 1])
         gap = round(recording["/probes/interval_ms"][q] / h)
         first = -(gap + before) * m  # probe clock: 0 = cue onset
         mask = np.concatenate([np.zeros(gap, bool), keep])
         out[r] = tracer.advance(probe_step[begin:end], probe_cell[begin:end], first, mask)
-        tracer.trace[:], tracer.rise[:] = saved
+        tracer.state = saved
     return out
 
 

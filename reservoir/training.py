@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from reservoir.errors import InputError
 from reservoir.health import HealthMonitor
 from reservoir.spec import Spec, param, steps
 from reservoir.storage import Sink
@@ -84,6 +85,10 @@ class Trainer:
         self.state: State = engine.start()
         self.health = HealthMonitor(network, grid.dt_ms)
         self.current = np.zeros((0, network.n_neurons), grid.dtype) if current is None else current.astype(grid.dtype)
+        finite = np.isfinite(self.current)  # +Inf would make a cell fire without a trace of it in the state
+        if not finite.all():
+            t, j = map(int, np.argwhere(~finite)[0])
+            raise InputError(f"current[{t}, {j}]", float(self.current[t, j]), "finite numbers")
         self._every = steps("record.readouts_every_ms", self.record.readouts_every_ms, grid.readout_step_ms)
         self._kept = np.zeros(network.n_neurons, bool)
         self._kept[self.record.cells(network.n_neurons)] = True

@@ -85,6 +85,8 @@ class Grid(NamedTuple):
     trace_scale: float  # factor from trace to feature, 0 = 1/sqrt(N)
     feature_bias: float
     dtype: Any
+    normalise_ms: float = 0.0  # time constant of the trace's running mean and variance; 0 = off
+    normalise_floor: float = 0.05  # added to the running SD
 
     @property
     def readout_step_ms(self) -> float:
@@ -101,6 +103,9 @@ class State(NamedTuple):
     pending: np.ndarray  # (D, N) spikes on their way; D = 0 without delays
     trace: np.ndarray  # (N,)
     trace_rise: np.ndarray  # (N,)
+    trace_mean: np.ndarray  # (N,) running mean of the trace
+    trace_variance: np.ndarray  # (N,) and its running variance
+    readouts: np.ndarray  # (1,) int64, readout steps so far
     output: np.ndarray  # (K,) last readout, fed back
 
     def copy(self) -> State:

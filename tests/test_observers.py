@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from analysis.observers import HAZARD, Seen, observe, run_starts, trial_weights
 from analysis.scores import error
@@ -111,23 +112,26 @@ def test_posterior_and_weights_add_up_to_one(trials, hazard):
 def test_the_posterior_equals_a_sum_over_all_partitions():
     """Brute force: every set of change points of a short run, weighted by its probability."""
     rng = np.random.default_rng(3)
-    seen, hazard = draw(6, (0.5, 0.3), (300, 600), rng), 0.2
-    truth = np.zeros(7)
+    seen = draw(6, (0.5, 0.3), (300, 600), rng)._replace(cue=np.array([0, 1, 0, 0, 1, 0]))
+    hazard, truth = 0.2, np.zeros(7)
     for pattern in range(2**6):
-        changes = [bool(pattern >> i & 1) for i in range(6)]  # before trials 1..6, the last one unseen
         weight, start = 1.0, 0
         for n in range(6):
-            weight *= _predictive(seen, start, n) * (hazard if changes[n] else 1 - hazard)
-            start = n + 1 if changes[n] else start
+            change = bool(pattern >> n & 1)  # before trial n + 1
+            weight *= predictive(seen, start, n) * (hazard if change else 1 - hazard)
+            start = n + 1 if change else start
         truth[start] += weight
     np.testing.assert_allclose(run_starts(seen, 2, 1000.0, hazard)[6], truth / truth.sum())
 
 
-def _predictive(seen, start, n):
-    unseen = 1 / 3 * (1 if seen.event[n] < 0 else 1 / 1000)
-    total = unseen
+def predictive(seen, start, n):
+    """Density of trial n's outcome after trials start..n-1 of its regime."""
+    omission, trials = seen.event[n] < 0, 1
+    total = 1 / 3 * (1 if omission else 1 / 1000)
     for i in range(start, n):
+        if seen.cue[i] != seen.cue[n]:
+            continue
+        trials += 1
         if seen.event[i] == seen.event[n]:
-            gap = 0 if seen.event[n] < 0 else seen.time_ms[i] - seen.time_ms[n]
-            total += 1 if seen.event[n] < 0 else np.exp(-0.5 * (gap / 10) ** 2) / (10 * np.sqrt(2 * np.pi))
-    return total / (1 + n - start)
+            total += 1 if omission else norm.pdf(seen.time_ms[n], seen.time_ms[i], 10)
+    return total / trials

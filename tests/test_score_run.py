@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.catalogue import SCORES
+from analysis.geometry import block_activity
+from analysis.reading import read_readout, read_task
 from analysis.recordings import score_run
 from analysis.summary import compare, comparison_table, final, summarise, summary_table, tidy_rows
 from paradigms.meet import Block
@@ -67,6 +69,37 @@ def test_a_switch_leaves_nothing_and_does_not_overshoot(scored):
     np.testing.assert_array_equal(scored["trials_to_settle"], [40, 40])
 
 
+def test_scores_of_a_peak_are_means_over_the_probes_that_have_one():
+    spec, s = session(repeats=2)
+    recording = record(spec, s)
+    recording.arrays["/readouts/local/probes/prediction"][::2] = 0
+    found = score_run(recording)["local"]
+    np.testing.assert_allclose(found["detection"][3], 0.5)
+    np.testing.assert_allclose(found["timing_error_ms"][3], 0)
+
+
+def test_error_is_split_at_the_latency_of_each_event():
+    spec, s = session()
+    recording = record(spec, s)
+    z = recording.arrays["/readouts/local/probes/prediction"]
+    z *= s.time_ms[:, None] < s.latency[s.probes.block, s.probes.cue][:, None, :]
+    found = score_run(recording)["local"]
+    np.testing.assert_allclose(found["error_before"][3], np.exp(-5))
+    np.testing.assert_allclose(found["error_after"], 1)
+
+
+def test_features_stand_at_the_ends_of_their_strides():
+    spec, s = session()
+    recording = record(spec, s)
+    task = read_task(recording)
+    readout = read_readout(recording, "local", task.channels)
+    activity = block_activity(recording, readout, task, time_cells, 10.0, 1)
+    np.testing.assert_array_equal(activity.time_ms[[0, -1]], [-40, 1000])
+    assert activity.bumps.shape == (40, 105, 2)
+    came = task.seen.event[40:]
+    np.testing.assert_array_equal(activity.outcome.argmax(1), came)
+
+
 def test_a_naive_reference_gives_the_trials_to_reach_it():
     spec, s = session()
     found = score_run(record(spec, s), naive={"local": np.array([0.54, 0.01])})["local"]
@@ -90,6 +123,7 @@ def test_counterbalanced_seeds_score_alike_in_the_roles_of_the_config(seed):
     np.testing.assert_allclose(found["probability"][0], [0.8, 0.2])
     np.testing.assert_allclose(found["error_channel"][3], [1, np.exp(-5)], atol=1e-6)
     np.testing.assert_allclose(found["brier"], found["brier_true"])
+    assert np.all(found["brier_true"] < 0.5)  # outcomes in the wrong roles score about 1
 
 
 def test_cues_with_opposite_probabilities_are_scored_against_their_own_targets():
@@ -120,20 +154,24 @@ def test_trials_that_were_not_kept_leave_the_brier_score_undefined():
 
 
 def test_a_free_run_is_judged_by_its_fit():
-    t = np.arange(1.0, 2001.0)
-    y = 0.9 * np.sin(2 * np.pi * 5.1 * (t + 2000) / 1000)
+    t = np.arange(1.0, 2051.0)
     arrays = {
         "/config": np.frombuffer(json.dumps({"rules": {"force": {}}}).encode(), np.uint8),
         "/blocks/frequency_hz": np.array([5.0]),
         "/blocks/amplitude": np.array([1.0]),
         "/probes/after_trial": np.array([1]),
         "/readouts/force/time_ms": t,
-        "/readouts/force/probes/when": y[None, :, None],
     }
-    found = score_run(Recording(arrays, {}))["force"]
+
+    def judge(size, f):
+        y = size * np.sin(2 * np.pi * f * (t + 2050) / 1000)
+        return score_run(Recording(arrays | {"/readouts/force/probes/when": y[None, :, None]}, {}))["force"]
+
+    found = judge(0.9, 5.1)
     assert found["free_frequency_hz"].item() == pytest.approx(5.1, abs=1e-3)
     assert found["free_amplitude"].item() == pytest.approx(0.9, abs=1e-3)
     assert found["free_rmse"] > 0.5 > 0.01 > found["free_residual"]
+    assert judge(1.0, 5.0)["free_rmse"] < 1e-9  # the target's phase goes on from the learning run
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +197,15 @@ def test_a_summary_is_json_with_intervals_and_run_ids(runs):
     assert block["curve"]["error"][-1] == block["error"]
     assert [round(a["mean"], 2) for a in block["probability"]] == [0.8, 0.2]
     assert block["savings"]["mean"] is None
+
+
+def test_a_label_is_summarised_over_the_runs_that_have_it(runs):
+    some = {
+        run: {k: v for k, v in labels.items() if k == "fast" or run != "run0"} for run, labels in runs.items()
+    }
+    found = summarise(some)
+    assert found["slow"]["runs"] == ["run1", "run2", "run3", "run4"]
+    assert found["fast"]["blocks"][0]["error"]["n"] == 5
 
 
 def test_rows_carry_every_value_once(runs):

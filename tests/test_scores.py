@@ -49,16 +49,15 @@ class TestTargets:
         hazard = hazard_target(T, np.array([0.5, 0.2]), LATENCY, FIXED, SIGMA)
         assert hazard[T == 600, 1] == pytest.approx(0.4)
 
-    def test_hazard_with_jitter_is_the_mean_over_sessions_in_which_nothing_came(self):
+    @pytest.mark.parametrize(("p", "t"), [(0.6, 320.0), (1.0, 390.0)])
+    def test_hazard_with_jitter_is_the_mean_over_sessions_in_which_nothing_came(self, p, t):
         rng = np.random.default_rng(1)
         z = rng.standard_normal(400_000)
-        z = z[np.abs(z) <= 2]
-        a = 300 + 60 * z
-        comes = rng.random(a.size) < 0.6
-        t = 320.0
+        a = 300 + 60 * z[np.abs(z) <= 2]
+        comes = rng.random(a.size) < p
         silent = ~comes | (a >= t)
         expected = (bump(t, a, SIGMA) * (comes & (a >= t)))[silent].mean()
-        found = hazard_target(np.array([t]), np.array([0.6]), np.array([300.0]), np.array([60.0]), SIGMA)
+        found = hazard_target(np.array([t]), np.array([p]), np.array([300.0]), np.array([60.0]), SIGMA)
         assert found.item() == pytest.approx(expected, abs=3e-3)
 
     def test_leading_axes_are_conditions(self):
@@ -136,7 +135,8 @@ class TestTiming:
         np.testing.assert_array_equal(np.isnan(found.half_width_ms), [True, False])
 
     def test_nothing_expected_is_neither_detected_nor_missed(self):
-        assert np.isnan(timing(TARGET, TARGET * [1, 0], T, LATENCY).detected[1])
+        found = timing(TARGET, TARGET * [1, 0], T, LATENCY)
+        assert np.isnan(found.detected[1]) and np.isnan(found.error_ms[1])
 
     def test_a_peak_before_the_cue_is_not_a_prediction(self):
         z = TARGET + bump(T, -30.0, 5.0)[:, None]

@@ -143,7 +143,7 @@ class TestRefits:
         fit = fit_ridge(x, target)
         assert np.sqrt(np.mean((x @ fit.weights.T - target) ** 2)) < 0.05
         noise = np.random.default_rng(0).standard_normal(target.shape)
-        assert fit_ridge(x, noise).penalty > fit.penalty
+        assert fit_ridge(x, noise).penalty >= 1 > fit.penalty
         np.testing.assert_allclose(refits.fit_when(x, target, fit.penalty), fit.weights)
 
     def test_chance_is_centred_on_refits_and_the_ceiling_is_above_it(self):
@@ -153,6 +153,23 @@ class TestRefits:
         again = refits.split_half(lambda i: refits.fit_when(x[i], target[i], 1e-3), len(x), 5, rng)
         assert chance.shape == (20,)
         assert 0 <= chance.min() <= chance.max() < again.min() <= 1
+
+    def test_the_null_shifts_the_targets(self):
+        """One cell per time, what along the cell of the target's time: contained, unless shifted."""
+        n_times, at = 25, 10
+        x = np.tile(np.eye(n_times, n_times + 1), (6, 1, 1))
+        target = np.tile(np.eye(n_times)[:, [at]], (6, 1, 1))
+        chance = refits.refit_null(x, target, x[:, at], np.ones((6, 1)), 1e-9, 20, np.random.default_rng(0))
+        np.testing.assert_allclose(chance, 0, atol=1e-9)
+
+    def test_the_null_permutes_the_outcomes(self):
+        """Two cells, one per cue; when and what read the first one, until outcomes are permuted."""
+        cue = np.arange(40) % 2
+        means = np.eye(2, 3)[cue]
+        x, outcome = np.repeat(means[:, None], 5, axis=1), (cue == 0)[:, None].astype(float)
+        target = np.repeat(outcome[:, None], 5, axis=1)
+        chance = refits.refit_null(x, target, means, outcome, 1e-9, 20, np.random.default_rng(0))
+        assert 0.3 < chance.mean() < 0.7
 
     def test_the_null_changes_with_its_draws_and_keeps_its_seed(self):
         _, x, target, means, outcome = self.activity(20)

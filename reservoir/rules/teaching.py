@@ -84,11 +84,12 @@ class Gate(Spec):
             onset = lesson.event_time_ms[lesson.event]
             if self.causal:
                 gate = gate * (t >= onset)
-            if self.stop_at_event:
-                gate = gate * (t < onset)
         elif self.causal:
             gate = np.zeros_like(gate)
-        return target * delivered, self._low_pass(gate, lesson.time_ms)
+        gate = self._low_pass(gate, lesson.time_ms)
+        if self.stop_at_event and lesson.event >= 0:
+            gate = gate * (t < onset)  # the low-pass must not carry plasticity past the onset
+        return target * delivered, gate
 
     def _low_pass(self, gate: np.ndarray, time_ms: np.ndarray) -> np.ndarray:
         if self.time_constant_ms == 0:

@@ -83,7 +83,7 @@ class ThreeFactor(Spec):
     step: ClassVar[Any] = staticmethod(_step)
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
 
-    eta: float = param(0.03, "learning rate per readout step", ge=0)
+    eta: float = param(0.02, "learning rate per readout step", ge=0)
     epsilon: float = param(0.02, "added to |e||x|", gt=0)
     eligibility_ms: float = param(0.0, "low-pass of x; 0 = x itself", "ms", ge=0)
     consolidation: float = param(0.0, "beta: share moved to the speaking weights per trial; 0 = off", ge=0, le=1)

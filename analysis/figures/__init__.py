@@ -1,0 +1,122 @@
+"""Figures from result files, one figure in one file; nothing here simulates.
+
+A figure is a module with ``draw(recordings) -> Sheet``, which raises `InputError`
+where the files do not hold what it shows, and ``caption(recordings) -> str``.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from pathlib import Path
+from types import ModuleType
+
+from analysis.figures import calibration, geometry, learning, recalibration, trial
+from analysis.figures.runs import Runs
+from analysis.figures.sheet import Sheet, paper, write_table
+from reservoir.errors import InputError
+from reservoir.storage import Recording
+
+FIGURES: dict[str, ModuleType] = {
+    "trial": trial,
+    "learning": learning,
+    "recalibration": recalibration,
+    "calibration": calibration,
+    "geometry": geometry,
+}
+
+FORMATS = ("pdf", "png", "svg")
+CREATOR = "whatwhen"
+
+log = logging.getLogger(__name__)
+
+
+def draw_all(folder: Path, recordings: list[Recording], formats: tuple[str, ...] = ("pdf", "png")) -> list[Path]:
+    """Draw every figure that the recordings allow.
+
+    A figure that cannot be drawn is left out; the reason is logged.
+
+    Parameters
+    ----------
+    folder : Path
+        Files go to ``folder/figures/<name>.<format>`` and ``<name>.csv``.
+    recordings : list of Recording
+        All runs of the folder; those that differ only in their seed are averaged.
+    formats : tuple of {"pdf", "png", "svg"}
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        If no figure can be drawn, or a format is not known.
+    """
+    if unknown := [f for f in formats if f not in FORMATS]:
+        raise InputError("formats", unknown[0], "any of " + ", ".join(FORMATS))
+    if not recordings:
+        raise InputError("recordings", 0, "at least one run")
+    runs, written, reasons = Runs(recordings), [], []
+    for name, module in FIGURES.items():
+        try:
+            written += draw_one(Path(folder) / "figures", name, module, runs, formats)
+        except InputError as error:
+            reasons.append(f"no figure {name}: {error}")
+            log.info(reasons[-1])
+    if not written:
+        raise InputError("recordings", len(recordings), "runs that a figure can show; " + "; ".join(reasons))
+    return written
+
+
+def draw_one(
+    folder: Path, name: str, module: ModuleType, recordings: list[Recording], formats: tuple[str, ...]
+) -> list[Path]:
+    """Draw one figure into a folder; returns its files, the table last."""
+    with paper():
+        sheet = module.draw(recordings)
+        facts = provenance(name, module.caption(recordings), sheet.sources)
+        files = {f: render(sheet, f, facts) for f in formats}
+    lines = (facts["Caption"], *(f"{k}: {facts[k]}" for k in ("Runs", "Commit", "Config hash")))
+    files["csv"] = write_table(sheet.rows, lines).encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_write(folder / f"{name}.{suffix}", data) for suffix, data in files.items()]
+
+
+def provenance(name: str, caption: str, recordings: list[Recording]) -> dict[str, str]:
+    """Return what the metadata of a file says: title, caption, runs, commit, config hash."""
+    runs = Runs.of(recordings)
+    commits = sorted({r.software.get("commit", "unknown") for r in runs if "/software" in r})
+    return {
+        "Title": name,
+        "Caption": caption,
+        "Runs": " ".join(sorted(r.run_id for r in runs)),
+        "Commit": " ".join(commits) or "unknown",
+        "Config hash": " ".join(sorted(g.config_hash for g in runs.groups)),
+    }
+
+
+def render(sheet: Sheet, form: str, facts: dict[str, str]) -> bytes:
+    """Return a file's bytes, the same for the same sheet."""
+    keys = "; ".join(f"{k}: {facts[k]}" for k in ("Runs", "Commit", "Config hash"))
+    title, caption = facts["Title"], facts["Caption"]
+    metadata: dict = {
+        "pdf": {"Title": title, "Subject": caption, "Keywords": keys, "Creator": CREATOR, "Producer": CREATOR,
+                "CreationDate": None},
+        "png": {"Software": CREATOR, **facts},
+        "svg": {"Title": title, "Description": caption, "Keywords": [keys], "Creator": CREATOR, "Date": None},
+    }[form]  # fmt: skip
+    out = io.BytesIO()
+    sheet.figure.savefig(out, format=form, metadata=metadata)
+    return out.getvalue()
+
+
+def _write(path: Path, data: bytes) -> Path:
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,197 @@
+"""Geometry: how separate what and when are read out, against chance and ceiling."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from analysis.figures.runs import Group, Runs, Series, seeds_of
+from analysis.figures.sheet import DOUBLE_MM, FAINT, INK, MIDDLE, PALE, Sheet
+from analysis.geometry import activity_geometry, block_activity, final_weights
+from analysis.reading import read_readout, read_task
+from analysis.recordings import Scores
+from analysis.statistics import mean_interval
+from analysis.subspaces import basis, random_null
+from reservoir.errors import InputError
+from reservoir.replay import features
+from reservoir.storage import Recording
+
+OVERLAPS = {
+    "overlap": ("what and when, learned", INK),
+    "overlap_chance": ("chance: refits, permuted and shifted", MIDDLE),
+    "overlap_uniform": ("chance: uniform random weights", MIDDLE),
+    "overlap_matched": ("chance: random, matched covariance", MIDDLE),
+    "ceiling_what": ("ceiling: what and what, split halves", MIDDLE),
+    "ceiling_when": ("ceiling: when and when, split halves", MIDDLE),
+}
+LOSSES = {"loss_when": "when, without\nwhat's directions", "loss_what": "what, without\nwhen's directions"}
+MAX_LABELS = 4
+DRAWS, LEVEL = 200, 0.05
+EVERY_MS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+def _group(runs: Runs) -> tuple[Group, list[Series]]:
+    """Find an experiment with weights of both readouts, and activity to judge them by."""
+    for group in runs.meet:
+        series = [
+            s for s in runs.series([group])
+            if all(r.attrs[f"/readouts/{s.label}"]["factored"] and f"/weights/{s.label}/what" in r for r in s.runs)
+        ]  # fmt: skip
+        series = [s for s in series if all(_scored(runs, r, s.label) or _replayable(r) for r in s.runs)]
+        if series:
+            return group, series[:MAX_LABELS]
+    raise InputError("recordings", len(runs), "a factored readout, and its geometry scored or all spikes kept")
+
+
+def _scored(runs: Runs, recording: Recording, label: str) -> bool:
+    return f"/scores/{label}/overlap_chance" in recording
+
+
+def _replayable(recording: Recording) -> bool:
+    return recording.attrs.get("/spikes/reservoir", {}).get("subset") == "all"
+
+
+def caption(recordings: list[Recording]) -> str:
+    """Say what the figure shows."""
+    _, series = _group(Runs.of(recordings))
+    return (
+        "Readout geometry. (a) Principal angles between what and when weights at the end of each block (Euclidean, "
+        "bias left out; dots, seeds; line, mean); grey: the 90 % range of each angle between uniform random weights. "
+        "(b) Overlap = mean squared cosine of the angles at the last block's end (0 is orthogonal, 1 is contained), "
+        "logarithmic: learned, against chance (weights refitted to the same activity with permuted outcomes and "
+        "shifted targets, the primary null; uniform random; random with the activity's covariance) and against the "
+        "ceiling (each readout with itself, fitted to two halves of the trials). (c) Functional dissociation: "
+        "increase of each readout's error (RMSE over that of silence) when the other's directions are projected out; "
+        "0 is no loss. Dots, seeds; bar, mean with its 95 % BCa interval where there are at least 2 seeds. "
+        f"{seeds_of(series)}."
+    )
+
+
+def draw(recordings: list[Recording]) -> Sheet:
+    """Draw the figure."""
+    runs = Runs.of(recordings)
+    group, series = _group(runs)
+    blocks = np.unique(group.task.probe_block)
+    found = {s: [_scores(runs, r, s.label) for r in s.runs] for s in series}
+    n_rows, n_labels = len(OVERLAPS), len(series)
+    height = max(48.0, n_rows * (3 + 2.6 * n_labels))
+    sheet = Sheet(DOUBLE_MM, height + 30, group.recordings)
+    _angles(sheet, sheet.axes(13, 12, 36, height, "a"), group, series, found, blocks)
+    ax = sheet.axes(104, 12, 38, height)
+    sheet.letter("b", 57, 10.5)
+    _overlaps(sheet, ax, found, int(blocks[-1]))
+    _losses(sheet, sheet.axes(157, 12, 23, height, "c", 11), found)
+    for i, s in enumerate(series):
+        sheet.text(13 + 44 * i, height + 27, "●", color=s.colour, fontsize=6)
+        sheet.text(16 + 44 * i, height + 27, s.name, color=s.colour)
+    return sheet
+
+
+def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
+    """Return the scores, computing those in the activity where they are not stored."""
+    found = dict(runs.scores(recording, label))
+    if "overlap_chance" not in found:
+        log.info("geometry of %s, %s: replaying the spikes", recording.run_id, label)
+        task = read_task(recording)
+        readout = read_readout(recording, label, task.channels)
+        last = int(task.probe_block.max())
+        activity = block_activity(recording, readout, task, features, EVERY_MS, last)
+        found |= activity_geometry(recording, label, readout, task, activity)
+    return found
+
+
+def _angles(
+    sheet: Sheet, ax: Axes, group: Group, series: list[Series], found: dict[Series, list[Scores]], blocks: np.ndarray
+) -> None:
+    weights = final_weights(group.first, series[0].label, int(blocks[-1]), group.task)
+    if weights is not None and all(basis(w).shape[1] for w in weights):
+        n = weights[0].shape[1] - 1
+        null = random_null(n, *(basis(w).shape[1] for w in weights), DRAWS, np.random.default_rng(0))
+        low, high = np.quantile(null, [LEVEL, 1 - LEVEL], axis=0)
+        for i, (a, b) in enumerate(zip(low, high, strict=True)):
+            sheet.record("a", "uniform random", np.nan, np.nan, f"angle {i + 1}", a, b)
+            ax.axhspan(a, b, color=FAINT if i % 2 else "#DADADA", lw=0, zorder=0)
+        bottom = low.min()
+    else:
+        bottom = 90.0
+    for j, s in enumerate(series):
+        angles = np.array([f["angle_deg"][blocks] for f in found[s]])  # (runs, B, K)
+        x = np.arange(blocks.size) + 0.14 * (j - (len(series) - 1) / 2)
+        for i in range(angles.shape[2]):
+            if not np.isfinite(angles[..., i]).any():
+                continue
+            for recording, row in zip(s.runs, angles[..., i], strict=True):
+                sheet.line(ax, "a", f"{s.name}: angle {i + 1}", x, row, recording.run_id, ls="none", marker="o",
+                           ms=2.2, mew=0, color=s.colour, alpha=0.6)  # fmt: skip
+            mean = np.nanmean(angles[..., i], axis=0)
+            sheet.line(ax, "a", f"{s.name}: angle {i + 1}", x, mean, "mean", lw=0.8, color=s.colour)
+            bottom = min(bottom, np.nanmin(angles[..., i]))
+    step = 5 if bottom > 70 else 15
+    ax.set_ylim(step * np.floor((bottom - 1) / step), 90 + step / 10)
+    ax.set_xlim(-0.5, blocks.size - 0.5)
+    ax.set_xticks(range(blocks.size), [str(b + 1) for b in blocks])
+    ax.set_xlabel("block")
+    ax.set_ylabel("angle between what and when (°)")
+    ax.set_title("principal angles", pad=7)
+
+
+def _overlaps(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]], block: int) -> None:
+    values = {
+        (name, s): np.array([f[name][block if name == "overlap" else 0] for f in scores])
+        for name in OVERLAPS for s, scores in found.items()
+    }  # fmt: skip
+    known = np.concatenate(list(values.values()))
+    known = known[np.isfinite(known) & (known > 0)]
+    low = 10 ** np.floor(np.log10(known.min() if known.size else 1e-3))
+    ax.set_xscale("log")
+    ax.set_xlim(low * 0.8, 1.25)
+    for row, (name, (text, colour)) in enumerate(OVERLAPS.items()):
+        y = len(OVERLAPS) - 1 - row
+        ax.axhspan(y - 0.5, y + 0.5, color=FAINT if row % 2 else "white", lw=0, zorder=0)
+        ax.text(-0.03, y, text, transform=ax.get_yaxis_transform(), ha="right", va="center", color=colour,
+                fontweight="bold" if row == 0 else "normal", fontsize=6.5)  # fmt: skip
+        for j, s in enumerate(found):
+            _dots(sheet, ax, "b", f"{s.name}: {text}", values[name, s], y - 0.2 * (j - (len(found) - 1) / 2), s, True)
+    ax.set_ylim(-0.5, len(OVERLAPS) - 0.5)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel("overlap (mean squared cosine)")
+    ax.set_title("overlap, last block", pad=7)
+
+
+def _losses(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]]) -> None:
+    sheet.level(ax, "c", "no loss", 0.0, color=PALE, lw=0.6, zorder=0)
+    reach = 0.0
+    for i, name in enumerate(LOSSES):
+        for j, (s, scores) in enumerate(found.items()):
+            values = np.array([f[name][0] for f in scores])
+            reach = max(reach, float(np.nanmax(np.abs(values), initial=0)))
+            _dots(sheet, ax, "c", f"{s.name}: {name}", values, i + 0.18 * (j - (len(found) - 1) / 2), s, False)
+    ax.set_xlim(-0.5, len(LOSSES) - 0.5)
+    ax.set_xticks(range(len(LOSSES)), list(LOSSES.values()), fontsize=6, rotation=35, ha="right", rotation_mode="anchor")
+    # Small losses are small: the axis never zooms in below a tenth of silence.
+    ax.set_ylim(-1.15 * max(reach, 0.1), 1.15 * max(reach, 0.1))
+    ax.set_ylabel("error added by projection")
+    ax.set_title("functional loss", pad=7)
+
+
+def _dots(
+    sheet: Sheet, ax: Axes, panel: str, series: str, values: np.ndarray, at: float, s: Series, across: bool
+) -> None:
+    """Draw one dot per seed, and the mean with its interval."""
+    where = np.full(values.size, at)
+    for recording, value, place in zip(s.runs, values, where, strict=True):
+        x, y = (value, place) if across else (place, value)
+        sheet.line(ax, panel, series, [x], [y], recording.run_id, ls="none", marker="o", ms=2.8, mew=0,
+                   color=s.colour, alpha=0.6 if values.size > 1 else 1)  # fmt: skip
+    mean = mean_interval(values)
+    if mean.n > 1:
+        ends = (mean.low, mean.high)
+        sheet.record(panel, series, mean.mean if across else at, at if across else mean.mean, "mean", *ends)
+        ax.plot(*((ends, (at, at)) if across else ((at, at), ends)), color=s.colour, lw=1)
+        point = (mean.mean, at) if across else (at, mean.mean)
+        ax.plot(*([v] for v in point), marker="|" if across else "_", ms=6, mew=1.2, color=s.colour)

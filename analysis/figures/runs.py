@@ -1,0 +1,207 @@
+"""Runs of a folder, sorted into experiments: what differs only in its seed belongs together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from analysis.figures.sheet import INK
+from analysis.reading import Task, read_task
+from analysis.recordings import Scores, score_run
+from analysis.statistics import Interval, mean_interval
+from analysis.summary import at_trial
+from reservoir.errors import InputError
+from reservoir.storage import Recording
+
+RULES = {
+    "local": INK,
+    "rls_never_reset": "#2A9D8A",
+    "rls_reset_at_switches": "#AA4499",
+    "local_merged": "#8A8A1F",
+}
+"""Colours of the shipped labels; others take the next of `SPARE`."""
+
+SPARE = ("#882255", "#117733", "#CC6677", "#5D6D9E", "#A8763E")
+
+ACRONYMS = {"rls": "RLS", "lms": "LMS", "force": "FORCE"}
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One label of one experiment: a line in a figure."""
+
+    label: str
+    name: str  # as written in a figure
+    runs: list[Recording]  # one per seed
+    colour: str
+    dash: Any  # line style
+
+    @property
+    def style(self) -> dict[str, Any]:
+        """Colour and line style."""
+        return {"color": self.colour, "linestyle": self.dash}
+
+
+class Group:
+    """Runs whose configs are equal but for seeds and rules.
+
+    Attributes
+    ----------
+    recordings : list of Recording
+        Ordered by seed.
+    config : dict
+        Of the first.
+    """
+
+    def __init__(self, recordings: list[Recording]):
+        self.recordings = sorted(recordings, key=lambda r: (r.config.get("seed", 0), r.run_id))
+        self.config = self.recordings[0].config
+
+    @property
+    def first(self) -> Recording:
+        """The run of the lowest seed."""
+        return self.recordings[0]
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of all runs, in the order they are met."""
+        return list(dict.fromkeys(label for r in self.recordings for label in r.labels))
+
+    @property
+    def events(self) -> list[str]:
+        """Names of the events."""
+        k = self.first["/blocks/probability"].shape[2]
+        names = list(self.config.get("paradigm", {}).get("events", ()))
+        return names if len(names) == k else [chr(ord("A") + i) for i in range(k)]
+
+    @property
+    def closed(self) -> bool:
+        """Whether the readouts are fed back."""
+        return self.config.get("network", {}).get("feedback_pa", 0) > 0
+
+    @cached_property
+    def task(self) -> Task:
+        """The task of the first run."""
+        return read_task(self.first)
+
+    def moments(self, block: int) -> np.ndarray:
+        """Trials of a block after which there are probes."""
+        return np.unique(self.task.probe_trial[self.task.probe_block == block])
+
+    @property
+    def config_hash(self) -> str:
+        """Hash of what the runs share."""
+        return _hash(self.config)
+
+
+class Runs(list):
+    """Recordings with their scores, each scored at most once.
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+    """
+
+    def __init__(self, recordings=()):
+        super().__init__(recordings)
+        self._scores: dict[int, dict[str, Scores]] = {}
+
+    @classmethod
+    def of(cls, recordings: list[Recording]) -> Runs:
+        """Return `recordings` themselves if they are `Runs` already."""
+        return recordings if isinstance(recordings, cls) else cls(recordings)
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """Experiments, those with most labels first."""
+        found: dict[str, list[Recording]] = {}
+        for recording in self:
+            found.setdefault(_hash(recording.config), []).append(recording)
+        groups = [Group(found[key]) for key in sorted(found)]
+        return sorted(groups, key=lambda g: (-len(g.labels), g.closed))
+
+    @property
+    def meet(self) -> list[Group]:
+        """Experiments with events that have probabilities, and probes.
+
+        Raises
+        ------
+        InputError
+            Without any.
+        """
+        found = [
+            g for g in self.groups if "/blocks/probability" in g.first and g.first["/probes/block"].size and g.labels
+            and f"/readouts/{g.labels[0]}/probes/prediction" in g.first
+        ]  # fmt: skip
+        if not found:
+            raise InputError("recordings", len(self), "at least one run of the task meet with probes")
+        return found
+
+    def scores(self, recording: Recording, label: str) -> Scores:
+        """Return the stored scores of a readout, else compute those that need no spikes."""
+        base = f"/scores/{label}/"
+        if f"{base}error" in recording or f"{base}free_rmse" in recording:
+            return {p.removeprefix(base): a for p, a in recording.arrays.items() if p.startswith(base)}
+        if id(recording) not in self._scores:
+            self._scores[id(recording)] = score_run(recording)
+        return self._scores[id(recording)][label]
+
+    def series(self, groups: list[Group]) -> list[Series]:
+        """Return the lines of some experiments, each with its name and colour."""
+        spare = iter(SPARE * 8)
+        colours = dict(RULES)
+        for group in self.groups:
+            for label in group.labels:
+                if label not in colours:
+                    colours[label] = next(spare)
+        open_too = any(not g.closed for g in groups)
+        out = []
+        for group in groups:
+            for label in group.labels:
+                name = pretty(label) + (", closed loop" if group.closed else "")
+                if sum(label in g.labels and g.closed == group.closed for g in groups) > 1:
+                    name += f" {group.config_hash[:4]}"
+                runs = [r for r in group.recordings if label in r.labels]
+                dash = (0, (4, 1.5)) if group.closed and open_too else "-"
+                out.append(Series(label, name, runs, colours[label], dash))
+        return out
+
+    def curve(self, series: Series, score: str, block: int, trials: np.ndarray) -> np.ndarray:
+        """Return a score per run and probed trial, mean over cues: (runs, trials) or with channels."""
+        return np.array([[at_trial(self.scores(r, series.label), score, block, int(n)) for n in trials]
+                         for r in series.runs])  # fmt: skip
+
+
+def intervals(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, low and high over the first axis (runs) of (runs, n)."""
+    found: list[Interval] = [mean_interval(column) for column in np.asarray(values, float).T]
+    return tuple(np.array([f[i] for f in found], float) for i in range(3))  # type: ignore[return-value]
+
+
+def pretty(label: str) -> str:
+    """Write a label as words."""
+    words = [ACRONYMS.get(w, w) for w in label.split("_")]
+    if len(words) > 2 and words[0] in ACRONYMS.values():
+        words[0] += ","
+    return " ".join(words)
+
+
+def count(n: int, noun: str) -> str:
+    """Return e.g. ``3 seeds``."""
+    return f"{n} {noun}" + ("" if n == 1 else "s")
+
+
+def seeds_of(series: list[Series]) -> str:
+    """Return how many seeds stand behind some lines."""
+    sizes = sorted({len(s.runs) for s in series})
+    return count(sizes[0], "seed") if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} seeds"
+
+
+def _hash(config: dict) -> str:
+    shared = {k: v for k, v in config.items() if k not in ("seed", "seeds", "rules")}
+    return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,193 @@
+"""A sheet of paper: axes placed in mm, and a table of every number drawn on it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from reservoir.storage import Recording
+
+STYLE = Path(__file__).resolve().parent.parent / "paper.mplstyle"
+SINGLE_MM, DOUBLE_MM = 89.0, 183.0
+"""Width of one and of two columns of a journal page."""
+
+COLUMNS = ("panel", "series", "run", "x", "y", "low", "high", "value")
+
+CHANNELS = ("#0072B2", "#D55E00", "#E69F00", "#56B4E9")
+"""Events, in the order of the config."""
+
+SHADES = ("#002B45", "#5A2600", "#5C3F00", "#0E4A6B")
+"""The dark end of each event's scale."""
+
+INK, MIDDLE, PALE, FAINT = "#222222", "#767676", "#BDBDBD", "#EFEFEF"
+
+
+@contextmanager
+def paper() -> Iterator[None]:
+    """Draw in print style; settings outside are neither used nor changed."""
+    with matplotlib.style.context(STYLE, after_reset=True):
+        yield
+
+
+def channel_colour(k: int) -> str:
+    """Return the colour of event k."""
+    return CHANNELS[k % len(CHANNELS)]
+
+
+def channel_map(k: int) -> LinearSegmentedColormap:
+    """Return white, the colour of event k, a dark shade of it."""
+    shades = ["#FFFFFF", channel_colour(k), SHADES[k % len(SHADES)]]
+    return LinearSegmentedColormap.from_list(f"channel{k}", shades)
+
+
+class Sheet:
+    """One figure and its numbers.
+
+    Parameters
+    ----------
+    width_mm, height_mm : float
+
+    Attributes
+    ----------
+    figure : Figure
+    sources : list of Recording
+        The runs it shows.
+    rows : list of dict
+        One per drawn point, with the keys `COLUMNS`.
+    """
+
+    def __init__(self, width_mm: float, height_mm: float, sources: Sequence[Recording] = ()):
+        self.sources = list(sources)
+        self.width_mm, self.height_mm = width_mm, height_mm
+        self.figure = Figure(figsize=(width_mm / 25.4, height_mm / 25.4))
+        FigureCanvasAgg(self.figure)
+        self.rows: list[dict] = []
+
+    def axes(
+        self, left: float, top: float, width: float, height: float, letter: str = "", letter_left: float = 9.0, **kw
+    ) -> Axes:
+        """Add axes whose frame lies so many mm from the left and the top edge."""
+        w, h = self.width_mm, self.height_mm
+        ax = self.figure.add_axes((left / w, 1 - (top + height) / h, width / w, height / h), **kw)
+        if letter:
+            self.letter(letter, left - letter_left, top - 1.5)
+        return ax
+
+    def letter(self, letter: str, left: float, top: float) -> None:
+        """Write a bold panel letter with its baseline `top` mm below the upper edge."""
+        self.text(left, top, letter, fontsize=8, fontweight="bold", va="baseline")
+
+    def text(self, left: float, top: float, text: str, **kw) -> None:
+        """Write on the sheet, in mm."""
+        self.figure.text(left / self.width_mm, 1 - top / self.height_mm, text, **kw)
+
+    def record(self, panel: str, series: str, x, y, run: str = "", low=None, high=None, value=None) -> str:
+        """Enter points into the table; returns the id that the artist carries."""
+        x, y = np.broadcast_arrays(np.atleast_1d(x), np.atleast_1d(y))
+        others = [np.full(x.shape, np.nan) if a is None else np.broadcast_to(a, x.shape) for a in (low, high, value)]
+        for values in zip(x.ravel(), y.ravel(), *(a.ravel() for a in others), strict=True):
+            self.rows.append(dict(zip(COLUMNS, (panel, series, run, *map(float, values)), strict=True)))
+        return f"{panel}/{series}/{run}"
+
+    def line(
+        self, ax: Axes, panel: str, series: str, x, y, run: str = "", low=None, high=None, shade=0.18, **style
+    ) -> None:
+        """Draw a line, with a band between `low` and `high` where both are known."""
+        gid = self.record(panel, series, x, y, run, low, high)
+        (line,) = ax.plot(x, y, **style)
+        line.set_gid(gid)
+        if low is not None and high is not None and np.any(np.isfinite(low)):
+            ax.fill_between(x, low, high, color=line.get_color(), alpha=shade, lw=0, zorder=1)
+
+    def level(self, ax: Axes, panel: str, series: str, y: float, **style) -> None:
+        """Draw a horizontal line across the axes."""
+        self.record(panel, series, np.nan, y)
+        ax.axhline(y, **style)
+
+    def bar(self, ax: Axes, panel: str, series: str, start, length, y: float, height: float, **style) -> None:
+        """Draw a horizontal bar."""
+        self.record(panel, series, start, y, low=start, high=start + length)
+        ax.broken_barh([(start, length)], (y - height / 2, height), **style)
+
+    def image(self, ax: Axes, panel: str, series: str, x, y, values: np.ndarray, run: str = "", **style):
+        """Draw ``values[i, j]`` at ``(x[j], y[i])``, both evenly spaced."""
+        grid_x, grid_y = np.meshgrid(x, y)
+        gid = self.record(panel, series, grid_x, grid_y, run, value=values)
+        dx, dy = (0.5 * (a[1] - a[0]) if len(a) > 1 else 0.5 for a in (x, y))
+        extent = (x[0] - dx, x[-1] + dx, y[0] - dy, y[-1] + dy)
+        image = ax.imshow(values, origin="lower", aspect="auto", extent=extent, **style)
+        image.set_gid(gid)
+        return image
+
+    def height_of(self, ax: Axes) -> float:
+        """Height of axes, mm."""
+        return ax.get_position().height * self.height_mm
+
+    def end_labels(self, ax: Axes, labels: Sequence[tuple[float, str, str]], gap_mm: float = 2.7) -> None:
+        """Write (y, text, colour) right of the axes at the height y, apart from each other."""
+        known = sorted((label for label in labels if math.isfinite(label[0])), key=lambda label: label[0])
+        if not known:
+            return
+        low, high = ax.get_ylim()
+        per_mm = (high - low) / self.height_of(ax)
+        wanted = np.clip([y for y, _, _ in known], low, high)
+        placed = spread(wanted, gap_mm * per_mm, low)
+        axis = ax.get_yaxis_transform()
+        for (_, text, colour), y, at in zip(known, wanted, placed, strict=True):
+            ax.plot([1.01, 1.04, 1.06], [y, at, at], transform=axis, clip_on=False, lw=0.4, color=colour)
+            ax.text(1.07, at, text, transform=axis, va="center", color=colour, fontsize=6.5)
+
+
+def spread(values: Sequence[float], gap: float, low: float) -> np.ndarray:
+    """Move ascending values apart to at least `gap`, as little as possible, none below `low`."""
+    at = np.array(values, float)
+    groups = [[i] for i in range(at.size)]
+
+    def centre(group):
+        mean = np.mean([values[i] for i in group])
+        return max(mean, low + gap * (len(group) - 1) / 2)
+
+    merged = True
+    while merged:
+        merged = False
+        for g in range(len(groups) - 1):
+            a, b = groups[g], groups[g + 1]
+            if centre(b) - centre(a) < gap * (len(a) + len(b)) / 2 - 1e-12:
+                groups[g : g + 2] = [a + b]
+                merged = True
+                break
+    for group in groups:
+        for j, i in enumerate(group):
+            at[i] = centre(group) + gap * (j - (len(group) - 1) / 2)
+    return at
+
+
+def write_table(rows: list[dict], header: Sequence[str]) -> str:
+    """Return the table as CSV text; header lines begin with ``# ``."""
+    out = io.StringIO()
+    for line in header:
+        out.write(f"# {line}\n")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_cell(row[c]) for c in COLUMNS])
+    return out.getvalue()
+
+
+def _cell(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if math.isnan(value) else f"{value:.9g}"

@@ -1,0 +1,168 @@
+"""Small networks that fire, and what drives an engine through a stretch of trials."""
+
+import numpy as np
+
+from paradigms.meet import Block, Meet
+from reservoir.canonical import dot_reference
+from reservoir.compile import compile_kernel
+from reservoir.network import NetworkSpec, build_network
+from reservoir.rules import LMS, RLS, Gate, Identity, ThreeFactor
+from reservoir.storage import MemorySink, Recording
+from reservoir.training import RecordSpec, Trainer
+from reservoir.types import Grid, Readout, Teaching, Trials
+
+N = 40
+
+LIVELY = dict(n_neurons=N, out_degree=10, weight=30.0, bias_pa=300.0)
+"""Fires at about 20 Hz, so that a tenth of a second holds many spikes."""
+
+VARIANTS = {
+    "three_factor": ThreeFactor(eta=0.1),
+    "three_factor_eligibility": ThreeFactor(eta=0.1, eligibility_ms=30.0),
+    "three_factor_consolidation": ThreeFactor(eta=0.1, consolidation=0.2, eligibility_ms=30.0),
+    "three_factor_merged": ThreeFactor(eta=0.1, factored=False, what=None, gate=Gate(undelivered="zero")),
+    "lms": LMS(eta=0.1, what=Identity(anneal=True)),
+    "rls": RLS(),
+    "rls_shared": RLS(gate=Gate(kind="none", undelivered="zero"), interval_ms=1.0),
+    "rls_memory": RLS(memory_trials=5, alpha=0.1),
+    "rls_float32": RLS(precision="float32"),
+}
+"""Every rule, with every option that changes what its step does."""
+
+
+def lively_network(dt_ms=0.1, seed=3, n_cues=1, n_channels=2, **changes):
+    return build_network(NetworkSpec(**{**LIVELY, **changes}), seed, n_cues, n_channels, dt_ms)
+
+
+def small_grid(dtype=np.float64, **changes) -> Grid:
+    values = dict(
+        dt_ms=0.1,
+        steps_per_readout=10,
+        noise=20.0,
+        noise_hold_steps=1,
+        noise_seed=12345678901,  # more than 32 bits
+        trace_decay_ms=40.0,
+        trace_rise_ms=0.0,
+        trace_scale=0.0,
+        feature_bias=0.05,
+        dtype=np.dtype(dtype),
+    )
+    return Grid(**{**values, **changes})
+
+
+def two_trials(grid, n=N, n_steps=80, current=False, learn=True, first_step=0) -> Trials:
+    """Two trials of `n_steps` / 2 readout steps; the cue is on for ten of each."""
+    rng = np.random.default_rng(0)
+    half = n_steps // 2
+    inputs = np.zeros((n_steps, 3), grid.dtype)
+    inputs[5:15, 0] = inputs[half + 5 : half + 15, 0] = 1
+    inputs[20:24, 1] = 0.7  # an event that enters the reservoir as well
+    extra = 50 * rng.standard_normal((n_steps, n)) if current else np.zeros((0, n))
+    end = np.full(n_steps, -1, np.int64)
+    end[[half - 1, -1]] = 0, 1
+    outcome = np.array([[1, 0], [0, 1]], grid.dtype)
+    return Trials(first_step, 0, inputs, extra.astype(grid.dtype), end, outcome, learn)
+
+
+def lessons(trials, grid, shared=False) -> Teaching:
+    """Random targets, and gates of all sizes with gaps; the same on all channels if `shared`."""
+    rng = np.random.default_rng(1)
+    n_steps = len(trials.inputs)
+    target = rng.random((n_steps, 2))
+    gate = rng.random((n_steps, 1 if shared else 2))
+    gate = np.broadcast_to(gate * (rng.random(gate.shape) < 0.7), target.shape)
+    window = np.zeros(n_steps, np.int8)
+    window[10:25] = window[n_steps // 2 + 10 : n_steps // 2 + 25] = 1
+    return Teaching(target.astype(grid.dtype), np.ascontiguousarray(gate, grid.dtype), window)
+
+
+def outcome_of(engine, rules, trials, state=None) -> dict[str, np.ndarray]:
+    """Run a stretch from a fresh start; every array that it leaves behind, by name."""
+    grid = engine.grid
+    state = engine.start() if state is None else state
+    readouts = [Readout(r, 2, engine.network.n_neurons + 1, grid) for r in rules]
+    teaching = [lessons(trials, grid, getattr(r, "shares_p", False)) for r in rules]
+    activity = engine.run(state, trials, readouts, teaching)
+    found = {"spike_step": activity.spike_step, "spike_neuron": activity.spike_neuron}
+    found |= {f"state.{k}": v for k, v in state._asdict().items()}
+    for i, readout in enumerate(readouts):
+        found |= {f"{i}.y": activity.when[i], f"{i}.p_hat": activity.what[i]}
+        found |= {f"{i}.{k}": v for k, v in readout.state._asdict().items()}
+        found |= {f"{i}.V": readout.what, f"{i}.seen": readout.seen, f"{i}.mean": readout.mean}
+    return found
+
+
+def assert_same_bits(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
+    assert a.keys() == b.keys()
+    for name, x in a.items():
+        y = b[name]
+        assert (x.dtype, x.shape) == (y.dtype, y.shape), name
+        if x.tobytes() != y.tobytes():
+            where = np.argwhere(x != y)
+            first = tuple(map(int, where[0])) if len(where) else ()
+            raise AssertionError(f"{name}{list(first)}: {x[first]!r} != {y[first]!r} ({len(where)} differ)")
+
+
+def compiled_step(rule):
+    """The rule's step as a kernel of its own, from the disk cache if nothing changed."""
+    step = rule.step
+
+    def one_step(constants, state, x, y, target, gate, clock, trial_end):
+        step(constants, state, x, y, target, gate, clock, trial_end)
+
+    return compile_kernel(one_step, step)
+
+
+def outputs(weights, x):
+    return np.array([dot_reference(w, x) for w in weights], x.dtype)
+
+
+def short_meet(**changes) -> Meet:
+    """Two blocks of four trials of 120 ms; the latencies switch."""
+    values = dict(
+        blocks=(
+            Block(((0.7, 0.3),), ((40.0, 80.0),)),
+            Block(((0.7, 0.3),), ((80.0, 40.0),)),
+        ),
+        trials_per_block=4,
+        cue_ms=20.0,
+        event_ms=10.0,
+        before_ms=10.0,
+        after_ms=110.0,
+        interval_min_ms=10.0,
+        interval_max_ms=30.0,
+        sigma_ms=10.0,
+        probes_after=(1, 4),
+        probe_repeats=2,
+    )
+    return Meet(**{**values, **changes})
+
+
+WHAT = Identity(window_end_ms=35.0)
+
+SHORT_GATE = Gate(half_width_ms=20.0)
+
+
+def local_rule(**changes) -> ThreeFactor:
+    return ThreeFactor(**{**dict(eta=0.1, gate=SHORT_GATE, what=WHAT), **changes})
+
+
+def make_trainer(meet=None, rules=None, sink=None, backend=None, dtype=np.float64, network=None, grid=None,
+                 task_seed=0, record=None, **options) -> Trainer:  # fmt: skip
+    from reservoir.cpu import CpuBackend
+
+    session = (meet or short_meet()).plan(task_seed, 1.0)
+    network = network or lively_network(0.5, n_cues=session.n_cues, n_channels=session.n_channels)
+    grid = grid or small_grid(dtype, dt_ms=0.5, steps_per_readout=2)
+    engine = (backend or CpuBackend()).load(network, grid)
+    return Trainer(
+        engine, network, grid, session, rules or {"local": local_rule()}, sink or MemorySink(),
+        record or RecordSpec(spikes="all"), **options,
+    )  # fmt: skip
+
+
+def train(*args, **options) -> Recording:
+    """Run a short session into memory."""
+    trainer = make_trainer(*args, **options)
+    trainer.run()
+    return trainer.sink.recording

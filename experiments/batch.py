@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from experiments.failures import Interrupted, RunError
 from experiments.plan import Job
 from experiments.runs import run
 from experiments.sidecar import write_sidecar
@@ -21,18 +22,6 @@ from reservoir.storage import Recording, read_run
 
 GRACE_S = 2.0
 """How long Ctrl-C waits for runs to stop by themselves."""
-
-
-class Interrupted(Exception):
-    """Ctrl-C: finished runs stay, the others left nothing."""
-
-    def __init__(self, finished: int, total: int, threads_left: bool):
-        super().__init__(f"{finished} of {total} runs finished, run again to go on")
-        self.threads_left = threads_left
-
-
-class RunError(Exception):
-    """A run failed; the message says which and why."""
 
 
 @dataclass(frozen=True)

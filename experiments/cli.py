@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from experiments import steps
 from experiments.failures import Commands, examples
-from reservoir.errors import InputError
 
 app = typer.Typer(
     cls=Commands,
@@ -117,18 +116,18 @@ def run(
     """
     from experiments import batch, plan, report
 
-    overrides = _overrides(set_, precision)
+    overrides = steps.overrides(set_, precision)
     folder = out or Path("results") / Path(config).stem
-    jobs = _jobs(config, overrides, seed, seeds, folder, backend)
+    jobs = steps.jobs(config, overrides, seed, seeds, folder, backend)
     threads = plan.pick_threads(threads, jobs)
     if dry_run:
         return typer.echo(
             json.dumps(plan.estimates(jobs, threads)) if as_json else plan.describe(jobs, threads)
         )
-    with _leaving_no_empty(folder):
+    with steps.leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
     entry = report.summarise_results(Path(config).stem, results, overrides)
-    text = _write_summary(folder, [entry])
+    text = steps.write_summary(folder, [entry])
     typer.echo(text if as_json else f"{report.describe_results(entry)}\nwritten to {folder}", nl=not as_json)
 
 
@@ -153,16 +152,16 @@ def compare(
     from experiments.compare import comparison, tidy_csv
     from experiments.sidecar import write_whole
 
-    overrides = _overrides(set_, precision)
+    overrides = steps.overrides(set_, precision)
     folder = out or Path("results") / f"{Path(config).stem}-compare"
     labels = [label.strip() for label in rules.split(",")] if rules else None
-    jobs = _jobs(config, overrides, seed, seeds, folder, backend, labels)
+    jobs = steps.jobs(config, overrides, seed, seeds, folder, backend, labels)
     threads = plan.pick_threads(threads, jobs)
     if dry_run:
         return typer.echo(plan.describe(jobs, threads))
-    with _leaving_no_empty(folder):
+    with steps.leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
-    _write_summary(folder, [report.summarise_results(Path(config).stem, results, overrides)])
+    steps.write_summary(folder, [report.summarise_results(Path(config).stem, results, overrides)])
     labels = labels or list(dict.fromkeys(label for r in results for label in r.labels))
     text = comparison(results, labels)
     write_whole(folder / "compare.csv", tidy_csv(results))
@@ -176,7 +175,7 @@ def figures(
     formats: Formats = "pdf,png",
 ) -> None:
     """Draw all figures from the files in a folder; simulates nothing."""
-    for path in _draw(folder, _formats(formats)):
+    for path in steps.draw(folder, steps.formats(formats)):
         typer.echo(path)
 
 
@@ -222,15 +221,15 @@ def demo(
     threads = plan.pick_threads(threads, jobs)
     if dry_run:
         return typer.echo(f"{plan.describe(jobs, threads)}\n{NOTE}")
-    with _leaving_no_empty(out):
+    with steps.leaving_no_empty(out):
         results = iter(batch.carry_out(jobs, "cpu", threads))
     entries = [
         report.summarise_results(part.name, [next(results) for _ in jobs_of], (*part.overrides, *overrides))
         for part, jobs_of in zip(PARTS, by_part, strict=True)
     ]
-    _write_summary(out, entries)
+    steps.write_summary(out, entries)
     typer.echo("\n\n".join(map(report.describe_results, entries)) + f"\n\n{NOTE}\n\nwritten:")
-    paths = [*dict.fromkeys(job.path for job in jobs), out / "summary.json", *_draw(out, ("pdf", "png"))]
+    paths = [*dict.fromkeys(job.path for job in jobs), out / "summary.json", *steps.draw(out, ("pdf", "png"))]
     typer.echo("\n".join(map(str, paths)))
 
 
@@ -258,77 +257,11 @@ def config_show(config: Config, set_: Set = None, as_json: Json = False) -> None
 @config_app.command("validate")
 def config_validate(config: Config, set_: Set = None) -> None:
     """Check a config as a run would, without running it."""
-    jobs = _jobs(config, tuple(set_ or ()), 0, "", Path(), "cpu")
+    jobs = steps.jobs(config, tuple(set_ or ()), 0, "", Path(), "cpu")
     rules = [label for job in jobs for label in job.experiment.rules]
     ids = ", ".join(job.run_id for job in jobs)
     typer.echo(f"{config}: valid")
     typer.echo(f"{len(rules)} rules ({', '.join(rules)}), {jobs[0].steps} trials and probes; seed 0 is {ids}")
-
-
-def _overrides(set_: list[str] | None, precision: str | None) -> tuple[str, ...]:
-    return (*(set_ or ()), *([f'simulation.precision="{precision}"'] if precision else ()))
-
-
-def _jobs(config, overrides, seed, seeds, folder, backend, labels=None) -> list:
-    """Check everything that can be checked before anything is written."""
-    from experiments.config import find_config, load_config
-    from experiments.plan import make_jobs, parse_seeds
-    from reservoir.backends import get_backend
-
-    if seeds and seed is not None:
-        raise InputError("--seeds", seeds, "either --seed or --seeds")
-    if seed is not None and seed < 0:
-        raise InputError("--seed", seed, "a number >= 0")
-    chosen = parse_seeds(seeds) if seeds else (seed or 0,)
-    experiment = load_config(config, overrides)
-    if labels:
-        experiment = experiment.with_rules(labels)
-    get_backend(backend)
-    try:
-        return make_jobs(Path(config).stem, experiment, chosen, folder)
-    except InputError as error:
-        raise InputError(f"{find_config(config)}: {error.where}", error.value, error.allowed) from error
-
-
-@contextmanager
-def _leaving_no_empty(folder: Path):
-    """Take away a folder that was made for nothing."""
-    made = not folder.exists()
-    try:
-        yield
-    except BaseException:
-        if made:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
-
-
-def _write_summary(folder: Path, entries: list[dict]) -> str:
-    from experiments.report import summary_text
-    from experiments.sidecar import write_whole
-
-    text = summary_text(entries)
-    write_whole(folder / "summary.json", text)
-    return text
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if not set(formats) <= {"pdf", "png", "svg"}:
-        raise InputError("--format", text, "any of pdf,png,svg, separated by commas")
-    return formats
-
-
-def _draw(folder: Path, formats: tuple[str, ...]) -> list[Path]:
-    from reservoir.storage import read_run
-
-    files = sorted(folder.glob("*.h5"))
-    if not files:
-        raise InputError("DIR", str(folder), "a folder with result files (*.h5)")
-    recordings = [read_run(path) for path in files]
-    from analysis.figures import draw_all
-
-    return draw_all(folder, recordings, formats)
 
 
 def main() -> None:

@@ -259,7 +259,7 @@ def _class_at(cls: Any, loc: tuple) -> type | None:
             inner = [a for a in typing.get_args(hint) if a not in (type(None), Ellipsis)]
             hint = inner[0] if inner else None
         cls = hint
-    return cls if dataclasses.is_dataclass(cls) else None
+    return cls if isinstance(cls, type) and dataclasses.is_dataclass(cls) else None
 
 
 def _refuse_unknown(where: str, table: dict, known: tuple[str, ...]) -> None:

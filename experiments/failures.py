@@ -9,13 +9,24 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from experiments.batch import Interrupted, RunError
 from reservoir.errors import ActivityError, DeviceError, InputError
 
 UsageError = typer.BadParameter.__mro__[2]
 """Base of all complaints about a command line, in Click or in the copy of it inside Typer."""
 
 WRONG, INTERRUPTED = 2, 130
+
+
+class Interrupted(Exception):
+    """Ctrl-C: finished runs stay, the others left nothing."""
+
+    def __init__(self, finished: int, total: int, threads_left: bool):
+        super().__init__(f"{finished} of {total} runs finished, run again to go on")
+        self.threads_left = threads_left
+
+
+class RunError(Exception):
+    """A run failed; the message says which and why."""
 
 
 def examples(*lines: str) -> str:
@@ -26,7 +37,7 @@ def examples(*lines: str) -> str:
 class Commands(TyperGroup):
     """The group of commands; turns every error into one line on stderr."""
 
-    def main(self, args: Any = None, prog_name: str | None = None, **extra: Any) -> NoReturn:
+    def main(self, args: Any = None, prog_name: str | None = None, *_: Any, **extra: Any) -> NoReturn:
         """Run a command line and exit."""
         words = list(sys.argv[1:] if args is None else args)
         debug = "--debug" in words
@@ -45,20 +56,19 @@ class Commands(TyperGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _in_one_line(error: Exception) -> tuple[str, int, bool]:
-    """Say what is wrong; the exit code; whether to leave at once."""
+def _in_one_line(error: Exception) -> tuple[str, int]:
+    """Say what is wrong, and the exit code."""
     if isinstance(error, UsageError):
-        return f"error: {_flat(error.format_message())}", WRONG, False
+        return f"error: {_flat(error.format_message())}", WRONG  # type: ignore[attr-defined]
     if isinstance(error, (InputError, ActivityError, DeviceError, RunError)):
-        return f"error: {_flat(str(error))}", WRONG, False
+        return f"error: {_flat(str(error))}", WRONG
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         reason = error.strerror or str(error) or type(error).__name__
-        # After a failed write h5py can crash at exit, so exit is not given the chance.
-        return f"error: {place}{_flat(reason)}; files finished before are intact", WRONG, True
+        return f"error: {place}{_flat(reason)}; files finished before are intact", WRONG
     if isinstance(error, MemoryError):
-        return "error: out of memory; lower --threads or the size of the network", WRONG, False
-    return f"error: unexpected {type(error).__name__}: {_flat(str(error))} (--debug shows where)", 1, False
+        return "error: out of memory; lower --threads or the size of the network", WRONG
+    return f"error: unexpected {type(error).__name__}: {_flat(str(error))} (--debug shows where)", 1
 
 
 def _flat(text: str) -> str:
@@ -67,7 +77,7 @@ def _flat(text: str) -> str:
 
 def _leave(line: str, code: int, at_once: bool = False) -> NoReturn:
     print(line, file=sys.stderr)
-    if at_once:
+    if at_once:  # threads are still inside kernels, and a normal exit would wait for them
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

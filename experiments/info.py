@@ -40,11 +40,18 @@ def inspect(path: Path) -> dict[str, Any]:
             if not p.startswith("/scores/")
         },
         "scores": {
-            p.removeprefix("/scores/"): np.where(np.isfinite(a), a, None).tolist()
+            p.removeprefix("/scores/"): _plain(a)
             for p, a in recording.arrays.items()
             if p.startswith("/scores/")
         },
     }  # fmt: skip
+
+
+def _plain(array: np.ndarray) -> list:
+    """Nested lists with None for what is not finite."""
+    values = array.astype(object)
+    values[~np.isfinite(array)] = None
+    return values.tolist()
 
 
 def _rows(recording: Recording, path: str) -> int:

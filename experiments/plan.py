@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from experiments.config import Experiment
 from reservoir.errors import InputError
 from reservoir.grid import make_grid
@@ -147,21 +149,21 @@ def _estimate(experiment: Experiment, grid: Grid, session: Session) -> Estimate:
     work = NS_PER_NEURON_STEP * n * total_ms / grid.dt_ms + NS_PER_SYNAPTIC_EVENT * spikes * degree
     work += NS_PER_WEIGHT * len(experiment.rules) * k * n * total_ms / grid.readout_step_ms
     size = grid.dtype.itemsize
-    memory = FIXED_BYTES + n * degree * 32
+    memory, p_bytes = FIXED_BYTES + n * degree * 32, 0.0
     for rule in experiment.rules.values():
         if rule.name == "rls":
             every_channel = not rule.shares_p and rule.gate.undelivered != "ignore"
             updates = trials * trial_ms / rule.interval_ms * (k if every_channel else 1)
             work += NS_PER_ENTRY_OF_P * updates * n**2
-            memory += (1 if rule.shares_p else k) * n**2 / 2 * 8
+            p_bytes += (1 if rule.shares_p else k) * n**2 / 2 * np.dtype(rule.precision).itemsize
     record = experiment.record
     kept = (trials if record.trials else 0) + probes
     samples = trial_ms / record.readouts_every_ms
     readouts = len(experiment.rules) * kept * samples * k * 2 * size
     kept_spikes = spikes * record.cells(n).size / n
     weights = len(experiment.rules) * (len(set(session.probes.after_trial.tolist())) + 1) * k * 2 * n * size
-    disk = 0.8 * (readouts + weights) + 6 * kept_spikes + 0.8 * n * degree * 16
-    return Estimate(FIXED_S + work * 1e-9, memory + readouts + 20 * kept_spikes, disk)
+    disk = 0.8 * (readouts + weights + p_bytes) + 6 * kept_spikes + 0.8 * n * degree * 16
+    return Estimate(FIXED_S + work * 1e-9, memory + readouts + 2 * p_bytes + 20 * kept_spikes, disk)
 
 
 def cores() -> int:

@@ -69,8 +69,8 @@ def describe_results(experiment: dict[str, Any]) -> str:
         if len(entry["blocks"]) > 2 or len(experiment["events"]) * len(entry["blocks"]) > 2
     ]
     if calibrated:
-        header = ("rule", "r p-hat", "slope", "r timing", "slope", "r product", "slope")
-        lines += ["against true p, over all blocks, cues and events", align([header, *calibrated])]
+        names = ("rule", "r p-hat", "slope", "r timing", "slope", "r product", "slope")
+        lines += ["against true p, over all blocks, cues and events", align([names, *calibrated])]
     free = [
         (
             label,
@@ -83,8 +83,8 @@ def describe_results(experiment: dict[str, Any]) -> str:
         if "free_rmse" in entry["run"]
     ]
     if free:
-        header = ("rule", "frequency Hz", "amplitude", "residual of the fit", "RMSE (with phase drift)")
-        lines += ["the free run", align([header, *free])]
+        titles = ("rule", "frequency Hz", "amplitude", "residual of the fit", "RMSE (with phase drift)")
+        lines += ["the free run", align([titles, *free])]
     return "\n".join(lines)
 
 

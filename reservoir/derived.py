@@ -107,7 +107,7 @@ def derive(network: Network, grid: Grid) -> Derived:
         trace_scale=cast(grid.trace_scale or 1.0 / math.sqrt(n)),
         feature_bias=cast(grid.feature_bias),
         normalise_rate=cast(normalise_rate(grid)),
-        normalise_floor=cast(grid.normalise_floor),
+        normalise_floor=cast(normalise_floor(grid)),
     )
     for name, array in zip(Derived._fields, derived, strict=True):
         if not np.all(np.isfinite(array)):
@@ -143,6 +143,17 @@ def trace_tables(grid: Grid):
 def normalise_rate(grid: Grid) -> float:
     """1 - exp(-readout step / memory), or 0 without normalisation."""
     return 1.0 - math.exp(-grid.readout_step_ms / grid.normalise_ms) if grid.normalise_ms > 0 else 0.0
+
+
+def normalise_floor(grid: Grid) -> float:
+    """Floor of the running SD in units of the trace: a share of one spike's peak in it."""
+    rise, decay = grid.trace_rise_ms, grid.trace_decay_ms
+    if rise <= 0:
+        return grid.normalise_floor
+    if abs(rise - decay) < 1e-6 * decay:
+        return grid.normalise_floor / (math.e * decay)
+    at = math.log(decay / rise) * decay * rise / (decay - rise)
+    return grid.normalise_floor * (math.exp(-at / decay) - math.exp(-at / rise)) / (decay - rise)
 
 
 def start_state(network: Network, grid: Grid, n_slots: int) -> State:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from reservoir.derived import normalise_rate, trace_tables
+from reservoir.derived import normalise_floor, normalise_rate, trace_tables
 from reservoir.errors import InputError
 from reservoir.grid import SimulationSpec, TraceSpec, make_grid
 from reservoir.storage import Recording
@@ -68,7 +68,7 @@ class _Tracer:
         real = grid.dtype.type
         jump, rise_jump, decays = trace_tables(grid)
         scale = grid.trace_scale or 1.0 / np.sqrt(self.n)
-        values = (*decays, normalise_rate(grid), grid.normalise_floor, scale, grid.feature_bias)
+        values = (*decays, normalise_rate(grid), normalise_floor(grid), scale, grid.feature_bias)
         self._constants = (*map(real, values), grid.steps_per_readout)
         self._jump = jump.astype(real)
         self._rise_jump = (rise_jump if grid.trace_rise_ms > 0 else np.zeros(0)).astype(real)

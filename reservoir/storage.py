@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -131,6 +132,60 @@ class MemorySink:
         self.recording.attrs.setdefault(path, {}).update(plain)
 
 
+class _Guarded(io.FileIO):
+    """A file that HDF5 can always write to: it remembers the first failure instead.
+
+    HDF5 swallows some failed writes (losing data without a word) and can crash the
+    process after others. Here what cannot be written is kept in memory, so that
+    HDF5 can close in good order, and `FileSink` raises the failure after each call.
+    """
+
+    error: OSError | None = None
+
+    def __init__(self, path: Path):
+        super().__init__(path, "w+b")
+        self._unwritten: list[tuple[int, bytes]] = []
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`, or remember why not."""
+        start, view = self.tell(), memoryview(data).cast("B")
+        done = 0
+        try:
+            while self.error is None and done < len(view):
+                done += super().write(view[done:])
+        except OSError as error:
+            error.filename = self.name
+            self.error = error
+        if done < len(view):
+            self._unwritten.append((start + done, bytes(view[done:])))
+            self.seek(start + len(view))
+        return len(view)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what was written, to the file or only to memory."""
+        start, view = self.tell(), memoryview(buffer).cast("B")
+        n = super().readinto(view) or 0
+        view[n:] = bytes(len(view) - n)
+        for place, data in self._unwritten:
+            first, last = max(start, place), min(start + len(view), place + len(data))
+            if first < last:
+                view[first - start : last - start] = data[first - place : last - place]
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, or remember why not."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the first failure."""
+        if self.error is not None:
+            raise self.error
+
+
 class FileSink:
     """Streams a run into a temporary file; `commit` makes it the result.
 
@@ -150,11 +205,15 @@ class FileSink:
             raise InputError("--out", str(self.path.parent), f"a writable folder ({error.strerror})") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its owner may have removed the file before we had the lock: then it locks nothing.
+            if not os.path.samestat(os.fstat(self._lock), os.stat(self.path.with_suffix(".lock"))):
+                raise FileNotFoundError
         except OSError as error:
             os.close(self._lock)
             raise InputError("--out", str(self.path), "a run that no other process is writing") from error
         self._temporary = self.path.with_suffix(".partial")  # a stale one is ours: we hold the lock
-        self._file = h5py.File(self._temporary, "w", libver=("v108", "v110"))
+        self._raw = _Guarded(self._temporary)
+        self._file = h5py.File(self._raw, "w", libver=("v108", "v110"))
 
     def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None:
         """Make a data set; a first dimension of 0 grows by `append`."""
@@ -174,6 +233,7 @@ class FileSink:
     def write(self, path: str, start: int, rows: np.ndarray) -> None:
         """Write rows from `start` on."""
         self._dataset(path)[start : start + len(rows)] = rows
+        self._raw.check()
 
     def append(self, path: str, rows: np.ndarray) -> None:
         """Add rows at the end."""
@@ -181,6 +241,7 @@ class FileSink:
         n = data.shape[0]
         data.resize(n + len(rows), axis=0)
         data[n:] = rows
+        self._raw.check()
 
     def put(self, path: str, array: np.ndarray, units: str = "") -> None:
         """Write a whole array."""
@@ -190,6 +251,7 @@ class FileSink:
         self.create(path, array.shape, array.dtype, units)
         if array.size:
             self._dataset(path)[...] = array
+        self._raw.check()
 
     def annotate(self, path: str, **attributes: Any) -> None:
         """Set attributes of a group or a data set."""
@@ -203,8 +265,9 @@ class FileSink:
     def commit(self) -> None:
         """Close, sync and give the file its name."""
         self._file.close()
-        with open(self._temporary, "rb") as done:
-            os.fsync(done.fileno())
+        self._raw.check()
+        os.fsync(self._raw.fileno())
+        self._raw.close()
         os.replace(self._temporary, self.path)
         folder = os.open(self.path.parent, os.O_RDONLY)
         os.fsync(folder)
@@ -216,6 +279,7 @@ class FileSink:
         try:
             self._file.close()
         finally:
+            self._raw.close()
             self._temporary.unlink(missing_ok=True)
             self._unlock()
 
@@ -251,7 +315,7 @@ def read_run(path: str | Path) -> Recording:
                     recording.arrays[name] = _read(node, name, path)
     except FileNotFoundError as error:
         raise InputError(str(path), "no such file", "an existing result file") from error
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

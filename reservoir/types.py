@@ -86,7 +86,7 @@ class Grid(NamedTuple):
     feature_bias: float
     dtype: Any
     normalise_ms: float = 0.0  # time constant of the trace's running mean and variance; 0 = off
-    normalise_floor: float = 0.05  # added to the running SD
+    normalise_floor: float = 0.05  # added to the running SD, as a share of a spike's peak
 
     @property
     def readout_step_ms(self) -> float:

@@ -5,10 +5,11 @@ import numpy as np
 from paradigms.meet import Block, Meet
 from reservoir.canonical import dot_reference
 from reservoir.compile import compile_kernel
+from reservoir.cpu import CpuBackend
 from reservoir.network import NetworkSpec, build_network
 from reservoir.rules import LMS, RLS, Gate, Identity, ThreeFactor
 from reservoir.storage import MemorySink, Recording
-from reservoir.training import RecordSpec, Trainer
+from reservoir.training import RecordSpec, Trainer, write_static
 from reservoir.types import Grid, Readout, Teaching, Trials
 
 N = 40
@@ -149,8 +150,6 @@ def local_rule(**changes) -> ThreeFactor:
 
 def make_trainer(meet=None, rules=None, sink=None, backend=None, dtype=np.float64, network=None, grid=None,
                  task_seed=0, record=None, **options) -> Trainer:  # fmt: skip
-    from reservoir.cpu import CpuBackend
-
     session = (meet or short_meet()).plan(task_seed, 1.0)
     network = network or lively_network(0.5, n_cues=session.n_cues, n_channels=session.n_channels)
     grid = grid or small_grid(dtype, dt_ms=0.5, steps_per_readout=2)
@@ -164,5 +163,6 @@ def make_trainer(meet=None, rules=None, sink=None, backend=None, dtype=np.float6
 def train(*args, **options) -> Recording:
     """Run a short session into memory."""
     trainer = make_trainer(*args, **options)
+    write_static(trainer.sink, trainer.network, trainer.session, trainer.onsets_ms())
     trainer.run()
     return trainer.sink.recording

@@ -216,6 +216,6 @@ def test_a_full_disk_is_one_line_and_leaves_earlier_runs(done, tmp_path):
     command = [sys.executable, "-c", script, "run", str(config), "--seed", "9", "--out", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 2, ended.stderr
-    assert ended.stderr.startswith("error: ") and len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.startswith(f"error: {tmp_path}") and len(ended.stderr.splitlines()) == 1
     assert "Traceback" not in ended.stderr
     assert small.files(tmp_path) == []

@@ -23,7 +23,7 @@ from reservoir.cpu import CpuBackend
 from reservoir.errors import InputError
 from reservoir.reference import ReferenceBackend
 from reservoir.rules import LMS, RLS
-from reservoir.training import RecordSpec, predict, write_static
+from reservoir.training import RecordSpec, predict
 from reservoir.types import Trials
 
 RLS_RULE = RLS(what=WHAT, interval_ms=1.0)
@@ -277,23 +277,12 @@ def test_a_current_that_is_not_finite_is_refused(bad):
 
 
 def test_an_omission_teaches_nothing():
-    spec = short_meet(blocks=(short_meet().blocks[0],), probes_after=(1, 2, 3, 4))
-    recording = train(
-        replace(spec, blocks=(replace(spec.blocks[0], probability=((0.5, 0.0),)),)), task_seed=5
-    )
-    event = recording_events(recording, spec, 5)
+    block = replace(short_meet().blocks[0], probability=((0.5, 0.0),))
+    recording = train(short_meet(blocks=(block,), probes_after=(1, 2, 3, 4)), task_seed=5)
+    event, w = recording["/trials/event"], recording["/weights/local/when"]
     assert (event == -1).any() and (event >= 0).any()
-    w = recording["/weights/local/when"]
     for i in range(1, 4):
         assert np.array_equal(w[i - 1], w[i]) == (event[i] == -1)
-
-
-def recording_events(recording, spec, seed):
-    return (
-        replace(spec, blocks=(replace(spec.blocks[0], probability=((0.5, 0.0),)),))
-        .plan(seed, 1.0)
-        .trials.event
-    )
 
 
 def test_p_hat_is_taken_before_the_trial_updates_it():
@@ -342,10 +331,7 @@ def test_a_time_off_the_grid_is_refused():
 
 
 def test_static_tables_are_written_with_units():
-    trainer = make_trainer(settle_ms=40.0)
-    write_static(trainer.sink, trainer.network, trainer.session, trainer.onsets_ms())
-    trainer.run()
-    recording = trainer.sink.recording
+    recording = train(settle_ms=40.0)
     for path, array in recording.arrays.items():
         assert array.ndim > 0 and recording.attrs[path].get("units"), path
     onset, time = recording["/trials/onset_ms"], recording["/spikes/reservoir/timestamps"]

@@ -12,18 +12,20 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from analysis.figures import calibration, geometry, learning, recalibration, trial
+from analysis.figures import calibration, free_run, geometry, learning, recalibration, schematic, trial
 from analysis.figures.runs import Runs
 from analysis.figures.sheet import Sheet, paper, write_table
 from reservoir.errors import InputError
 from reservoir.storage import Recording
 
 FIGURES: dict[str, ModuleType] = {
+    "schematic": schematic,
     "trial": trial,
     "learning": learning,
     "recalibration": recalibration,
     "calibration": calibration,
     "geometry": geometry,
+    "free_run": free_run,
 }
 
 FORMATS = ("pdf", "png", "svg")
@@ -32,7 +34,9 @@ CREATOR = "whatwhen"
 log = logging.getLogger(__name__)
 
 
-def draw_all(folder: Path, recordings: list[Recording], formats: tuple[str, ...] = ("pdf", "png")) -> list[Path]:
+def draw_all(
+    folder: Path, recordings: list[Recording], formats: tuple[str, ...] = ("pdf", "png")
+) -> list[Path]:
     """Draw every figure that the recordings allow.
 
     A figure that cannot be drawn is left out; the reason is logged.
@@ -102,11 +106,17 @@ def render(sheet: Sheet, form: str, facts: dict[str, str]) -> bytes:
     keys = "; ".join(f"{k}: {facts[k]}" for k in ("Runs", "Commit", "Config hash"))
     title, caption = facts["Title"], facts["Caption"]
     metadata: dict = {
-        "pdf": {"Title": title, "Subject": caption, "Keywords": keys, "Creator": CREATOR, "Producer": CREATOR,
-                "CreationDate": None},
+        "pdf": {
+            "Title": title,
+            "Subject": caption,
+            "Keywords": keys,
+            "Creator": CREATOR,
+            "Producer": CREATOR,
+            "CreationDate": None,
+        },
         "png": {"Software": CREATOR, **facts},
         "svg": {"Title": title, "Description": caption, "Keywords": [keys], "Creator": CREATOR, "Date": None},
-    }[form]  # fmt: skip
+    }[form]
     out = io.BytesIO()
     sheet.figure.savefig(out, format=form, metadata=metadata)
     return out.getvalue()

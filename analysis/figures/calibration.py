@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.calibration import fit_line, mean_line
+from analysis.calibration import Line, fit_line
 from analysis.figures.runs import Group, Runs, Series, seeds_of
 from analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, Sheet, channel_colour
 from reservoir.errors import InputError
@@ -32,8 +32,8 @@ class Quantity(NamedTuple):
 
 QUANTITIES = (
     Quantity("p_hat", r"learned probability $\hat{p}$", "identity", 1.0, 0.0),
-    Quantity("amplitude_when", r"timing: mean $y$ at the latency", "perfect timing: flat", 0.0, PERFECT),
-    Quantity("amplitude", r"product: mean $\hat{z}$ at the latency", "perfect: .93 p", PERFECT, 0.0),
+    Quantity("amplitude_when", r"timing: mean $y$ at the latency", "perfect, flat", 0.0, PERFECT),
+    Quantity("amplitude", r"product: mean $\hat{z}$ at the latency", "perfect, .93 p", PERFECT, 0.0),
 )
 
 
@@ -44,7 +44,9 @@ def _levels(group: Group) -> int:
 def _group(runs: Runs) -> Group:
     best = max(runs.meet, key=_levels)
     if _levels(best) < LEAST_LEVELS:
-        raise InputError("paradigm.blocks", f"{_levels(best)} levels of p", f"at least {LEAST_LEVELS} with probes")
+        raise InputError(
+            "paradigm.blocks", f"{_levels(best)} levels of p", f"at least {LEAST_LEVELS} with probes"
+        )
     return best
 
 
@@ -53,12 +55,12 @@ def caption(recordings: list[Recording]) -> str:
     runs = Runs.of(recordings)
     group = _group(runs)
     return (
-        f"Calibration over {_levels(group)} levels of p, cue-only probes at the end of each block. Left to right: the "
-        "learned probability p-hat; the amplitude of the timing readout y (mean within 20 ms of the true latency), "
-        "which should not depend on p; the amplitude of the product z-hat. Small dots: one block, cue and seed; "
-        "line: least-squares fit per event; dashed: what a perfect network gives. r and slope are fitted seed by "
-        "seed and then averaged, per event and for all events together. "
-        f"{seeds_of(runs.series([group])[:MAX_LABELS])}."
+        f"Calibration over {_levels(group)} levels of p, cue-only probes at the end of each block. Left "
+        "to right: the learned probability p-hat; the amplitude of the timing readout y (mean within 20 "
+        "ms of the true latency), which should not depend on p; the amplitude of the product z-hat. "
+        "Small dots: one block, cue and seed; line: least-squares fit per event; dashed: what a perfect "
+        "network gives. r and slope are fitted seed by seed and then averaged, per event and for all "
+        f"events together. {seeds_of(runs.series([group])[:MAX_LABELS])}."
     )
 
 
@@ -67,16 +69,16 @@ def draw(recordings: list[Recording]) -> Sheet:
     runs = Runs.of(recordings)
     group = _group(runs)
     series = runs.series([group])[:MAX_LABELS]
-    sheet = Sheet(DOUBLE_MM, 12 + 58 * len(series), group.recordings)
+    sheet = Sheet(DOUBLE_MM, 8 + 60 * len(series), group.recordings)
     for row, s in enumerate(series):
         if len(series) > 1:
-            sheet.text(13, 6 + 58 * row, s.name, fontweight="bold", color=s.colour)
+            sheet.text(13, 5 + 60 * row, s.name, fontweight="bold", color=s.colour)
         points = [_points(runs, s, q.score) for q in QUANTITIES]
         low = min(0.0, *(1.05 * float(np.nanmin(v)) for _, v in points if np.isfinite(v).any()))
         high = max(1.0, *(float(np.nanmax(v)) for _, v in points if np.isfinite(v).any()))
         for column, (quantity, (p, value)) in enumerate(zip(QUANTITIES, points, strict=True)):
             panel = "abcdefghijkl"[3 * row + column]
-            ax = sheet.axes(13 + 59 * column, 11 + 58 * row, SIZE_MM, SIZE_MM, panel)
+            ax = sheet.axes(13 + 59 * column, 16 + 60 * row, SIZE_MM, SIZE_MM, panel)
             ax.set_xlim(-0.03, 1.03)
             ax.set_ylim(low - 0.03, high + 0.05)
             ax.set_xlabel("true p of the event")
@@ -98,9 +100,15 @@ def _points(runs: Runs, series: Series, score: str) -> tuple[np.ndarray, np.ndar
 
 
 def _panel(
-    sheet: Sheet, ax: Axes, panel: str, events: list[str], series: Series, quantity: Quantity,
-    p: np.ndarray, value: np.ndarray,
-) -> None:  # fmt: skip
+    sheet: Sheet,
+    ax: Axes,
+    panel: str,
+    events: list[str],
+    series: Series,
+    quantity: Quantity,
+    p: np.ndarray,
+    value: np.ndarray,
+) -> None:
     ends = np.array([0.0, 1.0])
     expected = quantity.intercept + quantity.slope * ends
     sheet.line(ax, panel, quantity.expected, ends, expected, color=MIDDLE, lw=0.7, ls=(0, (4, 2)), zorder=1)
@@ -111,20 +119,63 @@ def _panel(
     for k, name in enumerate(events):
         colour = channel_colour(k)
         for recording, x, y in zip(series.runs, p[:, :, k], value[:, :, k], strict=True):
-            sheet.line(ax, panel, name, x, y, recording.run_id, ls="none", marker="o", ms=2.6, mew=0, color=colour,
-                       alpha=0.85 if len(p) < 4 else 0.4, zorder=3)  # fmt: skip
+            sheet.line(
+                ax,
+                panel,
+                name,
+                x,
+                y,
+                recording.run_id,
+                ls="none",
+                marker="o",
+                ms=2.6,
+                mew=0,
+                color=colour,
+                alpha=0.85 if len(p) < 4 else 0.4,
+                zorder=3,
+            )
         fit = fit_line(p[:, :, k], value[:, :, k])
-        mean = mean_line(fit) if np.isfinite(fit.slope).any() else None
-        if mean is not None:
+        if np.isfinite(fit.slope).any():
+            mean = _mean(fit)
             reach = np.array([p[..., k].min(), p[..., k].max()])
-            sheet.line(ax, panel, f"{name}: fit", reach, mean.intercept + mean.slope * reach, color=colour, lw=0.9)
+            sheet.line(
+                ax, panel, f"{name}: fit", reach, mean.intercept + mean.slope * reach, color=colour, lw=0.9
+            )
             texts.append((name, mean, colour))
     pooled = fit_line(p.reshape(len(p), -1), value.reshape(len(p), -1))
     if np.isfinite(pooled.slope).any():
-        texts.append(("all", mean_line(pooled), INK))
+        texts.append(("all", _mean(pooled), INK))
+    ax.text(
+        1.0,
+        1.24 - 0.065 * len(texts),
+        f"dashed: {quantity.expected}",
+        transform=ax.transAxes,
+        ha="right",
+        va="top",
+        color=MIDDLE,
+        fontsize=6.5,
+    )
     for i, (name, fit, colour) in enumerate(texts):
         sheet.record(panel, f"{name}: r", np.nan, fit.r)
         sheet.record(panel, f"{name}: slope", np.nan, fit.slope)
-        r = "undefined" if not np.isfinite(fit.r) else f"{fit.r:.3f}"
-        ax.text(1.0, 1.14 - 0.065 * i, f"{name}: r {r}, slope {fit.slope:.2f}", transform=ax.transAxes, ha="right",
-                va="top", color=colour, fontsize=6.5)  # fmt: skip
+        r = "undefined" if not np.isfinite(fit.r) else _signed(fit.r, 3)
+        ax.text(
+            1.0,
+            1.24 - 0.065 * i,
+            f"{name}: r {r}, slope {_signed(fit.slope, 2)}",
+            transform=ax.transAxes,
+            ha="right",
+            va="top",
+            color=colour,
+            fontsize=6.5,
+        )
+
+
+def _mean(fit: Line) -> Line:
+    """Average over seeds where defined."""
+    return Line(*(a[np.isfinite(a)].mean() if np.isfinite(a).any() else np.asarray(np.nan) for a in fit))
+
+
+def _signed(value: float, digits: int) -> str:
+    """Write a number with a true minus and no negative zero."""
+    return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")

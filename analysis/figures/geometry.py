@@ -26,7 +26,7 @@ OVERLAPS = {
     "ceiling_what": ("ceiling: what and what, split halves", MIDDLE),
     "ceiling_when": ("ceiling: when and when, split halves", MIDDLE),
 }
-LOSSES = {"loss_when": "when, without\nwhat's directions", "loss_what": "what, without\nwhen's directions"}
+LOSSES = {"loss_when": "when", "loss_what": "what"}
 MAX_LABELS = 4
 DRAWS, LEVEL = 200, 0.05
 EVERY_MS = 10.0
@@ -38,13 +38,19 @@ def _group(runs: Runs) -> tuple[Group, list[Series]]:
     """Find an experiment with weights of both readouts, and activity to judge them by."""
     for group in runs.meet:
         series = [
-            s for s in runs.series([group])
-            if all(r.attrs[f"/readouts/{s.label}"]["factored"] and f"/weights/{s.label}/what" in r for r in s.runs)
-        ]  # fmt: skip
+            s
+            for s in runs.series([group])
+            if all(
+                r.attrs[f"/readouts/{s.label}"]["factored"] and f"/weights/{s.label}/what" in r
+                for r in s.runs
+            )
+        ]
         series = [s for s in series if all(_scored(runs, r, s.label) or _replayable(r) for r in s.runs)]
         if series:
             return group, series[:MAX_LABELS]
-    raise InputError("recordings", len(runs), "a factored readout, and its geometry scored or all spikes kept")
+    raise InputError(
+        "recordings", len(runs), "a factored readout, and its geometry scored or all spikes kept"
+    )
 
 
 def _scored(runs: Runs, recording: Recording, label: str) -> bool:
@@ -59,14 +65,16 @@ def caption(recordings: list[Recording]) -> str:
     """Say what the figure shows."""
     _, series = _group(Runs.of(recordings))
     return (
-        "Readout geometry. (a) Principal angles between what and when weights at the end of each block (Euclidean, "
-        "bias left out; dots, seeds; line, mean); grey: the 90 % range of each angle between uniform random weights. "
-        "(b) Overlap = mean squared cosine of the angles at the last block's end (0 is orthogonal, 1 is contained), "
-        "logarithmic: learned, against chance (weights refitted to the same activity with permuted outcomes and "
-        "shifted targets, the primary null; uniform random; random with the activity's covariance) and against the "
-        "ceiling (each readout with itself, fitted to two halves of the trials). (c) Functional dissociation: "
-        "increase of each readout's error (RMSE over that of silence) when the other's directions are projected out; "
-        "0 is no loss. Dots, seeds; bar, mean with its 95 % BCa interval where there are at least 2 seeds. "
+        "Readout geometry. (a) Principal angles between what and when weights at the end of each block "
+        "(Euclidean, bias left out; dots, seeds; line, mean); grey: the 90 % range of each angle "
+        "between uniform random weights. (b) Overlap = mean squared cosine of the angles at the last "
+        "block's end (0 is orthogonal, 1 is contained), logarithmic: learned, against chance (weights "
+        "refitted to the same activity with permuted outcomes and shifted targets, the primary null, "
+        "with the percentage of refits that overlap no more than learned; uniform random; random with "
+        "the activity's covariance) and against the ceiling (each readout with itself, fitted to two "
+        "halves of the trials). (c) Functional dissociation: increase of each readout's error (RMSE "
+        "over that of silence) when the other's directions are projected out; 0 is no loss. Dots, "
+        "seeds; bar, mean with its 95 % BCa interval where there are at least 2 seeds. "
         f"{seeds_of(series)}."
     )
 
@@ -78,16 +86,16 @@ def draw(recordings: list[Recording]) -> Sheet:
     blocks = np.unique(group.task.probe_block)
     found = {s: [_scores(runs, r, s.label) for r in s.runs] for s in series}
     n_rows, n_labels = len(OVERLAPS), len(series)
-    height = max(48.0, n_rows * (3 + 2.6 * n_labels))
-    sheet = Sheet(DOUBLE_MM, height + 30, group.recordings)
-    _angles(sheet, sheet.axes(13, 12, 36, height, "a"), group, series, found, blocks)
-    ax = sheet.axes(104, 12, 38, height)
-    sheet.letter("b", 57, 10.5)
+    height = max(48.0, n_rows * (4 + 2.4 * n_labels))
+    sheet = Sheet(DOUBLE_MM, height + 27, group.recordings)
+    _angles(sheet, sheet.axes(13, 9, 36, height, "a"), group, series, found, blocks)
+    ax = sheet.axes(104, 9, 38, height)
+    sheet.letter("b", 57, 7.5)
     _overlaps(sheet, ax, found, int(blocks[-1]))
-    _losses(sheet, sheet.axes(157, 12, 23, height, "c", 11), found)
+    _losses(sheet, sheet.axes(157, 9, 23, height, "c", 11), found)
     for i, s in enumerate(series):
-        sheet.text(13 + 44 * i, height + 27, "●", color=s.colour, fontsize=6)
-        sheet.text(16 + 44 * i, height + 27, s.name, color=s.colour)
+        sheet.text(13 + 44 * i, height + 24, "●", color=s.colour, fontsize=6)
+        sheet.text(16 + 44 * i, height + 24, s.name, color=s.colour)
     return sheet
 
 
@@ -105,7 +113,12 @@ def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
 
 
 def _angles(
-    sheet: Sheet, ax: Axes, group: Group, series: list[Series], found: dict[Series, list[Scores]], blocks: np.ndarray
+    sheet: Sheet,
+    ax: Axes,
+    group: Group,
+    series: list[Series],
+    found: dict[Series, list[Scores]],
+    blocks: np.ndarray,
 ) -> None:
     weights = final_weights(group.first, series[0].label, int(blocks[-1]), group.task)
     if weights is not None and all(basis(w).shape[1] for w in weights):
@@ -125,13 +138,33 @@ def _angles(
             if not np.isfinite(angles[..., i]).any():
                 continue
             for recording, row in zip(s.runs, angles[..., i], strict=True):
-                sheet.line(ax, "a", f"{s.name}: angle {i + 1}", x, row, recording.run_id, ls="none", marker="o",
-                           ms=2.2, mew=0, color=s.colour, alpha=0.6)  # fmt: skip
+                sheet.line(
+                    ax,
+                    "a",
+                    f"{s.name}: angle {i + 1}",
+                    x,
+                    row,
+                    recording.run_id,
+                    ls="none",
+                    marker="o",
+                    ms=2.2,
+                    mew=0,
+                    color=s.colour,
+                    alpha=0.6,
+                )
             mean = np.nanmean(angles[..., i], axis=0)
             sheet.line(ax, "a", f"{s.name}: angle {i + 1}", x, mean, "mean", lw=0.8, color=s.colour)
             bottom = min(bottom, np.nanmin(angles[..., i]))
-    step = 5 if bottom > 70 else 15
-    ax.set_ylim(step * np.floor((bottom - 1) / step), 90 + step / 10)
+    span = 90 - bottom
+    ax.set_ylim(bottom - 0.25 * span, 90 + 0.04 * span)
+    ax.text(
+        0.04,
+        0.02,
+        "shaded: random weights,\n90 % range per angle",
+        transform=ax.transAxes,
+        fontsize=6,
+        color=MIDDLE,
+    )
     ax.set_xlim(-0.5, blocks.size - 0.5)
     ax.set_xticks(range(blocks.size), [str(b + 1) for b in blocks])
     ax.set_xlabel("block")
@@ -142,8 +175,9 @@ def _angles(
 def _overlaps(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]], block: int) -> None:
     values = {
         (name, s): np.array([f[name][block if name == "overlap" else 0] for f in scores])
-        for name in OVERLAPS for s, scores in found.items()
-    }  # fmt: skip
+        for name in OVERLAPS
+        for s, scores in found.items()
+    }
     known = np.concatenate(list(values.values()))
     known = known[np.isfinite(known) & (known > 0)]
     low = 10 ** np.floor(np.log10(known.min() if known.size else 1e-3))
@@ -152,10 +186,32 @@ def _overlaps(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]], block: 
     for row, (name, (text, colour)) in enumerate(OVERLAPS.items()):
         y = len(OVERLAPS) - 1 - row
         ax.axhspan(y - 0.5, y + 0.5, color=FAINT if row % 2 else "white", lw=0, zorder=0)
-        ax.text(-0.03, y, text, transform=ax.get_yaxis_transform(), ha="right", va="center", color=colour,
-                fontweight="bold" if row == 0 else "normal", fontsize=6.5)  # fmt: skip
+        ax.text(
+            -0.03,
+            y,
+            text,
+            transform=ax.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            color=colour,
+            fontweight="bold" if row == 0 else "normal",
+            fontsize=6.5,
+        )
         for j, s in enumerate(found):
-            _dots(sheet, ax, "b", f"{s.name}: {text}", values[name, s], y - 0.2 * (j - (len(found) - 1) / 2), s, True)
+            at = y - 0.22 * (j - (len(found) - 1) / 2)
+            _dots(sheet, ax, "b", f"{s.name}: {text}", values[name, s], at, s, True)
+            if name == "overlap_chance":
+                below = np.nanmean([f["overlap_chance_p"][0] for f in found[s]])
+                sheet.record("b", f"{s.name}: fraction of refits at most learned", np.nan, below)
+                ax.text(
+                    1.2,
+                    at,
+                    f"{100 * below:.0f} % ≤ learned",
+                    ha="right",
+                    va="center",
+                    color=s.colour,
+                    fontsize=5.5,
+                )
     ax.set_ylim(-0.5, len(OVERLAPS) - 0.5)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
@@ -170,9 +226,12 @@ def _losses(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]]) -> None:
         for j, (s, scores) in enumerate(found.items()):
             values = np.array([f[name][0] for f in scores])
             reach = max(reach, float(np.nanmax(np.abs(values), initial=0)))
-            _dots(sheet, ax, "c", f"{s.name}: {name}", values, i + 0.18 * (j - (len(found) - 1) / 2), s, False)
+            _dots(
+                sheet, ax, "c", f"{s.name}: {name}", values, i + 0.18 * (j - (len(found) - 1) / 2), s, False
+            )
     ax.set_xlim(-0.5, len(LOSSES) - 0.5)
-    ax.set_xticks(range(len(LOSSES)), list(LOSSES.values()), fontsize=6, rotation=35, ha="right", rotation_mode="anchor")
+    ax.set_xticks(range(len(LOSSES)), list(LOSSES.values()))
+    ax.set_xlabel("readout without the\nother's directions")
     # Small losses are small: the axis never zooms in below a tenth of silence.
     ax.set_ylim(-1.15 * max(reach, 0.1), 1.15 * max(reach, 0.1))
     ax.set_ylabel("error added by projection")
@@ -186,8 +245,20 @@ def _dots(
     where = np.full(values.size, at)
     for recording, value, place in zip(s.runs, values, where, strict=True):
         x, y = (value, place) if across else (place, value)
-        sheet.line(ax, panel, series, [x], [y], recording.run_id, ls="none", marker="o", ms=2.8, mew=0,
-                   color=s.colour, alpha=0.6 if values.size > 1 else 1)  # fmt: skip
+        sheet.line(
+            ax,
+            panel,
+            series,
+            [x],
+            [y],
+            recording.run_id,
+            ls="none",
+            marker="o",
+            ms=2.8,
+            mew=0,
+            color=s.colour,
+            alpha=0.6 if values.size > 1 else 1,
+        )
     mean = mean_interval(values)
     if mean.n > 1:
         ends = (mean.low, mean.high)

@@ -22,7 +22,7 @@ LADDER = {
 PUBLISHED = {10: 0.71, 50: 0.48, 100: 0.44}
 """E(n)/E(1) as reported by Yamada & Chao, 5 seeds."""
 
-PANEL_MM, ROW_MM, COLUMN_MM = (46.0, 38.0), 56.0, 92.0
+PANEL_MM, ROW_MM, COLUMN_MM = (46.0, 38.0), 54.0, 92.0
 MAX_LABELS = 7
 
 
@@ -31,21 +31,23 @@ def caption(recordings: list[Recording]) -> str:
     runs = Runs.of(recordings)
     series = runs.series(_groups(runs))[:MAX_LABELS]
     return (
-        "Learning within the first block. E = RMSE of the prediction on cue-only probes over RMSE of silence "
-        "(0 is perfect, 1 is silence), against training trials before the probes, one panel per rule: bold line, "
-        "mean over seeds; thin lines, seeds; band, 95 % BCa interval of the mean where there are at least 2 seeds. "
-        "Other lines: the network's own timing y with p-hat replaced by equal p, by winner-take-all, by the true p; "
-        "ideal observers that count or expect a change; ridge, the best linear readout of the same activity with "
-        "the true p, fitted once on the whole block, where it was scored. Last panel: E relative to the first probed "
-        "trial where this is trial 1; crosses, ratios reported by Yamada & Chao (5 seeds). "
-        f"{seeds_of(series)}."
+        "Learning within the first block. E = RMSE of the prediction on cue-only probes over RMSE of "
+        "silence (0 is perfect, 1 is silence), against training trials before the probes, one panel per "
+        "rule: bold line, mean over seeds; thin lines, seeds; band, 95 % BCa interval of the mean where "
+        "there are at least 2 seeds. Other lines: the network's own timing y with p-hat replaced by "
+        "equal p, by winner-take-all, by the true p; ideal observers that count or expect a change; "
+        "ridge, the best linear readout of the same activity with the true p, fitted once on the whole "
+        "block, where it was scored. Last panel: E relative to the first probed trial where this is "
+        f"trial 1; crosses, ratios reported by Yamada & Chao (5 seeds). {seeds_of(series)}."
     )
 
 
 def _groups(runs: Runs) -> list[Group]:
     found = [g for g in runs.meet if g.moments(0).size > 1]
     if not found:
-        raise InputError("paradigm.probes_after", runs.meet[0].moments(0).tolist(), "at least two in the first block")
+        raise InputError(
+            "paradigm.probes_after", runs.meet[0].moments(0).tolist(), "at least two in the first block"
+        )
     # Curves are comparable where the task is the same.
     return [g for g in found if g.config.get("paradigm") == found[0].config.get("paradigm")]
 
@@ -57,11 +59,11 @@ def draw(recordings: list[Recording]) -> Sheet:
     series, trials = runs.series(groups)[:MAX_LABELS], groups[0].moments(0)
     n = len(series) + 1
     columns = 2
-    sheet = Sheet(DOUBLE_MM, 8 + ROW_MM * -(-n // columns), [r for g in groups for r in g.recordings])
+    sheet = Sheet(DOUBLE_MM, 4 + ROW_MM * -(-n // columns), [r for g in groups for r in g.recordings])
     curves = [runs.curve(s, "error", 0, trials) for s in series]
     top = 0.1 * np.ceil(10 * max(1.1, *(1.05 * np.nanmax(c) for c in curves)))
     for i in range(n):
-        ax = sheet.axes(13 + COLUMN_MM * (i % 2), 8 + ROW_MM * (i // 2), *PANEL_MM, "abcdefgh"[i])
+        ax = sheet.axes(13 + COLUMN_MM * (i % 2), 7 + ROW_MM * (i // 2), *PANEL_MM, "abcdefgh"[i])
         _trial_axis(ax, trials)
         ax.set_xlabel("training trials")
         if i < len(series):
@@ -101,9 +103,32 @@ def _panel(
     mean, low, high = intervals(curves)
     if len(series.runs) > 1:
         for recording, curve in zip(series.runs, curves, strict=True):
-            sheet.line(ax, panel, series.name, trials, curve, recording.run_id, color=series.colour, lw=0.4, alpha=0.5)
-    sheet.line(ax, panel, series.name, trials, mean, "mean", low, high, color=series.colour, lw=1.6,
-               marker="o", ms=2.5, zorder=4)  # fmt: skip
+            sheet.line(
+                ax,
+                panel,
+                series.name,
+                trials,
+                curve,
+                recording.run_id,
+                color=series.colour,
+                lw=0.4,
+                alpha=0.5,
+            )
+    sheet.line(
+        ax,
+        panel,
+        series.name,
+        trials,
+        mean,
+        "mean",
+        low,
+        high,
+        color=series.colour,
+        lw=1.6,
+        marker="o",
+        ms=2.5,
+        zorder=4,
+    )
     labels.append((mean[-1], "learned", series.colour))
     sheet.end_labels(ax, labels)
 
@@ -112,18 +137,29 @@ def _relative(
     sheet: Sheet, ax: Axes, panel: str, runs: Runs, series: list[Series], trials: np.ndarray
 ) -> None:
     labels, highest = [], 1.0
-    for s in series:
+    for i, s in enumerate(series):
         curves = runs.curve(s, "error_relative", 0, trials)
         if not np.isfinite(curves).any():
             continue
         mean, low, high = intervals(curves)
-        sheet.line(ax, panel, s.name, trials, mean, "mean", low, high, lw=1.2, **s.style)
+        sheet.line(ax, panel, s.name, trials, mean, "mean", low, high, lw=max(0.8, 2.2 - 0.6 * i), **s.style)
         labels.append((mean[-1], s.name, s.colour))
         highest = max(highest, np.nanmax(mean), *high[np.isfinite(high)])
     here = {n: e for n, e in PUBLISHED.items() if trials[0] <= n <= trials[-1]}
     if here:
-        sheet.line(ax, panel, "published", list(here), list(here.values()), ls="none", marker="x", color=INK,
-                   ms=4, mew=0.8, zorder=5)  # fmt: skip
+        sheet.line(
+            ax,
+            panel,
+            "published",
+            list(here),
+            list(here.values()),
+            ls="none",
+            marker="x",
+            color=INK,
+            ms=4,
+            mew=0.8,
+            zorder=5,
+        )
         labels.append((list(here.values())[-1], "published", INK))
     ax.set_ylim(0, 0.1 * np.ceil(10.5 * highest))
     if not labels:

@@ -37,7 +37,9 @@ def _group(runs: Runs) -> Group:
         blocks = np.unique(group.task.probe_block)
         if blocks.size > 1 and min(group.moments(b).size for b in blocks) > 1:
             return group
-    raise InputError("paradigm.blocks", len(runs.meet[0].task.probability), "two blocks, each probed more than once")
+    raise InputError(
+        "paradigm.blocks", len(runs.meet[0].task.probability), "two blocks, each probed more than once"
+    )
 
 
 def _all_series(runs: Runs, group: Group) -> list[Series]:
@@ -65,11 +67,12 @@ def caption(recordings: list[Recording]) -> str:
     shown = sorted({len(_alike(s)) for s in mapped})
     return (
         "Recalibration. Prediction z-hat on cue-only probes (colour, mean over repeats and over the "
-        f"{'-'.join(map(str, shown))} seed(s) whose events come in the order of the first seed's) against time after "
-        "the cue (up, 10 ms bins) and probed moments in order (right; not evenly spaced in trials), per rule and event. "
-        "Vertical lines: block switches, which the network is not told. Dashes: the true latencies, with the event's p. "
-        "Below: E over the same moments (0 is perfect, 1 is silence); bold, mean over seeds; thin, seeds; band, 95 % "
-        f"BCa interval where there are at least 2 seeds. {seeds_of(_all_series(runs, group))}."
+        f"{'-'.join(map(str, shown))} seed(s) whose events come in the order of the first seed's) "
+        "against time after the cue (up, 10 ms bins) and probed moments in order (right; not evenly "
+        "spaced in trials), per rule and event. Vertical lines: block switches, which the network is "
+        "not told. Dashes: the true latencies, with the event's p. Below: E over the same moments (0 is "
+        "perfect, 1 is silence); bold, mean over seeds; thin, seeds; band, 95 % BCa interval where "
+        f"there are at least 2 seeds. {seeds_of(_all_series(runs, group))}."
     )
 
 
@@ -85,27 +88,37 @@ def draw(recordings: list[Recording]) -> Sheet:
     height = float(np.clip(96 / (len(mapped) * n_cues * k), 9, 17))
     maps = {s: [_map(s, moments, c) for c in range(n_cues)] for s in mapped}
     top_z = max(float(np.nanmax(z)) for per_cue in maps.values() for _, z in per_cue)
-    total = 10 + len(mapped) * (n_cues * k * (height + 1.5) + 4) + 62
+    total = 14 + len(mapped) * (n_cues * k * (height + 1.5) + 4) + 56
     sources = [r for r in recordings if any(r is x for s in everyone for x in s.runs)]
     sheet = Sheet(DOUBLE_MM, total, sources)
-    top = 9.0
+    top = 13.0
     scale = Normalize(0, max(0.05, np.ceil(top_z * 10) / 10))
     for i, s in enumerate(mapped):
         sheet.letter("abcdefghijkl"[i], 3, top - 1)
-        sheet.text(LEFT_MM / 1.0, top - 1, s.name, va="baseline", fontweight="bold", color=s.colour)
+        sheet.text(LEFT_MM, top - 1, s.name, va="baseline", fontweight="bold", color=s.colour)
         for c in range(n_cues):
             for channel in range(k):
                 ax = sheet.axes(LEFT_MM, top, PLOT_MM, height)
                 time, z = maps[s][c]
-                name = group.events[channel] + (f", {group.config['paradigm']['cues'][c]}" if n_cues > 1 else "")
-                image = sheet.image(ax, "abcdefghijkl"[i], f"{s.name}: {name}", np.arange(len(moments.block)), time,
-                                    z[:, :, channel].T, cmap=channel_map(channel), norm=scale)  # fmt: skip
+                name = group.events[channel] + (
+                    f", {group.config['paradigm']['cues'][c]}" if n_cues > 1 else ""
+                )
+                image = sheet.image(
+                    ax,
+                    "abcdefghijkl"[i],
+                    f"{s.name}: {name}",
+                    np.arange(len(moments.block)),
+                    time,
+                    z[:, :, channel].T,
+                    cmap=channel_map(channel),
+                    norm=scale,
+                )
                 image.set_zorder(0)
-                _decorate(ax, group, moments, c, channel, i == 0)
+                _decorate(ax, group, moments, c, channel, i == 0, height)
                 ax.text(1.012, 0.5, name, transform=ax.transAxes, va="center", color=channel_colour(channel))
                 top += height + 1.5
         top += 4
-    sheet.text(3.5, 9 + (top - 9) / 2, "time after cue (ms)", rotation=90, va="center", ha="left")
+    sheet.text(9, 13 + (top - 13) / 2, "time after cue (ms)", rotation=90, va="center", ha="left")
     _colour_bars(sheet, group, scale, min(top - 9, 40))
     _errors(sheet, "abcdefghijkl"[len(mapped)], runs, everyone, moments, top + 4)
     return sheet
@@ -124,37 +137,57 @@ def _map(series: Series, moments: Moments, cue: int) -> tuple[np.ndarray, np.nda
         kept = readout.prediction[:, first : first + n * size]
         binned = kept.reshape(len(kept), n, size, -1).mean(2)
         time = t[first : first + n * size].reshape(n, size).mean(1)
-        rows = [(task.probe_block == b) & (task.probe_trial == m) & (task.probe_cue == cue)
-                for b, m in zip(*moments, strict=True)]  # fmt: skip
+        rows = [
+            (task.probe_block == b) & (task.probe_trial == m) & (task.probe_cue == cue)
+            for b, m in zip(*moments, strict=True)
+        ]
         total.append([binned[r].mean(0) if r.any() else np.full(binned.shape[1:], np.nan) for r in rows])
     return time, np.mean(total, axis=0)
 
 
-def _decorate(ax: Axes, group: Group, moments: Moments, cue: int, channel: int, first: bool) -> None:
+def _decorate(
+    ax: Axes, group: Group, moments: Moments, cue: int, channel: int, first: bool, height: float
+) -> None:
     task, last = group.task, len(moments.block) - 0.5
     edges = np.concatenate([[-0.5], moments.switches, [last]])
     for b, start, end in zip(np.unique(moments.block), edges[:-1], edges[1:], strict=True):
         latency, p = (table[b, cue, channel] for table in (task.latency_ms, task.probability))
         ax.plot([start, end], [latency, latency], color=INK, lw=0.6, ls=(0, (3, 2)))
         up = latency < 0.72 * ax.get_ylim()[1]
-        ax.annotate(f"p {p:.2g}", (end, latency), (-1.5, 1.2 if up else -1.2), textcoords="offset points", ha="right",
-                    va="bottom" if up else "top", fontsize=6, color=INK)  # fmt: skip
+        ax.annotate(
+            f"p {p:.2g}",
+            (start, latency),
+            (1.5, 1.2 if up else -1.2),
+            textcoords="offset points",
+            ha="left",
+            va="bottom" if up else "top",
+            fontsize=6,
+            color=INK,
+            bbox=dict(fc="white", ec="none", alpha=0.6, pad=0.4),
+        )
     for x in moments.switches:
         ax.axvline(x, color=INK, lw=0.6)
     ax.set_xticks([])
-    ax.set_yticks([0, 500, 1000] if ax.get_ylim()[1] > 900 else [0])
+    ax.set_yticks([0, 500] if ax.get_ylim()[1] > 900 else [0])
     ax.set_xlim(-0.5, last)
     for side in ("top", "right"):
         ax.spines[side].set_visible(True)
     if first and channel == 0 and cue == 0:
         for b, start, end in zip(np.unique(moments.block), edges[:-1], edges[1:], strict=True):
-            ax.text((start + end) / 2, 1.05, f"block {b + 1}" if len(edges) < 9 else f"{b + 1}",
-                    transform=ax.get_xaxis_transform(), ha="center", va="bottom", color=MIDDLE)  # fmt: skip
+            ax.text(
+                (start + end) / 2,
+                1 + 4.2 / height,
+                f"block {b + 1}" if len(edges) < 9 else f"{b + 1}",
+                transform=ax.get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+                color=MIDDLE,
+            )
 
 
 def _colour_bars(sheet: Sheet, group: Group, scale: Normalize, height: float) -> None:
     for channel, name in enumerate(group.events):
-        ax = sheet.axes(LEFT_MM + PLOT_MM + 16 + 3.2 * channel, 12, 2.6, height - 6)
+        ax = sheet.axes(LEFT_MM + PLOT_MM + 16 + 3.2 * channel, 15, 2.6, height - 6)
         bar = sheet.figure.colorbar(ScalarMappable(scale, channel_map(channel)), cax=ax)
         bar.outline.set_linewidth(0.4)
         bar.set_ticks([0, scale.vmax] if channel == len(group.events) - 1 else [])
@@ -176,8 +209,12 @@ def _errors(sheet: Sheet, panel: str, runs: Runs, series: list[Series], moments:
             mean, low, high = intervals(curves)
             if len(s.runs) > 1:
                 for recording, curve in zip(s.runs, curves, strict=True):
-                    sheet.line(ax, panel, s.name, x[here], curve, recording.run_id, lw=0.3, alpha=0.45, **s.style)
-            sheet.line(ax, panel, s.name, x[here], mean, "mean", low, high, lw=1.3, marker="o", ms=2, **s.style)
+                    sheet.line(
+                        ax, panel, s.name, x[here], curve, recording.run_id, lw=0.3, alpha=0.45, **s.style
+                    )
+            sheet.line(
+                ax, panel, s.name, x[here], mean, "mean", low, high, lw=1.3, marker="o", ms=2, **s.style
+            )
             highest = max(highest, float(np.nanmax(curves)))
         labels.append((mean[-1], s.name, s.colour))
     for at in moments.switches:
@@ -193,6 +230,6 @@ def _errors(sheet: Sheet, panel: str, runs: Runs, series: list[Series], moments:
 
 
 def _few(trials: np.ndarray) -> list[int]:
-    """First, last and two of the trials between, where ticks would touch."""
+    """First, middle and last of the probed trials, where ticks would touch."""
     known = np.unique(trials)
-    return sorted({int(known[round(q * (known.size - 1))]) for q in (0, 0.5, 0.75, 1)})
+    return sorted({int(known[round(q * (known.size - 1))]) for q in (0, 0.5, 1)})

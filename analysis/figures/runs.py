@@ -135,9 +135,13 @@ class Runs(list):
             Without any.
         """
         found = [
-            g for g in self.groups if "/blocks/probability" in g.first and g.first["/probes/block"].size and g.labels
+            g
+            for g in self.groups
+            if "/blocks/probability" in g.first
+            and g.first["/probes/block"].size
+            and g.labels
             and f"/readouts/{g.labels[0]}/probes/prediction" in g.first
-        ]  # fmt: skip
+        ]
         if not found:
             raise InputError("recordings", len(self), "at least one run of the task meet with probes")
         return found
@@ -173,8 +177,12 @@ class Runs(list):
 
     def curve(self, series: Series, score: str, block: int, trials: np.ndarray) -> np.ndarray:
         """Return a score per run and probed trial, mean over cues: (runs, trials) or with channels."""
-        return np.array([[at_trial(self.scores(r, series.label), score, block, int(n)) for n in trials]
-                         for r in series.runs])  # fmt: skip
+        return np.array(
+            [
+                [at_trial(self.scores(r, series.label), score, block, int(n)) for n in trials]
+                for r in series.runs
+            ]
+        )
 
 
 def intervals(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -77,7 +77,14 @@ class Sheet:
         self.rows: list[dict] = []
 
     def axes(
-        self, left: float, top: float, width: float, height: float, letter: str = "", letter_left: float = 9.0, **kw
+        self,
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        letter: str = "",
+        letter_left: float = 9.0,
+        **kw,
     ) -> Axes:
         """Add axes whose frame lies so many mm from the left and the top edge."""
         w, h = self.width_mm, self.height_mm
@@ -97,7 +104,9 @@ class Sheet:
     def record(self, panel: str, series: str, x, y, run: str = "", low=None, high=None, value=None) -> str:
         """Enter points into the table; returns the id that the artist carries."""
         x, y = np.broadcast_arrays(np.atleast_1d(x), np.atleast_1d(y))
-        others = [np.full(x.shape, np.nan) if a is None else np.broadcast_to(a, x.shape) for a in (low, high, value)]
+        others = [
+            np.full(x.shape, np.nan) if a is None else np.broadcast_to(a, x.shape) for a in (low, high, value)
+        ]
         for values in zip(x.ravel(), y.ravel(), *(a.ravel() for a in others), strict=True):
             self.rows.append(dict(zip(COLUMNS, (panel, series, run, *map(float, values)), strict=True)))
         return f"{panel}/{series}/{run}"
@@ -146,9 +155,17 @@ class Sheet:
         wanted = np.clip([y for y, _, _ in known], low, high)
         placed = spread(wanted, gap_mm * per_mm, low)
         axis = ax.get_yaxis_transform()
+        one = 1 / (ax.get_position().width * self.width_mm)  # mm
         for (_, text, colour), y, at in zip(known, wanted, placed, strict=True):
-            ax.plot([1.01, 1.04, 1.06], [y, at, at], transform=axis, clip_on=False, lw=0.4, color=colour)
-            ax.text(1.07, at, text, transform=axis, va="center", color=colour, fontsize=6.5)
+            ax.plot(
+                [1 + 0.5 * one, 1 + 1.8 * one, 1 + 2.8 * one],
+                [y, at, at],
+                transform=axis,
+                clip_on=False,
+                lw=0.4,
+                color=colour,
+            )
+            ax.text(1 + 3.2 * one, at, text, transform=axis, va="center", color=colour, fontsize=6.5)
 
 
 def spread(values: Sequence[float], gap: float, low: float) -> np.ndarray:

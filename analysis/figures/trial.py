@@ -14,7 +14,6 @@ from analysis.targets import bump, marginal_target
 from reservoir.errors import InputError
 from reservoir.storage import Recording
 
-N_TRACES = 4
 LEFT_MM, PLOT_MM, GAP_MM = 22.0, 62.0, 10.0
 EXCITATORY = ("RS", "IB", "CH")
 
@@ -45,16 +44,17 @@ def _pick(runs: Runs) -> tuple[Group, Series]:
 
 def caption(recordings: list[Recording]) -> str:
     """Say what the figure shows."""
-    group, series = _pick(Runs.of(recordings))
+    _, series = _pick(Runs.of(recordings))
     training, probe = _training(series), _probe(series)
     subset = series.runs[0].attrs["/spikes/reservoir"]["subset"]
     return (
-        f"{training.name[0].upper()}{training.name[1:]} (left) and {probe.name} (right) of rule {series.name}, run "
-        f"{series.runs[0].run_id}. From above: inputs (an open event is told to the teacher and not injected); spikes "
-        f"of {'all neurons' if subset == 'all' else 'the recorded subset'} by cell type; traces of "
-        f"{N_TRACES} neurons that fire most in the probe; timing readouts y, with the teacher's s_k of the delivered "
-        "event dashed (it rises before the event: acausal); prediction z-hat = p-hat y, with the target z* = p s "
-        "dashed; p-hat beside it. During training y learns while it is shown."
+        f"{training.name[0].upper()}{training.name[1:]} (left) and {probe.name} (right) of rule "
+        f"{series.name}, run {series.runs[0].run_id}. From above: inputs (an open event is told to the "
+        "teacher and not injected); spikes of "
+        f"{'all neurons' if subset == 'all' else 'the recorded subset'} by cell type; traces of the "
+        "neuron of each type that fires most in the probe; timing readouts y, with the teacher's s_k of "
+        "the delivered event dashed (it rises before the event: acausal); prediction z-hat = p-hat y, "
+        "with the target z* = p s dashed; p-hat beside it. During training y learns while it is shown."
     )
 
 
@@ -80,9 +80,18 @@ def _training(series: Series) -> Shown:
         target[:, event] = bump(t, task.seen.time_ms[i], sigma)
     where = r["/spikes/reservoir/timestamps"] - r["/trials/onset_ms"][i]
     near = (where > t[0] - 600) & (where <= t[-1])
-    return Shown(f"training trial {i + 1 - task.first_trial[block]} of block {block + 1}", int(task.seen.cue[i]), event,
-                 float(task.seen.time_ms[i]), where[near], r["/spikes/reservoir/node_ids"][near], y, p_hat, z,
-                 target)  # fmt: skip
+    return Shown(
+        f"training trial {i + 1 - task.first_trial[block]} of block {block + 1}",
+        int(task.seen.cue[i]),
+        event,
+        float(task.seen.time_ms[i]),
+        where[near],
+        r["/spikes/reservoir/node_ids"][near],
+        y,
+        p_hat,
+        z,
+        target,
+    )
 
 
 def _probe(series: Series) -> Shown:
@@ -97,12 +106,23 @@ def _probe(series: Series) -> Shown:
     y, z, p_hat = (r[f"{base}/probes/{k}"][q][..., task.channels] for k in ("when", "prediction", "what"))
     tables = (task.of_probes(a)[q] for a in (task.probability, task.latency_ms, task.latency_sd_ms))
     mine = r["/spikes/probes/probe"] == q
-    return Shown(f"cue-only probe after trial {last} of block {block + 1}", int(task.probe_cue[q]), -1, np.nan,
-                 r["/spikes/probes/timestamps"][mine], r["/spikes/probes/node_ids"][mine], y, p_hat, z,
-                 marginal_target(t, *tables, sigma))  # fmt: skip
+    return Shown(
+        f"cue-only probe after trial {last} of block {block + 1}",
+        int(task.probe_cue[q]),
+        -1,
+        np.nan,
+        r["/spikes/probes/timestamps"][mine],
+        r["/spikes/probes/node_ids"][mine],
+        y,
+        p_hat,
+        z,
+        marginal_target(t, *tables, sigma),
+    )
 
 
-def traces(shown: Shown, cells: np.ndarray, time_ms: np.ndarray, decay_ms: float, rise_ms: float) -> np.ndarray:
+def traces(
+    shown: Shown, cells: np.ndarray, time_ms: np.ndarray, decay_ms: float, rise_ms: float
+) -> np.ndarray:
     """Return spike traces (cells, T) of one trial: a kernel summed over the spikes up to each time."""
     out = np.zeros((cells.size, time_ms.size))
     for row, cell in zip(out, cells, strict=True):
@@ -123,10 +143,13 @@ def draw(recordings: list[Recording]) -> Sheet:
     both = _training(series), _probe(series)
     probe = both[1]
     fired = np.bincount(probe.spike_cell[probe.spike_ms > 0], minlength=r["/network/cell_type"].size)
-    cells = np.sort(np.argsort(-fired, kind="stable")[:N_TRACES])
+    kind = r["/network/cell_type"]
+    cells = np.array([np.flatnonzero(kind == i)[np.argmax(fired[kind == i])] for i in np.unique(kind)])[::-1]
     trace = group.config.get("trace", {})
+    names = [r.attrs["/network/cell_type"]["names"][i] for i in kind[cells]]
     kernel = trace.get("decay_ms", 45.0), trace.get("rise_ms", 0.0)
-    sheet = Sheet(DOUBLE_MM, 143, [r])
+    deep = 2.8 * (len(group.events) + 1)
+    sheet = Sheet(DOUBLE_MM, 134 + deep, [r])
     factored = bool(r.attrs[f"/readouts/{series.label}"]["factored"])
     top_y = max(1.0, *(float(s.y.max()) for s in both))
     top_z = max(float(max(s.z.max(), s.target.max() if s is probe else 0)) for s in both)
@@ -140,9 +163,13 @@ def draw(recordings: list[Recording]) -> Sheet:
         rows = {
             name: sheet.axes(left, top, PLOT_MM, height)
             for name, top, height in (
-                ("input", 10, 8), ("spikes", 21, 44), ("traces", 68, 16), ("y", 87, 20), ("z", 110, 22),
+                ("input", 9, deep),
+                ("spikes", 12 + deep, 44),
+                ("traces", 59 + deep, 20),
+                ("y", 82 + deep, 20),
+                ("z", 105 + deep, 20),
             )
-        }  # fmt: skip
+        }
         sheet.text(left, 6, shown.name, va="baseline")
         for name, ax in rows.items():
             ax.set_xlim(t[0] - (t[1] - t[0]), t[-1])
@@ -153,15 +180,17 @@ def draw(recordings: list[Recording]) -> Sheet:
             ax.axvline(0, color=PALE, lw=0.5, zorder=0)
         _inputs(sheet, rows["input"], panel, group, shown, column == 0)
         _raster(sheet, rows["spikes"], panel, r, shown, column == 0)
-        _traces(sheet, rows["traces"], panel, cells, traces(shown, cells, t, *kernel), t, column == 1)
+        _traces(sheet, rows["traces"], panel, cells, traces(shown, cells, t, *kernel), t, names, column == 1)
         _readouts(sheet, rows, panel, group.events, shown, t, factored, column == 0)
-        rows["y"].set_ylim(min(-0.35, *(float(s.y.min()) for s in both)) * 1.05, 1.08 * top_y)
+        rows["y"].set_ylim(min(-0.35, *(float(s.y.min()) for s in both)) * 1.05, 1.4 * top_y)
         rows["z"].set_ylim(0, 1.25 * top_z)
         rows["z"].set_xlabel("time after cue onset (ms)")
         if column == 0:
             rows["y"].set_ylabel("timing y")
             rows["z"].set_ylabel(r"prediction $\hat{z}$")
             rows["traces"].set_ylabel("traces")
+            for name in ("y", "z", "traces"):
+                rows[name].yaxis.set_label_coords(-0.13, 0.5)
     return sheet
 
 
@@ -172,10 +201,19 @@ def _inputs(sheet: Sheet, ax: Axes, panel: str, group: Group, shown: Shown, firs
     if shown.event >= 0:
         injected = task.get("stimulus_drives_reservoir", False)
         colour = channel_colour(shown.event)
-        sheet.bar(ax, panel, f"event {group.events[shown.event]}", shown.event_time_ms, task.get("event_ms", 50.0),
-                  len(names) - 2 - shown.event, 0.7, facecolor=colour if injected else "none", edgecolor=colour)  # fmt: skip
+        sheet.bar(
+            ax,
+            panel,
+            f"event {group.events[shown.event]}",
+            shown.event_time_ms,
+            task.get("event_ms", 50.0),
+            len(names) - 2 - shown.event,
+            0.7,
+            facecolor=colour if injected else "none",
+            edgecolor=colour,
+        )
     ax.set_ylim(-0.6, len(names) - 0.4)
-    ax.set_yticks(range(len(names)), names[::-1] if first else [""] * len(names), fontsize=6.5 if len(names) < 4 else 5)
+    ax.set_yticks(range(len(names)), names[::-1] if first else [""] * len(names))
     ax.spines["bottom"].set_visible(False)
     ax.spines["left"].set_visible(False)
     ax.tick_params(length=0)
@@ -194,35 +232,72 @@ def _raster(sheet: Sheet, ax: Axes, panel: str, r: Recording, shown: Shown, firs
     for i in np.unique(kind[recorded]):
         mine = kind[cell] == i
         excitatory = names[i] in EXCITATORY
-        sheet.line(ax, panel, f"spikes {names[i]}", t[mine], place[cell[mine]], ls="none", marker="|", ms=size + 0.6,
-                   mew=0.45, color=INK if excitatory else "#9C3D3D", rasterized=False)  # fmt: skip
+        sheet.line(
+            ax,
+            panel,
+            f"spikes {names[i]}",
+            t[mine],
+            place[cell[mine]],
+            ls="none",
+            marker="|",
+            ms=size + 0.6,
+            mew=0.45,
+            color=INK if excitatory else "#9C3D3D",
+            rasterized=False,
+        )
         rows = np.flatnonzero(kind[order] == i)
         if rows[0] > 0:
             ax.axhline(rows[0] - 0.5, color=PALE, lw=0.4)
         if first:
-            ax.text(-0.02, rows.mean(), names[i], transform=ax.get_yaxis_transform(), ha="right", va="center",
-                    fontsize=6.5, color=INK if excitatory else "#9C3D3D")  # fmt: skip
+            ax.text(
+                -0.02,
+                rows.mean(),
+                names[i],
+                transform=ax.get_yaxis_transform(),
+                ha="right",
+                va="center",
+                fontsize=6.5,
+                color=INK if excitatory else "#9C3D3D",
+            )
     ax.set_ylim(order.size - 0.5, -0.5)
     ax.set_yticks([])
     if first:
-        ax.text(-0.17, 0.5, f"{order.size} neurons", rotation=90, transform=ax.transAxes, ha="right", va="center")
+        ax.text(
+            -0.13, 0.5, f"{order.size} neurons", rotation=90, transform=ax.transAxes, ha="right", va="center"
+        )
 
 
-def _traces(sheet: Sheet, ax: Axes, panel: str, cells, values: np.ndarray, t: np.ndarray, label: bool) -> None:
+def _traces(
+    sheet: Sheet, ax: Axes, panel: str, cells, values: np.ndarray, t: np.ndarray, names, label: bool
+) -> None:
     step = 1.05 * max(1.0, float(values.max()))
-    for i, (cell, row) in enumerate(zip(cells, values, strict=True)):
-        sheet.line(ax, panel, f"trace of neuron {cell}", t, row + i * step, color=MIDDLE if i % 2 else INK, lw=0.7)
+    for i, (cell, name, row) in enumerate(zip(cells, names, values, strict=True)):
+        sheet.line(
+            ax, panel, f"trace of neuron {cell}", t, row + i * step, color=MIDDLE if i % 2 else INK, lw=0.7
+        )
         if label:
-            ax.text(1.02, (i + 0.25) * step, f"cell {cell}", transform=ax.get_yaxis_transform(), fontsize=6,
-                    color=MIDDLE if i % 2 else INK)  # fmt: skip
+            ax.text(
+                1.02,
+                (i + 0.25) * step,
+                f"{name} (cell {cell})",
+                transform=ax.get_yaxis_transform(),
+                fontsize=6,
+                color=MIDDLE if i % 2 else INK,
+            )
     ax.set_ylim(-0.05 * step, len(cells) * step)
-    ax.set_yticks([])
+    ax.set_yticks([0, np.floor(step)])
 
 
 def _readouts(
-    sheet: Sheet, rows: dict[str, Axes], panel: str, events: list[str], shown: Shown, t: np.ndarray,
-    factored: bool, training: bool,
-) -> None:  # fmt: skip
+    sheet: Sheet,
+    rows: dict[str, Axes],
+    panel: str,
+    events: list[str],
+    shown: Shown,
+    t: np.ndarray,
+    factored: bool,
+    training: bool,
+) -> None:
     dashed = dict(ls=(0, (3, 1.5)), lw=0.7)
     rows["y"].axhline(0, color=PALE, lw=0.5, zorder=0)
     for k, name in enumerate(events):
@@ -231,14 +306,39 @@ def _readouts(
         sheet.line(rows["z"], panel, f"z-hat {name}", t, shown.z[:, k], color=colour, lw=0.9)
         if shown.target[:, k].any():
             where = rows["y"] if training else rows["z"]
-            sheet.line(where, panel, f"{'s' if training else 'z*'} {name}", t, shown.target[:, k], color=INK, **dashed)
+            sheet.line(
+                where,
+                panel,
+                f"{'s' if training else 'z*'} {name}",
+                t,
+                shown.target[:, k],
+                color=INK,
+                **dashed,
+            )
         text = rf"{name}: $\hat{{p}}$ = {shown.p_hat[k]:.2f}" if factored else name
         sheet.record(panel, f"p-hat {name}", np.nan, shown.p_hat[k])
-        rows["z"].text(0.99, 0.98 - 0.14 * k, text, transform=rows["z"].transAxes, ha="right", va="top", color=colour,
-                       fontsize=6.5)  # fmt: skip
+        rows["z"].text(
+            0.99,
+            0.98 - 0.14 * k,
+            text,
+            transform=rows["z"].transAxes,
+            ha="right",
+            va="top",
+            color=colour,
+            fontsize=6.5,
+        )
     if not training:
-        rows["z"].text(1.02, 0.3, "dashed: target\n$z^* = p\\,s(t)$", transform=rows["z"].transAxes, fontsize=6.5)
+        rows["z"].text(
+            1.02, 0.3, "dashed: target\n$z^* = p\\,s(t)$", transform=rows["z"].transAxes, fontsize=6.5
+        )
         rows["y"].text(1.02, 0.35, "learning off", transform=rows["y"].transAxes, fontsize=6.5)
     elif shown.event >= 0:
-        rows["y"].text(0.99, 1.0, "dashed: teacher s(t)", transform=rows["y"].transAxes, ha="right", va="top",
-                       fontsize=6.5)  # fmt: skip
+        rows["y"].text(
+            0.99,
+            1.02,
+            "dashed: teacher s(t)",
+            transform=rows["y"].transAxes,
+            ha="right",
+            va="top",
+            fontsize=6.5,
+        )

@@ -1,5 +1,6 @@
 """Learning rules, one file each. To add one: write its file, add its line here."""
 
+from reservoir.rules.base import Rule
 from reservoir.rules.force import RLS
 from reservoir.rules.identity import Identity
 from reservoir.rules.lms import LMS
@@ -12,4 +13,4 @@ RULES = {
     "lms": LMS,
 }
 
-__all__ = ["LMS", "RLS", "RULES", "Gate", "Identity", "Lesson", "ThreeFactor"]
+__all__ = ["LMS", "RLS", "RULES", "Gate", "Identity", "Lesson", "Rule", "ThreeFactor"]

@@ -20,9 +20,9 @@ import numpy as np
 
 from reservoir.canonical import dot, dot_reference, fold, fold_in_place
 from reservoir.errors import InputError
-from reservoir.rules.identity import Identity
+from reservoir.rules.base import Rule
 from reservoir.rules.teaching import Gate
-from reservoir.spec import Spec, param, steps
+from reservoir.spec import param, steps
 from reservoir.types import LANES, padded
 
 
@@ -167,7 +167,7 @@ def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
 
 
 @dataclass(frozen=True)
-class RLS(Spec):
+class RLS(Rule):
     """Recursive least squares (FORCE when the output is fed back)."""
 
     name: ClassVar[str] = "rls"
@@ -180,9 +180,7 @@ class RLS(Spec):
     trial_ms: float = param(1000.0, "learning time per trial that memory_trials counts", "ms", gt=0)
     reset: str = param("never", "when P returns to I / alpha, weights kept", choices=("never", "switch"))
     precision: str = param("float64", "of P", choices=("float32", "float64"))
-    factored: bool = param(True, "prediction = p_hat times y; else y alone, taught by what was delivered")
     gate: Gate = param(help="weights of the samples", factory=lambda: Gate(kind="epoch"))
-    what: Identity | None = param(help="the offline readout of identity", factory=Identity)
 
     def __post_init__(self) -> None:
         super().__post_init__()

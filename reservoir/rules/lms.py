@@ -8,9 +8,8 @@ from typing import Any, ClassVar, NamedTuple
 import numba as nb
 import numpy as np
 
-from reservoir.rules.identity import Identity
-from reservoir.rules.teaching import Gate
-from reservoir.spec import Spec, param
+from reservoir.rules.base import Rule
+from reservoir.spec import param
 from reservoir.types import padded
 
 
@@ -39,7 +38,7 @@ def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
 
 
 @dataclass(frozen=True)
-class LMS(Spec):
+class LMS(Rule):
     """Plain delta rule, no normalisation: small rates only."""
 
     name: ClassVar[str] = "lms"
@@ -47,9 +46,6 @@ class LMS(Spec):
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
 
     eta: float = param(0.01, "learning rate per readout step", ge=0)
-    factored: bool = param(True, "prediction = p_hat times y; else y alone, taught by what was delivered")
-    gate: Gate = param(help="when weights may change", factory=Gate)
-    what: Identity | None = param(help="the offline readout of identity", factory=Identity)
 
     def init(self, n_channels: int, n_features: int, dtype: Any) -> LMSState:
         """Return zero weights for `n_channels` outputs."""
@@ -58,7 +54,3 @@ class LMS(Spec):
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
         """Return (eta,)."""
         return (np.dtype(dtype).type(self.eta),)
-
-    def at_switch(self, state: LMSState, n_features: int) -> LMSState:
-        """LMS needs no notice of a switch."""
-        return state

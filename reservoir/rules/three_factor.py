@@ -21,9 +21,8 @@ import numba as nb
 import numpy as np
 
 from reservoir.canonical import dot, dot_reference
-from reservoir.rules.identity import Identity
-from reservoir.rules.teaching import Gate
-from reservoir.spec import Spec, param
+from reservoir.rules.base import Rule
+from reservoir.spec import param
 from reservoir.types import padded
 
 
@@ -76,7 +75,7 @@ def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
 
 
 @dataclass(frozen=True)
-class ThreeFactor(Spec):
+class ThreeFactor(Rule):
     """Local rule: error x gate x eligibility, normalised."""
 
     name: ClassVar[str] = "three_factor"
@@ -87,9 +86,6 @@ class ThreeFactor(Spec):
     epsilon: float = param(0.02, "added to |e||x|", gt=0)
     eligibility_ms: float = param(0.0, "low-pass of x; 0 = x itself", "ms", ge=0)
     consolidation: float = param(0.0, "beta: share moved to the speaking weights per trial; 0 = off", ge=0, le=1)
-    factored: bool = param(True, "prediction = p_hat times y; else y alone, taught by what was delivered")
-    gate: Gate = param(help="when weights may change", factory=Gate)
-    what: Identity | None = param(help="the offline readout of identity", factory=Identity)
 
     def init(self, n_channels: int, n_features: int, dtype: Any) -> ThreeFactorState:
         """Return zero weights for `n_channels` outputs."""
@@ -105,7 +101,3 @@ class ThreeFactor(Spec):
         real = np.dtype(dtype).type
         keep = math.exp(-readout_step_ms / self.eligibility_ms) if self.eligibility_ms > 0 else 0.0
         return real(self.eta), real(self.epsilon), real(keep), real(1.0 - keep), real(self.consolidation)
-
-    def at_switch(self, state: ThreeFactorState, n_features: int) -> ThreeFactorState:
-        """The local rule needs no notice of a switch."""
-        return state

@@ -1,0 +1,86 @@
+"""Steps that several commands share. Imports stay inside: `--help` should not wait for Numba."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reservoir.errors import InputError
+
+if TYPE_CHECKING:
+    from experiments.plan import Job
+
+
+def overrides(set_: list[str] | None, precision: str | None) -> tuple[str, ...]:
+    """Changes to the config, in the order in which they apply."""
+    return (*(set_ or ()), *([f'simulation.precision="{precision}"'] if precision else ()))
+
+
+def jobs(
+    config: str, overrides: tuple[str, ...], seed: int | None, seeds: str, folder: Path, backend: str,
+    labels: list[str] | None = None,
+) -> list[Job]:  # fmt: skip
+    """Check everything that can be checked before anything is written."""
+    from experiments.config import find_config, load_config
+    from experiments.plan import make_jobs, parse_seeds
+    from reservoir.backends import get_backend
+
+    if seeds and seed is not None:
+        raise InputError("--seeds", seeds, "either --seed or --seeds")
+    if seed is not None and seed < 0:
+        raise InputError("--seed", seed, "a number >= 0")
+    chosen = parse_seeds(seeds) if seeds else (seed or 0,)
+    experiment = load_config(config, overrides)
+    if labels:
+        experiment = experiment.with_rules(labels)
+    get_backend(backend)
+    try:
+        return make_jobs(Path(config).stem, experiment, chosen, folder)
+    except InputError as error:
+        raise InputError(f"{find_config(config)}: {error.where}", error.value, error.allowed) from error
+
+
+@contextmanager
+def leaving_no_empty(folder: Path) -> Iterator[None]:
+    """Take away a folder that was made for nothing."""
+    made = not folder.exists()
+    try:
+        yield
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def write_summary(folder: Path, entries: Sequence[dict]) -> str:
+    """Write `summary.json` whole; returns its text."""
+    from experiments.report import summary_text
+    from experiments.sidecar import write_whole
+
+    text = summary_text(entries)
+    write_whole(folder / "summary.json", text)
+    return text
+
+
+def formats(text: str) -> tuple[str, ...]:
+    """Read a list of figure formats."""
+    formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not set(formats) <= {"pdf", "png", "svg"}:
+        raise InputError("--format", text, "any of pdf,png,svg, separated by commas")
+    return formats
+
+
+def draw(folder: Path, formats: tuple[str, ...]) -> list[Path]:
+    """Draw every figure of a folder."""
+    from reservoir.storage import read_run
+
+    files = sorted(folder.glob("*.h5"))
+    if not files:
+        raise InputError("DIR", str(folder), "a folder with result files (*.h5)")
+    recordings = [read_run(path) for path in files]
+    from analysis.figures import draw_all
+
+    return draw_all(folder, recordings, formats)

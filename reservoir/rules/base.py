@@ -1,0 +1,49 @@
+"""What every learning rule has: a teacher's gate, a "what" readout, and three functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from reservoir.rules.identity import Identity
+from reservoir.rules.teaching import Gate
+from reservoir.spec import Spec, param
+
+
+@dataclass(frozen=True)
+class Rule(Spec):
+    """Base of learning rules; a rule adds its parameters and these.
+
+    Attributes
+    ----------
+    name : str
+        As in a config's ``rule = "..."``.
+    step : Numba dispatcher
+        ``step(constants, state, x, y, target, gate, clock, trial_end)``, called
+        every readout step while learning is on; writes only into the arrays of
+        `state`. ``x`` (M,) features, ``y`` (K,) outputs, ``target`` (K,) s_k,
+        ``gate`` (K,) G_k, ``clock`` readout steps since the run began,
+        ``trial_end`` whether a trial ends here.
+    reference_step : callable
+        The same in plain NumPy; what `step` must equal bit for bit.
+    """
+
+    name: ClassVar[str]
+    step: ClassVar[Any]
+    reference_step: ClassVar[Any]
+
+    factored: bool = param(True, "prediction = p_hat times y; else y alone, taught by what was delivered")
+    gate: Gate = param(help="when weights may change", factory=Gate)
+    what: Identity | None = param(help="the offline readout of identity", factory=Identity)
+
+    def init(self, n_channels: int, n_features: int, dtype: Any) -> Any:
+        """Return the state: a NamedTuple of arrays, the first ``when`` (K, M), M = padded(n_features)."""
+        raise NotImplementedError
+
+    def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
+        """Return the numbers `step` needs, in the run's precision."""
+        raise NotImplementedError
+
+    def at_switch(self, state: Any, n_features: int) -> Any:
+        """Return the state to go on with when a block begins; most rules need no notice of it."""
+        return state

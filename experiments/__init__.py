@@ -1,1 +1,21 @@
-"""What people run: configs, the command `whatwhen`, and the functions behind it."""
+"""What people run: configs, the command `whatwhen`, and the functions behind it.
+
+`load_config`, `run` and `Experiment` are the library's front door; they are
+imported on first use, so that the command's help appears at once.
+"""
+
+from typing import Any
+
+__all__ = ["Experiment", "load_config", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Experiment", "load_config"):
+        from experiments import config
+
+        return getattr(config, name)
+    if name == "run":
+        from experiments.runs import run
+
+        return run
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -146,7 +146,7 @@ def _run(
         "/", schema_version=SCHEMA_VERSION, numerics_version=NUMERICS_VERSION, run_id=run_id(config)
     )
     for name, table in (("config", config), ("software", software())):
-        text = json.dumps(table, sort_keys=True).encode()
+        text = json.dumps(table).encode()
         sink.put(f"/{name}", np.frombuffer(text, np.uint8), "1")
     trainer = Trainer(
         engine, network, grid, session, experiment.rules, sink, experiment.record,

@@ -16,7 +16,7 @@ import numpy as np
 
 from reservoir.canonical import dot
 from reservoir.compile import compile_kernel
-from reservoir.derived import check_finite, derive, start_state
+from reservoir.derived import BLOW_UP_MV, check_finite, derive, start_state
 from reservoir.errors import InputError
 from reservoir.noise import PURPOSE_MEMBRANE, fill_byte_sums, split_key
 from reservoir.rules.identity import learn, predict
@@ -47,32 +47,31 @@ def _make_drive(drive, d, inputs, current, t, feeds_back, output):
 
 
 @nb.njit(nogil=True, error_model="numpy")
-def _membrane(d, v, u, current, drive, noise, fired):
+def _membrane(v, u, current, drive, noise, fired, v_rest, v_threshold, k, dt_over_c, a_dt, b, v_peak, scale):
     """Euler step of v and u; marks who reached the peak."""
-    scale = d.noise_scale[0]
     for i in range(v.size):
         total = (drive[i] + current[i]) + scale * noise[i]
-        above_rest = v[i] - d.v_rest[i]
-        dv = d.k[i] * above_rest * (v[i] - d.v_threshold[i]) - u[i] + total
-        v_next = v[i] + d.dt_over_c[i] * dv
-        u_next = u[i] + d.a_dt[i] * (d.b[i] * above_rest - u[i])
+        above_rest = v[i] - v_rest[i]
+        dv = k[i] * above_rest * (v[i] - v_threshold[i]) - u[i] + total
+        v_next = v[i] + dt_over_c[i] * dv
+        u_next = u[i] + a_dt[i] * (b[i] * above_rest - u[i])
         v[i] = v_next
         u[i] = u_next
-        fired[i] = v_next >= d.v_peak[i]
+        fired[i] = v_next >= v_peak[i]
 
 
 @nb.njit(nogil=True, error_model="numpy")
-def _membrane_quiet(d, v, u, current, drive, fired):
+def _membrane_quiet(v, u, current, drive, fired, v_rest, v_threshold, k, dt_over_c, a_dt, b, v_peak):
     """The same without noise."""
     for i in range(v.size):
         total = drive[i] + current[i]
-        above_rest = v[i] - d.v_rest[i]
-        dv = d.k[i] * above_rest * (v[i] - d.v_threshold[i]) - u[i] + total
-        v_next = v[i] + d.dt_over_c[i] * dv
-        u_next = u[i] + d.a_dt[i] * (d.b[i] * above_rest - u[i])
+        above_rest = v[i] - v_rest[i]
+        dv = k[i] * above_rest * (v[i] - v_threshold[i]) - u[i] + total
+        v_next = v[i] + dt_over_c[i] * dv
+        u_next = u[i] + a_dt[i] * (b[i] * above_rest - u[i])
         v[i] = v_next
         u[i] = u_next
-        fired[i] = v_next >= d.v_peak[i]
+        fired[i] = v_next >= v_peak[i]
 
 
 @nb.njit(nogil=True, error_model="numpy")
@@ -82,15 +81,15 @@ def _decay(factor, x):
 
 
 @nb.njit(nogil=True, error_model="numpy")
-def _reset(d, v, u, fired, ids, count):
+def _reset(v, u, fired, c, d, v_peak, ids, count):
     """Reset the cells that fired and append their indices, ascending; returns the new count."""
     words = fired.view(np.uint64)  # eight cells at a time; `fired` is padded with zeros
     for w in range(words.size):
         if words[w] != 0:
             for i in range(8 * w, 8 * w + 8):
                 if fired[i]:
-                    v[i] = d.c[i]
-                    u[i] = u[i] + d.d[i]
+                    v[i] = c[i] if v[i] - v_peak[i] <= BLOW_UP_MV else np.inf
+                    u[i] = u[i] + d[i]
                     ids[count] = i
                     count += 1
     return count
@@ -127,16 +126,19 @@ def _advance(d, s, clock, drive, noise, fired, ids, spike_steps, count, step, x)
     """
     m, noisy, hold, key0, key1, stream = clock
     n = s.v.size
+    v, u, current, v_peak = s.v, s.u, s.current, d.v_peak
+    v_rest, v_threshold, k, dt_over_c, a_dt, b = d.v_rest, d.v_threshold, d.k, d.dt_over_c, d.a_dt, d.b
+    noise_scale = d.noise_scale[0]
     before = count
     for q in range(m):
         if noisy:
             if (step + q) % hold == 0:
                 fill_byte_sums(noise, key0, key1, step + q, stream, PURPOSE_MEMBRANE)
-            _membrane(d, s.v, s.u, s.current, drive, noise, fired)
+            _membrane(v, u, current, drive, noise, fired, v_rest, v_threshold, k, dt_over_c, a_dt, b, v_peak, noise_scale)
         else:
-            _membrane_quiet(d, s.v, s.u, s.current, drive, fired)
+            _membrane_quiet(v, u, current, drive, fired, v_rest, v_threshold, k, dt_over_c, a_dt, b, v_peak)
         begin = count
-        count = _reset(d, s.v, s.u, fired, ids, count)
+        count = _reset(v, u, fired, d.c, d.d, v_peak, ids, count)
         if d.rise_decay.size > 0:
             rise_dt = d.rise_dt[0]
             for i in range(n):
@@ -146,7 +148,8 @@ def _advance(d, s, clock, drive, noise, fired, ids, spike_steps, count, step, x)
             _decay(d.current_decay, s.current)
         for e in range(begin, count):
             spike_steps[e] = step + q
-        _deliver(d, s, ids, begin, count, step + q)
+        if count > begin or s.pending.shape[0] > 0:
+            _deliver(d, s, ids, begin, count, step + q)
     double = d.trace_rise_jump.size > 0
     keep = d.trace_decay[0]
     if double:

@@ -15,6 +15,10 @@ from reservoir.noise import UNIT_SCALE
 from reservoir.types import Grid, Network, State
 
 
+BLOW_UP_MV = 10_000.0
+"""A step that ends so far above v_peak is an explosion of the integration, not a spike: v becomes inf."""
+
+
 class Derived(NamedTuple):
     """A network on a grid, ready for the loop; arrays in the run's precision."""
 

@@ -43,7 +43,7 @@ class NetworkSpec(Spec):
         "dale_lognormal", "Dale's law with lognormal sizes, or normal of mean 0",
         choices=("dale_lognormal", "normal"),
     )
-    weight: float = param(5.0, "scale of a recurrent weight", "pA (pA ms with a rise time)", ge=0)
+    weight: float = param(2.5, "scale of a recurrent weight", "pA (pA ms with a rise time)", ge=0)
     weight_spread: float = param(0.5, "SD of the log of a weight (lognormal)", ge=0)
     inhibition: float = param(4.0, "inhibitory over excitatory weight", ge=0)
     synapse_decay_ms: tuple[float, ...] = param(
@@ -53,9 +53,9 @@ class NetworkSpec(Spec):
     delay_min_ms: float = param(0.0, "least synaptic delay", "ms", ge=0)
     delay_max_ms: float = param(0.0, "largest synaptic delay; 0 = none", "ms", ge=0)
     cue_fraction: float = param(0.3, "share of cells a cue reaches", ge=0, le=1)
-    cue_pa: float = param(300.0, "scale of the cue current, times |N(0,1)|", "pA", ge=0)
+    cue_pa: float = param(600.0, "scale of the cue current, times |N(0,1)|", "pA", ge=0)
     event_fraction: float = param(0.3, "share of cells an event reaches", ge=0, le=1)
-    event_pa: float = param(300.0, "scale of the event current, times |N(0,1)|", "pA", ge=0)
+    event_pa: float = param(600.0, "scale of the event current, times |N(0,1)|", "pA", ge=0)
     feedback_pa: float = param(0.0, "Q: feedback weights are uniform(-Q, Q); 0 = open loop", "pA", ge=0)
     v_start_spread_mv: float = param(10.0, "starting v is v_rest + uniform(0, this)", "mV", ge=0)
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from reservoir.canonical import dot_reference
-from reservoir.derived import Derived, check_finite, derive, start_state
+from reservoir.derived import BLOW_UP_MV, Derived, check_finite, derive, start_state
 from reservoir.noise import PURPOSE_MEMBRANE, byte_sums
 from reservoir.rules.identity import learn_reference, predict_reference
 from reservoir.traces import features_reference
@@ -101,7 +101,7 @@ def _sub_step(d: Derived, grid: Grid, s: State, drive: np.ndarray, step: int, st
     v = s.v + d.dt_over_c * dv
     u = s.u + d.a_dt * (d.b * above_rest - s.u)
     spike = v >= d.v_peak
-    s.v[:] = np.where(spike, d.c, v)
+    s.v[:] = np.where(spike, np.where(v - d.v_peak <= BLOW_UP_MV, d.c, np.inf), v)
     s.u[:] = np.where(spike, u + d.d, u)
     target = s.current
     if d.rise_decay.size:

@@ -14,7 +14,7 @@ from reservoir.types import Grid, Readout, Teaching, Trials
 
 N = 40
 
-LIVELY = dict(n_neurons=N, out_degree=10, weight=30.0, bias_pa=300.0)
+LIVELY = dict(n_neurons=N, out_degree=10, weight=30.0, bias_pa=300.0, cue_pa=300.0, event_pa=300.0)
 """Fires at about 20 Hz, so that a tenth of a second holds many spikes."""
 
 VARIANTS = {

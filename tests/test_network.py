@@ -71,7 +71,7 @@ def test_weights_are_lognormal_and_inhibition_is_stronger():
     assert logs[pre < 160].mean() == pytest.approx(0, abs=0.05)
     assert logs[pre < 160].std() == pytest.approx(0.5, rel=0.05)
     assert logs[pre >= 160].mean() == pytest.approx(np.log(4), abs=0.08)
-    normal = built(weights="normal").synapses.weight
+    normal = built(weights="normal", weight=5.0).synapses.weight
     assert abs(normal.mean()) < 0.5 and normal.std() == pytest.approx(5, rel=0.05)
 
 

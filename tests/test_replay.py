@@ -126,6 +126,29 @@ def test_replayed_features_give_the_outputs_that_were_kept():
             assert recording["/readouts/local/probes/when"][q, t].tolist() == y
 
 
+@pytest.mark.parametrize("which", ["trials", "probes"])
+def test_p_hat_is_v_times_the_mean_feature_of_the_window(which):
+    """The window is the 35 ms after cue onset, of this trial or probe alone."""
+    recording, _ = recorded(TRACES["normalised"])
+    x = features(recording, which, np.arange(8))
+    time = recording["/readouts/local/time_ms"]
+    after = recording["/probes/after_trial"] if which == "probes" else np.arange(8)
+    points = recording["/weights/local/trial"].tolist()
+    checked = 0
+    for i in range(8):
+        if after[i] not in points:
+            continue
+        total = np.zeros(padded(41))
+        for row in x[i][(time > 0) & (time <= 35)]:
+            total[:41] = total[:41] + row
+        mean = total * (1.0 / 35)
+        v = recording["/weights/local/what"][points.index(after[i])]
+        expected = [dot_reference(np.append(row, np.zeros(padded(41) - 41)), mean) for row in v]
+        assert recording[f"/readouts/local/{which}/what"][i].tolist() == expected
+        checked += any(expected)
+    assert checked > 2
+
+
 def test_the_grid_comes_back_from_the_config():
     recording, _ = recorded(TRACES["double"], "float32")
     grid = grid_of(recording)

@@ -63,12 +63,15 @@ def draw_all(
     if not recordings:
         raise InputError("recordings", 0, "at least one run")
     runs, written, reasons = Runs(recordings), [], []
+    signals = {"/blocks/frequency_hz" in r for r in runs}
     for name, module in FIGURES.items():
         try:
             written += draw_one(Path(folder) / "figures", name, module, runs, formats)
         except InputError as error:
             reasons.append(f"no figure {name}: {error}")
-            log.info(reasons[-1])
+            # A figure for another task is not missed.
+            expected = (name == "free_run") in signals
+            log.log(logging.WARNING if expected else logging.INFO, reasons[-1])
     if not written:
         raise InputError("recordings", len(recordings), "runs that a figure can show; " + "; ".join(reasons))
     return written
@@ -105,7 +108,7 @@ def render(sheet: Sheet, form: str, facts: dict[str, str]) -> bytes:
     """Return a file's bytes, the same for the same sheet."""
     keys = "; ".join(f"{k}: {facts[k]}" for k in ("Runs", "Commit", "Config hash"))
     title, caption = facts["Title"], facts["Caption"]
-    metadata: dict = {
+    by_format: dict[str, dict] = {
         "pdf": {
             "Title": title,
             "Subject": caption,
@@ -116,9 +119,9 @@ def render(sheet: Sheet, form: str, facts: dict[str, str]) -> bytes:
         },
         "png": {"Software": CREATOR, **facts},
         "svg": {"Title": title, "Description": caption, "Keywords": [keys], "Creator": CREATOR, "Date": None},
-    }[form]
+    }
     out = io.BytesIO()
-    sheet.figure.savefig(out, format=form, metadata=metadata)
+    sheet.figure.savefig(out, format=form, metadata=by_format[form])
     return out.getvalue()
 
 

@@ -176,6 +176,6 @@ def _mean(fit: Line) -> Line:
     return Line(*(a[np.isfinite(a)].mean() if np.isfinite(a).any() else np.asarray(np.nan) for a in fit))
 
 
-def _signed(value: float, digits: int) -> str:
+def _signed(value: float | np.ndarray, digits: int) -> str:
     """Write a number with a true minus and no negative zero."""
     return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from analysis.figures.runs import Group, Runs, Series, pretty, seeds_of
@@ -74,7 +76,7 @@ def _row(sheet: Sheet, runs: Runs, s: Series, top: float, panels: str) -> None:
         tail = t > t[-1] - BEFORE_MS
         time = np.concatenate([t[tail] - t[-1], time])
         output = np.concatenate([r[f"/readouts/{s.label}/trials/when"][-1, tail, 0], output])
-    dashed = dict(color=INK, lw=0.8, ls=(0, (3, 1.5)), zorder=3)
+    dashed: dict[str, Any] = dict(color=INK, lw=0.8, ls=(0, (3, 1.5)), zorder=3)
     sheet.line(left, panels[0], "output", time, output, color=OUTPUT, lw=1.1)
     sheet.line(left, panels[0], "target", time, target_of(r, zero + time), **dashed)
     left.axvline(0, color=MIDDLE, lw=0.6)

@@ -123,7 +123,8 @@ def _angles(
     weights = final_weights(group.first, series[0].label, int(blocks[-1]), group.task)
     if weights is not None and all(basis(w).shape[1] for w in weights):
         n = weights[0].shape[1] - 1
-        null = random_null(n, *(basis(w).shape[1] for w in weights), DRAWS, np.random.default_rng(0))
+        ranks = [basis(w).shape[1] for w in weights]
+        null = random_null(n, ranks[0], ranks[1], DRAWS, np.random.default_rng(0))
         low, high = np.quantile(null, [LEVEL, 1 - LEVEL], axis=0)
         for i, (a, b) in enumerate(zip(low, high, strict=True)):
             sheet.record("a", "uniform random", np.nan, np.nan, f"angle {i + 1}", a, b)

@@ -92,7 +92,8 @@ def draw(recordings: list[Recording]) -> Sheet:
     sources = [r for r in recordings if any(r is x for s in everyone for x in s.runs)]
     sheet = Sheet(DOUBLE_MM, total, sources)
     top = 13.0
-    scale = Normalize(0, max(0.05, np.ceil(top_z * 10) / 10))
+    top_z = max(0.05, float(np.ceil(top_z * 10) / 10))
+    scale = Normalize(0, top_z)
     for i, s in enumerate(mapped):
         sheet.letter("abcdefghijkl"[i], 3, top - 1)
         sheet.text(LEFT_MM, top - 1, s.name, va="baseline", fontweight="bold", color=s.colour)
@@ -190,7 +191,7 @@ def _colour_bars(sheet: Sheet, group: Group, scale: Normalize, height: float) ->
         ax = sheet.axes(LEFT_MM + PLOT_MM + 16 + 3.2 * channel, 15, 2.6, height - 6)
         bar = sheet.figure.colorbar(ScalarMappable(scale, channel_map(channel)), cax=ax)
         bar.outline.set_linewidth(0.4)
-        bar.set_ticks([0, scale.vmax] if channel == len(group.events) - 1 else [])
+        bar.set_ticks([0, float(scale.vmax or 1)] if channel == len(group.events) - 1 else [])
         ax.set_title(name, color=channel_colour(channel), loc="center", pad=2)
         if channel == len(group.events) - 1:
             bar.set_label(r"prediction $\hat{z}$", labelpad=-4)

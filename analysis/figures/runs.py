@@ -149,11 +149,12 @@ class Runs(list):
     def scores(self, recording: Recording, label: str) -> Scores:
         """Return the stored scores of a readout, else compute those that need no spikes."""
         base = f"/scores/{label}/"
-        if f"{base}error" in recording or f"{base}free_rmse" in recording:
-            return {p.removeprefix(base): a for p, a in recording.arrays.items() if p.startswith(base)}
+        stored = {p.removeprefix(base): a for p, a in recording.arrays.items() if p.startswith(base)}
+        if "error" in stored or "free_rmse" in stored:
+            return stored
         if id(recording) not in self._scores:
             self._scores[id(recording)] = score_run(recording)
-        return self._scores[id(recording)][label]
+        return self._scores[id(recording)][label] | stored
 
     def series(self, groups: list[Group]) -> list[Series]:
         """Return the lines of some experiments, each with its name and colour."""

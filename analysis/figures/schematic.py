@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
+from analysis.figures.network import draw_network
 from analysis.figures.runs import Group, Runs, Series
 from analysis.figures.sheet import DOUBLE_MM, FAINT, INK, MIDDLE, PALE, Sheet, channel_colour
 from analysis.targets import bump
 from reservoir.errors import InputError
 from reservoir.storage import Recording
-
-EXCITATORY = ("RS", "IB", "CH")
-INHIBITORY_COLOUR = "#9C3D3D"
-N_DOTS, N_LINKS = 70, 60
 
 
 def _pick(runs: Runs) -> tuple[Group, Series]:
@@ -42,7 +38,8 @@ def caption(recordings: list[Recording]) -> str:
         f"{series.label} when the first event is delivered: the teacher's s(t) rises before the event "
         "has come (hatched: acausal, the authors' form); the gate G(t) is 1 in the event's window and a "
         "baseline elsewhere after the cue; in the causal variant (dashed) error and gate exist only "
-        "from event onset on. (d) Probability and latency of each event over the training trials."
+        "from event onset on. Grey bar: the window that the what readout averages. (d) Probability and "
+        "latency of each event over the training trials."
     )
 
 
@@ -53,7 +50,7 @@ def draw(recordings: list[Recording]) -> Sheet:
     omission = 1 - group.task.probability[0, 0].sum() > 1e-9
     rows = len(group.events) + omission + 1
     _trials(sheet, sheet.axes(24, 9, 66, 44, "a", 21), group, rows, omission)
-    _network(sheet, group)
+    draw_network(sheet, group)
     _teaching(sheet, group, series)
     _blocks(sheet, group)
     return sheet
@@ -99,7 +96,7 @@ def _trials(sheet: Sheet, ax: Axes, group: Group, rows: int, omission: bool) -> 
             names.append(f"omission\np = {1 - p.sum():.2g}")
         else:
             for k in range(len(p)):
-                curve = p[k] * bump(time, latency[k], config["sigma_ms"])
+                curve = p[k] * bump(time, latency[k : k + 1], config["sigma_ms"])
                 sheet.line(
                     ax,
                     "a",
@@ -156,7 +153,7 @@ def _teaching(sheet: Sheet, group: Group, series: Series) -> None:
     what = group.first.config["rules"][series.label].get("what")
     latency, colour = float(group.task.latency_ms[0, 0, 0]), channel_colour(0)
     time = np.arange(-config["before_ms"], config["after_ms"] + 1.0)
-    teacher = bump(time, latency, config["sigma_ms"])
+    teacher = bump(time, np.atleast_1d(latency), config["sigma_ms"])
     upper, lower = sheet.axes(24, 71, 66, 18, "c", 21), sheet.axes(24, 92, 66, 20)
     sheet.line(upper, "c", "teacher s", time, teacher, color=colour, lw=1)
     early = time <= latency
@@ -172,8 +169,8 @@ def _teaching(sheet: Sheet, group: Group, series: Series) -> None:
     upper.text(latency - 2.4 * config["sigma_ms"], 0.75, "acausal", color=colour, ha="right")
     if isinstance(what, dict):
         start, end = what["window_start_ms"], what["window_end_ms"]
-        sheet.bar(upper, "c", "what window", start, end - start, 0.06, 0.12, color=MIDDLE)
-        upper.text(start, 0.17, "“what” window", color=MIDDLE, fontsize=6)
+        sheet.bar(upper, "c", "what window", start, end - start, 0.11, 0.22, color=MIDDLE)
+        upper.text((start + end) / 2, 0.1, "what", color="white", ha="center", va="center", fontsize=6)
     upper.set_ylim(0, 1.15)
     upper.tick_params(labelbottom=False)
     shipped = gate_of(gate, time, latency, gate["causal"])
@@ -198,150 +195,6 @@ def _teaching(sheet: Sheet, group: Group, series: Series) -> None:
     upper.set_ylabel("teacher")
     lower.set_ylabel("gate $G(t)$")
     lower.set_xlabel("time after cue onset (ms)")
-
-
-def _network(sheet: Sheet, group: Group) -> None:
-    ax = sheet.axes(96, 4, 84, 56, frameon=False)
-    sheet.letter("b", 95, 7.5)
-    ax.set_xlim(0, 84)
-    ax.set_ylim(56, 0)
-    ax.set_axis_off()
-    ax.set_xticks([])
-    ax.set_yticks([])
-    r, net = group.first, group.config.get("network", {})
-    kind, names = r["/network/cell_type"], list(r.attrs["/network/cell_type"]["names"])
-    ax.add_patch(
-        FancyBboxPatch((19, 8), 30, 36, "round,pad=0,rounding_size=4", fc="#F7F7F7", ec=MIDDLE, lw=0.6)
-    )
-    ax.text(19, 6.5, f"reservoir, {kind.size} neurons")
-    rng = np.random.default_rng(1)
-    shown = np.sort(rng.choice(kind.size, min(N_DOTS, kind.size), replace=False))
-    place = _scatter(rng, shown.size)
-    _links(ax, r, shown, place)
-    for neuron, (x, y) in zip(shown, place, strict=True):
-        excitatory = names[kind[neuron]] in EXCITATORY
-        ax.add_patch(
-            Circle(
-                (x, y),
-                0.75,
-                fc=INK if excitatory else "white",
-                ec=INK if excitatory else INHIBITORY_COLOUR,
-                lw=0.7,
-                zorder=3,
-            )
-        )
-    counts = [(n, int((kind == i).sum())) for i, n in enumerate(names)]
-    for j, inhibitory in enumerate((False, True)):
-        text = ", ".join(f"{n} {c}" for n, c in counts if (n not in EXCITATORY) == inhibitory)
-        if text:
-            ax.text(
-                34,
-                47.3 + 3.2 * j,
-                f"{'○ I' if inhibitory else '● E'}: {text}",
-                ha="center",
-                fontsize=6.5,
-                color=INHIBITORY_COLOUR if inhibitory else INK,
-            )
-        for n, c in counts:
-            if (n not in EXCITATORY) == inhibitory:
-                sheet.record("b", f"neurons {n}", np.nan, c)
-    _inputs(ax, group, r)
-    _outputs(ax, group, net)
-
-
-def _scatter(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Places in the box, none too close to another."""
-    places: list[np.ndarray] = []
-    distance = 2.9
-    while len(places) < n:
-        new = rng.uniform((21, 10), (47, 42))
-        if all(np.hypot(*(new - p)) > distance for p in places):
-            places.append(new)
-        else:
-            distance *= 0.9995
-    return np.array(places)
-
-
-def _links(ax: Axes, r: Recording, shown: np.ndarray, place: np.ndarray) -> None:
-    start, target = r["/network/synapses/indptr"], r["/network/synapses/target"]
-    weight, drawn = r["/network/synapses/weight"], 0
-    # Every third dot first, so that all types send some.
-    for i in np.argsort(np.arange(shown.size) % 3, kind="stable"):
-        neuron = shown[i]
-        mine = slice(start[neuron], start[neuron + 1])
-        for other, w in zip(target[mine], weight[mine], strict=True):
-            j = np.flatnonzero(shown == other)
-            if j.size and drawn < N_LINKS:
-                ax.plot(
-                    *zip(place[i], place[j[0]], strict=True),
-                    lw=0.35,
-                    alpha=0.6,
-                    zorder=1,
-                    color=MIDDLE if w > 0 else INHIBITORY_COLOUR,
-                )
-                drawn += 1
-
-
-def _arrow(ax: Axes, start, end, **style) -> None:
-    values = dict(arrowstyle="-|>", mutation_scale=5, lw=0.8, color=INK, shrinkA=0, shrinkB=0)
-    ax.add_patch(FancyArrowPatch(start, end, **{**values, **style}))
-
-
-def _inputs(ax: Axes, group: Group, r: Recording) -> None:
-    task = group.config["paradigm"]
-    injected = task.get("stimulus_drives_reservoir", False)
-    share = (r["/network/encoders/cue"] > 0).mean()
-    several = f"{len(task['cues'])} cues" if len(task["cues"]) > 1 else task["cues"][0]
-    ax.text(9, 14.5, several, ha="center", fontweight="bold")
-    ax.text(
-        9, 20, f"to {100 * share:.0f} %\nof neurons", ha="center", va="center", fontsize=6.5, color=MIDDLE
-    )
-    _arrow(ax, (2, 16), (18.5, 16))
-    ax.text(9, 30.5, "events", ha="center", fontweight="bold", color=INK if injected else MIDDLE)
-    _arrow(ax, (2, 32), (18.5, 32), color=INK if injected else MIDDLE, ls="-" if injected else (0, (2, 1.5)))
-    ax.text(
-        9,
-        36,
-        "injected" if injected else "teach only,\nnot injected",
-        ha="center",
-        va="center",
-        fontsize=6.5,
-        color=MIDDLE,
-    )
-
-
-def _outputs(ax: Axes, group: Group, net: dict) -> None:
-    def box(y, title, formula, note):
-        ax.add_patch(
-            FancyBboxPatch((57, y), 19, 12.5, "round,pad=0,rounding_size=1.5", fc="white", ec=INK, lw=0.7)
-        )
-        ax.text(66.5, y + 3.3, title, ha="center", fontweight="bold")
-        ax.text(66.5, y + 7.2, formula, ha="center")
-        ax.text(66.5, y + 11.2, note, ha="center", fontsize=6, color=MIDDLE)
-
-    box(8, "when", r"$y_k = w_k \cdot x$", "learns online")
-    box(31.5, "what", r"$\hat{p}_k = V_k \cdot m$", "learns offline")
-    _arrow(ax, (49, 14.25), (56.8, 14.25))
-    _arrow(ax, (49, 37.75), (56.8, 37.75))
-    ax.text(53.2, 26, "traces\n$x$", ha="center", va="center", fontsize=6.5)
-    ax.add_patch(Circle((72, 26), 2.2, fc="white", ec=INK, lw=0.8))
-    ax.text(72, 26.1, "×", ha="center", va="center", fontsize=8)
-    _arrow(ax, (72, 20.5), (72, 23.7))
-    _arrow(ax, (72, 31.5), (72, 28.3))
-    _arrow(ax, (74.2, 26), (78, 26))
-    ax.text(81, 26.2, r"$\hat{z}_k$", ha="center", va="center", fontsize=8)
-    q = net.get("feedback_pa", 0.0)
-    colour = INK if q > 0 else PALE
-    ax.plot([66.5, 66.5, 46.5, 46.5], [8, 3, 3, 6], color=colour, lw=0.8, solid_joinstyle="miter")
-    _arrow(ax, (46.5, 5), (46.5, 8), color=colour)
-    ax.text(
-        57,
-        2.2,
-        f"feedback, Q = {q:g} pA" + ("" if q > 0 else " (open loop)"),
-        ha="center",
-        fontsize=6.5,
-        color=INK if q > 0 else MIDDLE,
-    )
 
 
 def _blocks(sheet: Sheet, group: Group) -> None:

@@ -32,6 +32,10 @@ CHANNELS = ("#0072B2", "#D55E00", "#E69F00", "#56B4E9")
 SHADES = ("#002B45", "#5A2600", "#5C3F00", "#0E4A6B")
 """The dark end of each event's scale."""
 
+EXCITATORY = ("RS", "IB", "CH")
+INHIBITORY = "#9C3D3D"
+"""Types drawn in ink, and the colour of all others."""
+
 INK, MIDDLE, PALE, FAINT = "#222222", "#767676", "#BDBDBD", "#EFEFEF"
 
 
@@ -168,7 +172,7 @@ class Sheet:
             ax.text(1 + 3.2 * one, at, text, transform=axis, va="center", color=colour, fontsize=6.5)
 
 
-def spread(values: Sequence[float], gap: float, low: float) -> np.ndarray:
+def spread(values: Sequence[float] | np.ndarray, gap: float, low: float) -> np.ndarray:
     """Move ascending values apart to at least `gap`, as little as possible, none below `low`."""
     at = np.array(values, float)
     groups = [[i] for i in range(at.size)]

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from analysis.figures.runs import Group, Runs, Series
-from analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet, channel_colour
-from analysis.reading import read_task
-from analysis.targets import bump, marginal_target
+from analysis.figures.sheet import DOUBLE_MM, EXCITATORY, INHIBITORY, INK, MIDDLE, PALE, Sheet, channel_colour
+from analysis.figures.shown import Shown, last_probe, traces, training_trial
 from reservoir.errors import InputError
 from reservoir.storage import Recording
 
 LEFT_MM, PLOT_MM, GAP_MM = 22.0, 62.0, 10.0
-EXCITATORY = ("RS", "IB", "CH")
-
-
-class Shown(NamedTuple):
-    """A trial or a probe, as it is drawn."""
-
-    name: str
-    cue: int
-    event: int  # -1 = nothing
-    event_time_ms: float
-    spike_ms: np.ndarray  # after cue onset; from before the trial on
-    spike_cell: np.ndarray
-    y: np.ndarray  # (T, K)
-    p_hat: np.ndarray  # (K,)
-    z: np.ndarray  # (T, K)
-    target: np.ndarray  # (T, K) s_k of the teacher, or z*
 
 
 def _pick(runs: Runs) -> tuple[Group, Series]:
@@ -45,94 +28,18 @@ def _pick(runs: Runs) -> tuple[Group, Series]:
 def caption(recordings: list[Recording]) -> str:
     """Say what the figure shows."""
     _, series = _pick(Runs.of(recordings))
-    training, probe = _training(series), _probe(series)
+    training, probe = training_trial(series), last_probe(series)
     subset = series.runs[0].attrs["/spikes/reservoir"]["subset"]
     return (
         f"{training.name[0].upper()}{training.name[1:]} (left) and {probe.name} (right) of rule "
         f"{series.name}, run {series.runs[0].run_id}. From above: inputs (an open event is told to the "
         "teacher and not injected); spikes of "
         f"{'all neurons' if subset == 'all' else 'the recorded subset'} by cell type; traces of the "
-        "neuron of each type that fires most in the probe; timing readouts y, with the teacher's s_k of "
-        "the delivered event dashed (it rises before the event: acausal); prediction z-hat = p-hat y, "
-        "with the target z* = p s dashed; p-hat beside it. During training y learns while it is shown."
+        "neuron of each type that fires most in the probe (filtered spikes, not normalised); timing "
+        "readouts y, with the teacher's s_k of the delivered event dashed (it rises before the event: "
+        "acausal); prediction z-hat = p-hat y, with the target z* = p s dashed; p-hat beside it. During "
+        "training y learns while it is shown."
     )
-
-
-def _block(recording: Recording) -> int:
-    return int(np.min(recording["/probes/block"]))
-
-
-def _training(series: Series) -> Shown:
-    """The last trial of the first probed block, before its last probes, with an event."""
-    r = series.runs[0]
-    task = read_task(r)
-    block = _block(r)
-    seen = int(task.probe_seen[task.probe_block == block].max())
-    rows = np.flatnonzero((task.trial_block == block) & (np.arange(task.trial_block.size) < seen))
-    came = rows[task.seen.event[rows] >= 0]
-    i = int(came[-1] if came.size else rows[-1])
-    base = f"/readouts/{series.label}"
-    t, sigma = np.asarray(r[f"{base}/time_ms"], float), float(r[f"{base}/sigma_ms"][0])
-    event = int(task.seen.event[i])
-    y, z, p_hat = (r[f"{base}/trials/{k}"][i][..., task.channels] for k in ("when", "prediction", "what"))
-    target = np.zeros_like(y)
-    if event >= 0:
-        target[:, event] = bump(t, task.seen.time_ms[i], sigma)
-    where = r["/spikes/reservoir/timestamps"] - r["/trials/onset_ms"][i]
-    near = (where > t[0] - 600) & (where <= t[-1])
-    return Shown(
-        f"training trial {i + 1 - task.first_trial[block]} of block {block + 1}",
-        int(task.seen.cue[i]),
-        event,
-        float(task.seen.time_ms[i]),
-        where[near],
-        r["/spikes/reservoir/node_ids"][near],
-        y,
-        p_hat,
-        z,
-        target,
-    )
-
-
-def _probe(series: Series) -> Shown:
-    """The first of that block's last probes."""
-    r = series.runs[0]
-    task = read_task(r)
-    block = _block(r)
-    last = task.probe_trial[task.probe_block == block].max()
-    q = int(np.flatnonzero((task.probe_block == block) & (task.probe_trial == last))[0])
-    base = f"/readouts/{series.label}"
-    t, sigma = np.asarray(r[f"{base}/time_ms"], float), float(r[f"{base}/sigma_ms"][0])
-    y, z, p_hat = (r[f"{base}/probes/{k}"][q][..., task.channels] for k in ("when", "prediction", "what"))
-    tables = (task.of_probes(a)[q] for a in (task.probability, task.latency_ms, task.latency_sd_ms))
-    mine = r["/spikes/probes/probe"] == q
-    return Shown(
-        f"cue-only probe after trial {last} of block {block + 1}",
-        int(task.probe_cue[q]),
-        -1,
-        np.nan,
-        r["/spikes/probes/timestamps"][mine],
-        r["/spikes/probes/node_ids"][mine],
-        y,
-        p_hat,
-        z,
-        marginal_target(t, *tables, sigma),
-    )
-
-
-def traces(
-    shown: Shown, cells: np.ndarray, time_ms: np.ndarray, decay_ms: float, rise_ms: float
-) -> np.ndarray:
-    """Return spike traces (cells, T) of one trial: a kernel summed over the spikes up to each time."""
-    out = np.zeros((cells.size, time_ms.size))
-    for row, cell in zip(out, cells, strict=True):
-        since = time_ms - shown.spike_ms[shown.spike_cell == cell][:, None]
-        with np.errstate(over="ignore"):
-            kernel = np.exp(-since / decay_ms)
-            if rise_ms > 0:
-                kernel = (kernel - np.exp(-since / rise_ms)) / (decay_ms - rise_ms)
-        row += np.where(since >= 0, kernel, 0).sum(0)
-    return out
 
 
 def draw(recordings: list[Recording]) -> Sheet:
@@ -140,7 +47,7 @@ def draw(recordings: list[Recording]) -> Sheet:
     group, series = _pick(Runs.of(recordings))
     r = series.runs[0]
     t = np.asarray(r[f"/readouts/{series.label}/time_ms"], float)
-    both = _training(series), _probe(series)
+    both = training_trial(series), last_probe(series)
     probe = both[1]
     fired = np.bincount(probe.spike_cell[probe.spike_ms > 0], minlength=r["/network/cell_type"].size)
     kind = r["/network/cell_type"]
@@ -242,7 +149,7 @@ def _raster(sheet: Sheet, ax: Axes, panel: str, r: Recording, shown: Shown, firs
             marker="|",
             ms=size + 0.6,
             mew=0.45,
-            color=INK if excitatory else "#9C3D3D",
+            color=INK if excitatory else INHIBITORY,
             rasterized=False,
         )
         rows = np.flatnonzero(kind[order] == i)
@@ -257,7 +164,7 @@ def _raster(sheet: Sheet, ax: Axes, panel: str, r: Recording, shown: Shown, firs
                 ha="right",
                 va="center",
                 fontsize=6.5,
-                color=INK if excitatory else "#9C3D3D",
+                color=INK if excitatory else INHIBITORY,
             )
     ax.set_ylim(order.size - 0.5, -0.5)
     ax.set_yticks([])
@@ -270,7 +177,7 @@ def _raster(sheet: Sheet, ax: Axes, panel: str, r: Recording, shown: Shown, firs
 def _traces(
     sheet: Sheet, ax: Axes, panel: str, cells, values: np.ndarray, t: np.ndarray, names, label: bool
 ) -> None:
-    step = 1.05 * max(1.0, float(values.max()))
+    step = 1.05 * (float(values.max()) or 1.0)
     for i, (cell, name, row) in enumerate(zip(cells, names, values, strict=True)):
         sheet.line(
             ax, panel, f"trace of neuron {cell}", t, row + i * step, color=MIDDLE if i % 2 else INK, lw=0.7
@@ -285,7 +192,8 @@ def _traces(
                 color=MIDDLE if i % 2 else INK,
             )
     ax.set_ylim(-0.05 * step, len(cells) * step)
-    ax.set_yticks([0, np.floor(step)])
+    unit = 10 ** np.floor(np.log10(step))
+    ax.set_yticks([0, unit * np.floor(step / unit)])
 
 
 def _readouts(
@@ -298,7 +206,7 @@ def _readouts(
     factored: bool,
     training: bool,
 ) -> None:
-    dashed = dict(ls=(0, (3, 1.5)), lw=0.7)
+    dashed: dict[str, Any] = dict(ls=(0, (3, 1.5)), lw=0.7)
     rows["y"].axhline(0, color=PALE, lw=0.5, zorder=0)
     for k, name in enumerate(events):
         colour = channel_colour(k)

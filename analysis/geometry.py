@@ -118,28 +118,36 @@ def block_activity(
     return BlockActivity(block, t, x, bumps, outcome, task.of_trials(task.probability)[rows])
 
 
-def activity_geometry(
-    recording: Recording, label: str, readout: Readout, task: Task, activity: BlockActivity, seed: int = 0
-) -> Scores:
-    """Return overlap in the activity, chance, ceilings and losses, at the end of a block.
+class References(NamedTuple):
+    """Chance and ceiling in one block's activity: what any readout of it is held against."""
 
-    Empty for readouts without "what" weights.
+    means: np.ndarray  # (n, N+1) mean features in the "what" window
+    metric_root: np.ndarray  # (N, N) of the second moment of the activity
+    chance: np.ndarray  # (DRAWS,) overlap of refits to broken targets
+    matched: float
+    uniform: float
+    ceiling_what: float
+    ceiling_when: float
+
+
+def references(
+    activity: BlockActivity, window_ms: tuple[float, float], ranks: tuple, seed: int
+) -> References:
+    """Refit to the activity of a block; depends on the readout only through window and ranks.
 
     Parameters
     ----------
-    recording, label, readout, task
     activity : BlockActivity
+    window_ms : (start, end)
+        The "what" window, after cue onset.
+    ranks : (what, when)
+        Numbers of directions of the learned weights.
     seed : int
         Of the random draws.
     """
-    weights = final_weights(recording, label, activity.block, task)
-    if not readout.factored or weights is None or basis(weights[0]).shape[1] == 0:
-        return {}
-    what, when = weights
     rng = np.random.default_rng(seed)
-    rule = json.loads(recording.attrs[f"/readouts/{label}"]["parameters"])["what"]
     t, x, outcome = activity.time_ms, activity.features, activity.outcome
-    means = x[:, (t > rule["window_start_ms"]) & (t <= rule["window_end_ms"])].mean(1)
+    means = x[:, (t > window_ms[0]) & (t <= window_ms[1])].mean(1)
     after, target = x[:, t >= 0], activity.bumps[:, t >= 0]
     flat = after.reshape(-1, after.shape[2])[:, :-1]
     metric = flat.T @ flat / len(flat)
@@ -153,19 +161,61 @@ def activity_geometry(
     def refit_what(i):
         return refits.fit_what(means[i], outcome[i])
 
-    size = flat.shape[1], basis(what).shape[1], basis(when).shape[1], DRAWS, rng
+    size = flat.shape[1], *ranks, DRAWS, rng
+    return References(
+        means=means,
+        metric_root=root(metric),
+        chance=refits.refit_null(after, target, means, outcome, penalty, DRAWS, rng),
+        matched=float(np.mean([overlap(a) for a in random_null(*size, covariance_root)])),
+        uniform=float(np.mean([overlap(a) for a in random_null(*size)])),
+        ceiling_what=refits.split_half(refit_what, len(x), HALVES, rng).mean(),
+        ceiling_when=refits.split_half(refit_when, len(x), HALVES, rng).mean(),
+    )
+
+
+def activity_geometry(
+    recording: Recording, label: str, readout: Readout, task: Task, activity: BlockActivity,
+    known: dict[tuple, References], seed: int = 0,
+) -> Scores:  # fmt: skip
+    """Return overlap in the activity, chance, ceilings and losses, at the end of a block.
+
+    Empty for readouts without "what" weights.
+
+    Parameters
+    ----------
+    recording, label, readout, task
+    activity : BlockActivity
+    known : dict
+        References found for other readouts of the same activity; added to.
+    seed : int
+        Of the random draws.
+    """
+    weights = final_weights(recording, label, activity.block, task)
+    if not readout.factored or weights is None or basis(weights[0]).shape[1] == 0:
+        return {}
+    what, when = weights
+    rule = json.loads(recording.attrs[f"/readouts/{label}"]["parameters"])["what"]
+    key = (
+        (rule["window_start_ms"], rule["window_end_ms"]),
+        (basis(what).shape[1], basis(when).shape[1]),
+        seed,
+    )
+    if key not in known:
+        known[key] = references(activity, *key)
+    ref = known[key]
     found = overlap(principal_angles(what, when))
-    chance = refits.refit_null(after, target, means, outcome, penalty, DRAWS, rng)
-    lose_when = refits.projection_loss(when, what, after, target)
-    lose_what = refits.projection_loss(what, when, means, activity.probability)
+    after = activity.time_ms >= 0
+    features, target = activity.features[:, after], activity.bumps[:, after]
+    lose_when = refits.projection_loss(when, what, features, target)
+    lose_what = refits.projection_loss(what, when, ref.means, activity.probability)
     values = {
-        "overlap_output": overlap(principal_angles(what, when, root(metric))),
-        "overlap_chance": chance.mean(),
-        "overlap_chance_p": (1 + np.sum(chance <= found)) / (1 + DRAWS),
-        "overlap_matched": np.mean([overlap(a) for a in random_null(*size, covariance_root)]),
-        "overlap_uniform": np.mean([overlap(a) for a in random_null(*size)]),
-        "ceiling_what": refits.split_half(refit_what, len(x), HALVES, rng).mean(),
-        "ceiling_when": refits.split_half(refit_when, len(x), HALVES, rng).mean(),
+        "overlap_output": overlap(principal_angles(what, when, ref.metric_root)),
+        "overlap_chance": ref.chance.mean(),
+        "overlap_chance_p": (1 + np.sum(ref.chance <= found)) / (1 + DRAWS),
+        "overlap_matched": ref.matched,
+        "overlap_uniform": ref.uniform,
+        "ceiling_what": ref.ceiling_what,
+        "ceiling_when": ref.ceiling_when,
         "angle_duty_deg": duty_cycle_angle(target.reshape(-1, target.shape[2])),
         "loss_when": lose_when.projected - lose_when.intact,
         "loss_what": lose_what.projected - lose_what.intact,

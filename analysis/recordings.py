@@ -59,7 +59,7 @@ def score_run(
         what = recording, any_readout, task, features, every_ms
         ceiling = points.mean(ridge_errors(*what))
         activity = block_activity(*what, len(task.probability) - 1)
-    out = {}
+    out, known = {}, {}
     for label, readout in readouts.items():
         found = point_scores(task, readout, points)
         found |= block_scores(found, task, (naive or {}).get(label))
@@ -69,7 +69,7 @@ def score_run(
         found |= weight_geometry(recording, label, task)
         if features is not None:
             found["error_ridge"] = ceiling
-            found |= activity_geometry(recording, label, readout, task, activity)
+            found |= activity_geometry(recording, label, readout, task, activity, known)
         out[label] = found
     return out
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import solve
+from scipy.linalg import eigh, solve
 
 PENALTIES = tuple(10.0**e for e in range(-7, 2))
 """Candidates, relative to the mean diagonal of the Gram matrix."""
@@ -62,8 +62,14 @@ def fit_ridge(features: np.ndarray, target: np.ndarray, folds: int = 5, penaltie
         return Ridge(solve_ridge(gram, cross, penalties[0]), penalties[0])
     loss = np.zeros(len(penalties))
     for held_gram, held_cross in zip(grams, crosses, strict=True):
+        rest = gram - held_gram
+        # One decomposition serves every penalty.
+        values, vectors = eigh(rest, driver="evd")
+        projected = vectors.T @ (cross - held_cross)
+        scale = np.trace(rest) / m
         for i, penalty in enumerate(penalties):
-            w = solve_ridge(gram - held_gram, cross - held_cross, penalty)
+            shrunk = np.maximum(values, 0)[:, None] + penalty * scale
+            w = (vectors @ np.divide(projected, shrunk, out=np.zeros_like(projected), where=shrunk > 0)).T
             # |Y - X W^T|^2 without the constant |Y|^2.
             loss[i] += np.sum((w @ held_gram) * w) - 2 * np.sum(w * held_cross.T)
     best = penalties[int(np.argmin(loss))]

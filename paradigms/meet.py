@@ -91,7 +91,9 @@ class Meet(Spec):
             tables["latency_sd_ms"] = block.latency_sd_ms
         for name, rows in tables.items():
             if len(rows) != shape[0] or any(len(row) != shape[1] for row in rows):
-                raise InputError(f"{where}.{name}", rows, f"{shape[0]} row(s), one per cue, of {shape[1]} events")
+                raise InputError(
+                    f"{where}.{name}", rows, f"{shape[0]} row(s), one per cue, of {shape[1]} events"
+                )
         for c, row in enumerate(block.probability):
             if sum(row) > 1 + 1e-9:
                 raise InputError(f"{where}.probability[{c}]", row, "probabilities that add up to at most 1")
@@ -153,7 +155,9 @@ class MeetSession:
             "latency_sd_ms": (self.latency_sd, "ms"),
             "first_trial": (first, "1"),
         }
-        self.trials = self._draw_trials(np.random.default_rng([seed, 2]), np.repeat(np.arange(len(sizes)), sizes))
+        self.trials = self._draw_trials(
+            np.random.default_rng([seed, 2]), np.repeat(np.arange(len(sizes)), sizes)
+        )
         self.probes = self._draw_probes(np.random.default_rng([seed, 3]), first, sizes)
 
     def _tables(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

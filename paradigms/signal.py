@@ -33,7 +33,9 @@ class Signal(Spec):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.frequency_hz or len(self.frequency_hz) != len(self.amplitude):
-            raise InputError("amplitude", self.amplitude, f"one per frequency, {len(self.frequency_hz)} of them")
+            raise InputError(
+                "amplitude", self.amplitude, f"one per frequency, {len(self.frequency_hz)} of them"
+            )
 
     def plan(self, seed: int, readout_step_ms: float) -> SignalSession:
         """Lay out the runs; nothing is random."""

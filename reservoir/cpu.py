@@ -134,7 +134,22 @@ def _advance(d, s, clock, drive, noise, fired, ids, spike_steps, count, step, x)
         if noisy:
             if (step + q) % hold == 0:
                 fill_byte_sums(noise, key0, key1, step + q, stream, PURPOSE_MEMBRANE)
-            _membrane(v, u, current, drive, noise, fired, v_rest, v_threshold, k, dt_over_c, a_dt, b, v_peak, noise_scale)
+            _membrane(
+                v,
+                u,
+                current,
+                drive,
+                noise,
+                fired,
+                v_rest,
+                v_threshold,
+                k,
+                dt_over_c,
+                a_dt,
+                b,
+                v_peak,
+                noise_scale,
+            )
         else:
             _membrane_quiet(v, u, current, drive, fired, v_rest, v_threshold, k, dt_over_c, a_dt, b, v_peak)
         begin = count
@@ -325,4 +340,3 @@ class CpuEngine:
             else:
                 train(*learner, features, *lesson)
         return count
-

@@ -183,6 +183,7 @@ def n_features(network: Network) -> int:
     """Number of features before padding: one trace per neuron and the bias."""
     return network.n_neurons + 1
 
+
 def check_finite(state: State, time_ms: float) -> None:
     """Raise `ActivityError` naming the first value that is not finite."""
     for name in ("v", "u", "current"):

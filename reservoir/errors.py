@@ -34,9 +34,9 @@ class ActivityError(ArithmeticError):
     Parameters
     ----------
     array : str
-        Name of the state array that holds the value.
+        Name of the state array, or of the readout's output, that holds the value.
     neuron : int
-        Index of the first neuron affected.
+        Index of the first neuron, or output channel, found affected.
     time_ms : float
         Time on the simulation's clock, to the nearest checked step.
     value : float
@@ -50,7 +50,7 @@ class ActivityError(ArithmeticError):
     def __str__(self) -> str:
         return (
             f"activity blew up: {self.array}[{self.neuron}] = {self.value} at {self.time_ms:.1f} ms; "
-            "lower the input currents or weights, or take a smaller dt_ms"
+            "lower the input currents, weights or learning rate, or take a smaller dt_ms"
         )
 
 

@@ -34,13 +34,15 @@ class NetworkSpec(Spec):
     bias_pa: float = param(80.0, "median constant current", "pA")
     bias_spread: float = param(0.3, "SD of the log of the constant current", ge=0)
     connectivity: str = param(
-        "out_degree", "each cell projects to a fixed number, or with a probability",
+        "out_degree",
+        "each cell projects to a fixed number of others, or to any cell, itself too, with a probability",
         choices=("out_degree", "probability"),
     )
     out_degree: int = param(100, "targets of each neuron", ge=0)
     probability: float = param(0.1, "probability of a connection", ge=0, le=1)
     weights: str = param(
-        "dale_lognormal", "Dale's law with lognormal sizes, or normal of mean 0",
+        "dale_lognormal",
+        "Dale's law with lognormal sizes, or normal of mean 0",
         choices=("dale_lognormal", "normal"),
     )
     weight: float = param(2.5, "scale of a recurrent weight", "pA (pA ms with a rise time)", ge=0)
@@ -108,7 +110,9 @@ def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt
         names: list[str] = ["custom"] * n
         cells = Cells(**{k: np.full(n, float(v)) for k, v in spec.cell.items()}, bias=bias)
     else:
-        names = _draw_types(spec.excitatory_mix, n_exc, rng) + _draw_types(spec.inhibitory_mix, n - n_exc, rng)
+        names = _draw_types(spec.excitatory_mix, n_exc, rng) + _draw_types(
+            spec.inhibitory_mix, n - n_exc, rng
+        )
         slow = (spec.slow_a_min, spec.slow_a_max) if spec.slow_a_min > 0 else None
         cells = population(names, bias, spec.model, spec.parameter_spread, excitatory, slow, rng)
     type_names = tuple(dict.fromkeys(names))

@@ -162,4 +162,3 @@ def _learn(readout: Readout, x, y, teaching: Teaching, trials: Trials, t: int, c
             )
         readout.mean[:] = 0
         readout.count[0] = 0
-

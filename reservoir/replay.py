@@ -64,7 +64,9 @@ class _Tracer:
         self.grid = grid = grid_of(recording)
         self.n = recording["/network/cell_type"].size
         if recording.attrs["/spikes/reservoir"]["subset"] != "all":
-            raise InputError("record.spikes", recording.attrs["/spikes/reservoir"]["subset"], "all, to replay features")
+            raise InputError(
+                "record.spikes", recording.attrs["/spikes/reservoir"]["subset"], "all, to replay features"
+            )
         real = grid.dtype.type
         jump, rise_jump, decays = trace_tables(grid)
         scale = grid.trace_scale or 1.0 / np.sqrt(self.n)
@@ -79,7 +81,18 @@ class _Tracer:
     def advance(self, step, cell, first_step: int, keep: np.ndarray) -> np.ndarray:
         """Advance ``len(keep)`` readout steps from dt step `first_step`; return the rows kept."""
         rows = np.zeros((int(keep.sum()), self.n + 1), self.grid.dtype)
-        _replay(self.state, self._constants, self._jump, self._rise_jump, step, cell, first_step, keep, self._x, rows)
+        _replay(
+            self.state,
+            self._constants,
+            self._jump,
+            self._rise_jump,
+            step,
+            cell,
+            first_step,
+            keep,
+            self._x,
+            rows,
+        )
         return rows
 
 

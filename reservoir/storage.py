@@ -85,7 +85,9 @@ def equal(a: Recording, b: Recording) -> bool:
         json.dumps(a.attrs, sort_keys=True) == json.dumps(b.attrs, sort_keys=True)
         and a.arrays.keys() == b.arrays.keys()
         and all(
-            x.dtype == b.arrays[p].dtype and x.shape == b.arrays[p].shape and x.tobytes() == b.arrays[p].tobytes()
+            x.dtype == b.arrays[p].dtype
+            and x.shape == b.arrays[p].shape
+            and x.tobytes() == b.arrays[p].tobytes()
             for p, x in a.arrays.items()
         )
     )
@@ -128,7 +130,9 @@ class MemorySink:
 
     def annotate(self, path: str, **attributes: Any) -> None:
         """Set attributes of a group or an array."""
-        plain = {k: v.tolist() if isinstance(v, (np.generic, np.ndarray)) else v for k, v in attributes.items()}
+        plain = {
+            k: v.tolist() if isinstance(v, (np.generic, np.ndarray)) else v for k, v in attributes.items()
+        }
         self.recording.attrs.setdefault(path, {}).update(plain)
 
 
@@ -202,7 +206,9 @@ class FileSink:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o644)
         except OSError as error:
-            raise InputError("--out", str(self.path.parent), f"a writable folder ({error.strerror})") from error
+            raise InputError(
+                "--out", str(self.path.parent), f"a writable folder ({error.strerror})"
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Its owner may have removed the file before we had the lock: then it locks nothing.
@@ -306,7 +312,9 @@ def read_run(path: str | Path) -> Recording:
             recording.attrs["/"] = _attributes(file)
             version = recording.attrs["/"].get("schema_version")
             if version != SCHEMA_VERSION:
-                raise InputError(str(path), f"schema_version {version}", f"a result file of version {SCHEMA_VERSION}")
+                raise InputError(
+                    str(path), f"schema_version {version}", f"a result file of version {SCHEMA_VERSION}"
+                )
             for name, node in _walk(file, path):
                 attributes = _attributes(node)
                 if attributes:
@@ -346,5 +354,7 @@ def _read(data: h5py.Dataset, name: str, path: Path) -> np.ndarray:
         raise InputError(str(path), name, "numbers and bytes only")
     size = int(np.prod(data.shape, dtype=object)) * data.dtype.itemsize
     if size > MAX_RATIO * os.path.getsize(path):
-        raise InputError(str(path), f"{name} claims {size} bytes", f"at most {MAX_RATIO} times the file's size")
+        raise InputError(
+            str(path), f"{name} claims {size} bytes", f"at most {MAX_RATIO} times the file's size"
+        )
     return data[()]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from reservoir.errors import InputError
+from reservoir.errors import ActivityError, InputError
 from reservoir.health import HealthMonitor
 from reservoir.spec import Spec, param, steps
 from reservoir.storage import Sink
@@ -84,7 +84,9 @@ class Trainer:
         self.readouts = {k: Readout(r, session.n_channels, self.n_features, grid) for k, r in rules.items()}
         self.state: State = engine.start()
         self.health = HealthMonitor(network, grid.dt_ms)
-        self.current = np.zeros((0, network.n_neurons), grid.dtype) if current is None else current.astype(grid.dtype)
+        self.current = (
+            np.zeros((0, network.n_neurons), grid.dtype) if current is None else current.astype(grid.dtype)
+        )
         finite = np.isfinite(self.current)  # +Inf would make a cell fire without a trace of it in the state
         if not finite.all():
             t, j = map(int, np.argwhere(~finite)[0])
@@ -139,11 +141,20 @@ class Trainer:
                 trials.outcome[j, lessons[j].event] = 1
         teaching = [self._teaching(r, length, lessons, at) for r in self.readouts.values()]
         activity = self.engine.run(self.state, trials, list(self.readouts.values()), teaching)
+        self._check_outputs(activity, trials.first_step)
         self.health.add(activity.spike_step, activity.spike_neuron)
         self._keep_spikes("/spikes/reservoir", activity, 0)
         if self.record.trials:
             self._keep_readouts("trials", begin, activity, at)
         self.progress(len(rows))
+
+    def _check_outputs(self, activity: Activity, first_step: int) -> None:
+        for label, when in zip(self.readouts, activity.when, strict=True):
+            bad = np.argwhere(~np.isfinite(when))
+            if bad.size:
+                t, k = map(int, bad[0])
+                time_ms = first_step * self.grid.dt_ms + (t + 1) * self.grid.readout_step_ms
+                raise ActivityError(f"output of {label}", k, time_ms, float(when[t, k]))
 
     def _probe(self, after: int) -> None:
         probes = self.session.probes
@@ -157,7 +168,9 @@ class Trainer:
             length, where = gap + self._length, slice(gap, gap + self._length)
             # The clock runs on, so that spikes under way keep their slots; the noise stream is its own.
             start = 0 if after == 0 else int(self._starts[after - 1]) + self._length
-            trials = self._empty(length, 1, stream=1 + q)._replace(first_step=start * self.grid.steps_per_readout)
+            trials = self._empty(length, 1, stream=1 + q)._replace(
+                first_step=start * self.grid.steps_per_readout
+            )
             trials.inputs[where] = self.session.inputs(None, int(probes.cue[q]))
             if len(self.current):
                 trials.current[where] = self.current
@@ -208,7 +221,10 @@ class Trainer:
             sink.put(f"{base}/time_ms", kept_time, "ms")
             sink.put(f"{base}/sigma_ms", np.array([s.sigma_ms]), "ms")
             sink.annotate(
-                base, rule=rule.name, parameters=json.dumps(asdict(rule), sort_keys=True), factored=rule.factored
+                base,
+                rule=rule.name,
+                parameters=json.dumps(asdict(rule), sort_keys=True),
+                factored=rule.factored,
             )
             for which, rows in (("trials", n if self.record.trials else 0), ("probes", q)):
                 if rows:
@@ -308,4 +324,3 @@ def write_static(sink: Sink, network: Network, session: Session, onsets_ms: np.n
     sink.put("/trials/onset_ms", onsets_ms, "ms")
     for name, array in session.probes._asdict().items():
         sink.put(f"/probes/{name}", array, "ms" if name.endswith("_ms") else "1")
-

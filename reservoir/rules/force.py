@@ -176,7 +176,9 @@ class RLS(Rule):
 
     alpha: float = param(1.0, "P(0) = I / alpha", gt=0)
     interval_ms: float = param(2.0, "time between updates", "ms", gt=0)
-    memory_trials: float = param(0.0, "memory in trials: lambda = 1 - 1/(memory x updates per trial); 0 = forever", ge=0)
+    memory_trials: float = param(
+        0.0, "memory in trials: lambda = 1 - 1/(memory x updates per trial); 0 = forever", ge=0
+    )
     trial_ms: float = param(1000.0, "learning time per trial that memory_trials counts", "ms", gt=0)
     reset: str = param("never", "when P returns to I / alpha, weights kept", choices=("never", "switch"))
     precision: str = param("float64", "of P", choices=("float32", "float64"))
@@ -187,7 +189,9 @@ class RLS(Rule):
         if self.memory_trials > 0 and self.memory_trials * self.trial_ms <= self.interval_ms:
             raise InputError("memory_trials", self.memory_trials, "more than one update, or 0 = forever")
         if self.precision == "float32" and self.memory_trials > 0:
-            raise InputError("precision", self.precision, "float64 with memory_trials > 0 (P loses definiteness)")
+            raise InputError(
+                "precision", self.precision, "float64 with memory_trials > 0 (P loses definiteness)"
+            )
 
     @property
     def forgetting(self) -> float:
@@ -231,4 +235,3 @@ class RLS(Rule):
         if self.reset == "switch":
             state.p[:] = self._start(n_features)
         return state
-

@@ -37,7 +37,8 @@ class Gate(Spec):
     """
 
     kind: str = param(
-        "window", "window: 1 in the window, baseline outside; epoch: 1 from the cue on; none: always 1",
+        "window",
+        "window: 1 in the window, baseline outside; epoch: 1 from the cue on; none: always 1",
         choices=("window", "epoch", "none"),
     )
     baseline: float = param(0.3, "g0: gate outside the window, after the cue; 0 = literal window", ge=0)
@@ -46,7 +47,8 @@ class Gate(Spec):
     time_constant_ms: float = param(0.0, "low-pass of the gate; 0 = immediate", "ms", ge=0)
     causal: bool = param(False, "error and gate exist only from event onset; use an eligibility trace")
     undelivered: str = param(
-        "ignore", "channels not delivered: learn nothing, learn silence outside their windows, or learn 0",
+        "ignore",
+        "channels not delivered: learn nothing, learn silence outside their windows, or learn 0",
         choices=("ignore", "silence", "zero"),
     )
     stop_at_event: bool = param(False, "all plasticity ends at event onset (for injected events)")

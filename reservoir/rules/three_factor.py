@@ -85,7 +85,9 @@ class ThreeFactor(Rule):
     eta: float = param(0.02, "learning rate per readout step", ge=0)
     epsilon: float = param(0.02, "added to |e||x|", gt=0)
     eligibility_ms: float = param(0.0, "low-pass of x; 0 = x itself", "ms", ge=0)
-    consolidation: float = param(0.0, "beta: share moved to the speaking weights per trial; 0 = off", ge=0, le=1)
+    consolidation: float = param(
+        0.0, "beta: share moved to the speaking weights per trial; 0 = off", ge=0, le=1
+    )
 
     def init(self, n_channels: int, n_features: int, dtype: Any) -> ThreeFactorState:
         """Return zero weights for `n_channels` outputs."""

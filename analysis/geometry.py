@@ -131,7 +131,7 @@ class References(NamedTuple):
 
 
 def references(
-    activity: BlockActivity, window_ms: tuple[float, float], ranks: tuple, seed: int
+    activity: BlockActivity, window_ms: tuple[float, float], ranks: tuple[int, int], seed: int
 ) -> References:
     """Refit to the activity of a block; depends on the readout only through window and ranks.
 
@@ -161,7 +161,7 @@ def references(
     def refit_what(i):
         return refits.fit_what(means[i], outcome[i])
 
-    size = flat.shape[1], *ranks, DRAWS, rng
+    size = flat.shape[1], ranks[0], ranks[1], DRAWS, rng
     return References(
         means=means,
         metric_root=root(metric),

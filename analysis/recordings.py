@@ -11,7 +11,7 @@ from analysis import scores
 from analysis.adaptation import overshoot, residual, savings, trials_to_criterion
 from analysis.calibration import brier, fit_line
 from analysis.free_run import score_free_run
-from analysis.geometry import activity_geometry, block_activity, ridge_errors, weight_geometry
+from analysis.geometry import References, activity_geometry, block_activity, ridge_errors, weight_geometry
 from analysis.ladder import replaced_errors
 from analysis.observers import HAZARD, observe
 from analysis.reading import Points, Readout, Task, probed_points, read_readout, read_task
@@ -59,7 +59,8 @@ def score_run(
         what = recording, any_readout, task, features, every_ms
         ceiling = points.mean(ridge_errors(*what))
         activity = block_activity(*what, len(task.probability) - 1)
-    out, known = {}, {}
+    out: dict[str, Scores] = {}
+    known: dict[tuple, References] = {}
     for label, readout in readouts.items():
         found = point_scores(task, readout, points)
         found |= block_scores(found, task, (naive or {}).get(label))

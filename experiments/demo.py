@@ -37,7 +37,13 @@ PARTS = (
         (0, 1, 2),
         ("local", "rls_never_reset", "rls_reset_at_switches"),
     ),
-    Part("closed loop", "meet.toml", (*FEWER_PROBES, "network.feedback_pa=20.0"), (0, 1, 2), ("local",)),
+    Part(
+        "closed loop",
+        "meet.toml",
+        (*FEWER_PROBES, "network.feedback_pa=20.0", 'record.spikes="subset"'),
+        (0, 1, 2),
+        ("local",),
+    ),
     Part("calibration", "calibration.toml", ("paradigm.probe_repeats=5",), (0,)),
 )
 """The local rule and least squares on the same spikes; the local rule fed back; eleven levels of p."""

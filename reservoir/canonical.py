@@ -10,6 +10,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from reservoir.lanes import add_products
 from reservoir.types import LANES
 
 
@@ -47,7 +48,6 @@ def dot(a, b):
     """Canonical dot product, compiled; equals `dot_reference` bit for bit."""
     acc = np.zeros(32, a.dtype)
     for start in range(0, a.size, 32):
-        for lane in range(32):
-            acc[lane] = acc[lane] + a[start + lane] * b[start + lane]
+        add_products(acc, 0, a, start, b, start)
     fold_in_place(acc)
     return acc[0]

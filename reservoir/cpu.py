@@ -47,37 +47,36 @@ def _make_drive(drive, d, inputs, current, t, feeds_back, output):
 
 
 @nb.njit(nogil=True, error_model="numpy")
-def _membrane(v, u, current, drive, noise, fired, v_rest, v_threshold, k, dt_over_c, a_dt, b, v_peak, scale):
-    """Euler step of v and u; marks who reached the peak."""
+def _membrane(
+    v, u, current, drive, noise, scale, fired, v_rest, v_threshold, v_peak, k, dt_over_c, a_dt, b, decay
+):
+    """Euler step of v and u, then decay of the current; marks who reached the peak.
+
+    The decay rides along because the current is at hand: memory traffic binds here.
+    """
     for i in range(v.size):
         total = (drive[i] + current[i]) + scale * noise[i]
         above_rest = v[i] - v_rest[i]
         dv = k[i] * above_rest * (v[i] - v_threshold[i]) - u[i] + total
         v_next = v[i] + dt_over_c[i] * dv
-        u_next = u[i] + a_dt[i] * (b[i] * above_rest - u[i])
+        u[i] = u[i] + a_dt[i] * (b[i] * above_rest - u[i])
         v[i] = v_next
-        u[i] = u_next
         fired[i] = v_next >= v_peak[i]
+        current[i] = current[i] * decay[i]
 
 
 @nb.njit(nogil=True, error_model="numpy")
-def _membrane_quiet(v, u, current, drive, fired, v_rest, v_threshold, k, dt_over_c, a_dt, b, v_peak):
+def _membrane_quiet(v, u, current, drive, fired, v_rest, v_threshold, v_peak, k, dt_over_c, a_dt, b, decay):
     """The same without noise."""
     for i in range(v.size):
         total = drive[i] + current[i]
         above_rest = v[i] - v_rest[i]
         dv = k[i] * above_rest * (v[i] - v_threshold[i]) - u[i] + total
         v_next = v[i] + dt_over_c[i] * dv
-        u_next = u[i] + a_dt[i] * (b[i] * above_rest - u[i])
+        u[i] = u[i] + a_dt[i] * (b[i] * above_rest - u[i])
         v[i] = v_next
-        u[i] = u_next
         fired[i] = v_next >= v_peak[i]
-
-
-@nb.njit(nogil=True, error_model="numpy")
-def _decay(factor, x):
-    for i in range(x.size):
-        x[i] = x[i] * factor[i]
+        current[i] = current[i] * decay[i]
 
 
 @nb.njit(nogil=True, error_model="numpy")
@@ -96,25 +95,26 @@ def _reset(v, u, fired, c, d, v_peak, ids, count):
 
 
 @nb.njit(nogil=True, error_model="numpy")
-def _deliver(d, s, ids, begin, end, step):
-    """Add the spikes ``ids[begin:end]`` to their targets, or to the slots of their arrival."""
-    double = d.rise_decay.size > 0
-    target = s.current_rise if double else s.current
-    n_slots = s.pending.shape[0]
-    if n_slots == 0:
-        for e in range(begin, end):
-            j = ids[e]
-            for p in range(d.indptr[j], d.indptr[j + 1]):
-                target[d.target[p]] = target[d.target[p]] + d.weight[p]
-        return
+def _deliver(received, ids, begin, end, indptr, target, weight):
+    """Add the spikes ``ids[begin:end]`` to their targets."""
     for e in range(begin, end):
         j = ids[e]
-        for p in range(d.indptr[j], d.indptr[j + 1]):
-            slot = (step + d.delay_steps[p]) % n_slots
-            s.pending[slot, d.target[p]] = s.pending[slot, d.target[p]] + d.weight[p]
-    arriving = s.pending[step % n_slots]
-    for i in range(target.size):
-        target[i] = target[i] + arriving[i]
+        for p in range(indptr[j], indptr[j + 1]):
+            received[target[p]] = received[target[p]] + weight[p]
+
+
+@nb.njit(nogil=True, error_model="numpy")
+def _deliver_late(received, pending, ids, begin, end, step, indptr, target, weight, delay_steps):
+    """Add spikes to the slots of their arrival, then what arrives now to the targets."""
+    n_slots = pending.shape[0]
+    for e in range(begin, end):
+        j = ids[e]
+        for p in range(indptr[j], indptr[j + 1]):
+            slot = (step + delay_steps[p]) % n_slots
+            pending[slot, target[p]] = pending[slot, target[p]] + weight[p]
+    arriving = pending[step % n_slots]
+    for i in range(received.size):
+        received[i] = received[i] + arriving[i]
         arriving[i] = 0
 
 
@@ -126,45 +126,36 @@ def _advance(d, s, clock, drive, noise, fired, ids, spike_steps, count, step, x)
     """
     m, noisy, hold, key0, key1, stream = clock
     n = s.v.size
-    v, u, current, v_peak = s.v, s.u, s.current, d.v_peak
-    v_rest, v_threshold, k, dt_over_c, a_dt, b = d.v_rest, d.v_threshold, d.k, d.dt_over_c, d.a_dt, d.b
-    noise_scale = d.noise_scale[0]
+    # Arrays, not the tuples they stand in, go to the inner functions: each call counts references.
+    v, u, current, rise = s.v, s.u, s.current, s.current_rise
+    v_rest, v_threshold, v_peak = d.v_rest, d.v_threshold, d.v_peak
+    k, dt_over_c, a_dt, b, decay = d.k, d.dt_over_c, d.a_dt, d.b, d.current_decay
+    noise_scale, rises, late = d.noise_scale[0], d.rise_decay.size > 0, s.pending.shape[0] > 0
+    received = rise if rises else current
     before = count
     for q in range(m):
         if noisy:
             if (step + q) % hold == 0:
                 fill_byte_sums(noise, key0, key1, step + q, stream, PURPOSE_MEMBRANE)
-            _membrane(
-                v,
-                u,
-                current,
-                drive,
-                noise,
-                fired,
-                v_rest,
-                v_threshold,
-                k,
-                dt_over_c,
-                a_dt,
-                b,
-                v_peak,
-                noise_scale,
-            )
+            _membrane(v, u, current, drive, noise, noise_scale, fired,
+                      v_rest, v_threshold, v_peak, k, dt_over_c, a_dt, b, decay)  # fmt: skip
         else:
-            _membrane_quiet(v, u, current, drive, fired, v_rest, v_threshold, k, dt_over_c, a_dt, b, v_peak)
+            _membrane_quiet(v, u, current, drive, fired,
+                            v_rest, v_threshold, v_peak, k, dt_over_c, a_dt, b, decay)  # fmt: skip
         begin = count
         count = _reset(v, u, fired, d.c, d.d, v_peak, ids, count)
-        if d.rise_decay.size > 0:
+        if rises:
             rise_dt = d.rise_dt[0]
             for i in range(n):
-                s.current[i] = s.current[i] * d.current_decay[i] + s.current_rise[i] * rise_dt
-            _decay(d.rise_decay, s.current_rise)
-        else:
-            _decay(d.current_decay, s.current)
+                current[i] = current[i] + rise[i] * rise_dt
+                rise[i] = rise[i] * d.rise_decay[i]
         for e in range(begin, count):
             spike_steps[e] = step + q
-        if count > begin or s.pending.shape[0] > 0:
-            _deliver(d, s, ids, begin, count, step + q)
+        if late:
+            _deliver_late(received, s.pending, ids, begin, count, step + q,
+                          d.indptr, d.target, d.weight, d.delay_steps)  # fmt: skip
+        elif count > begin:
+            _deliver(received, ids, begin, count, d.indptr, d.target, d.weight)
     double = d.trace_rise_jump.size > 0
     keep = d.trace_decay[0]
     if double:
@@ -227,7 +218,8 @@ def _learning_kernels(step_of_rule: Any):
               target, gate, window, trial_end, outcome, p_hats, clock, learns):  # fmt: skip
         for t in range(xs.shape[0]):
             learn_step(constants, state, what_constants, what, total, count, seen, scratch, xs[t], ys[t],
-                       target[t], gate[t], window[t], trial_end[t], outcome, p_hats, clock + t, learns)  # fmt: skip
+                       target[t], gate[t], window[t], trial_end[t], outcome, p_hats, clock + t,
+                       learns)  # fmt: skip
 
     def closed(d, s, grid_clock, step, inputs, current, drive, noise, fired, ids, spike_steps,
                constants, state, what_constants, what, total, count, seen, scratch, x, ys,
@@ -237,7 +229,8 @@ def _learning_kernels(step_of_rule: Any):
             _make_drive(drive, d, inputs, current, t, True, s.output)
             n_spikes = _advance(d, s, grid_clock, drive, noise, fired, ids, spike_steps, n_spikes, step, x)
             learn_step(constants, state, what_constants, what, total, count, seen, scratch, x, ys[t],
-                       target[t], gate[t], window[t], trial_end[t], outcome, p_hats, clock + t, learns)  # fmt: skip
+                       target[t], gate[t], window[t], trial_end[t], outcome, p_hats, clock + t,
+                       learns)  # fmt: skip
             for k in range(s.output.size):
                 s.output[k] = ys[t, k]
             step += grid_clock[0]

@@ -14,7 +14,6 @@ from reservoir.errors import ActivityError, InputError
 from reservoir.noise import UNIT_SCALE
 from reservoir.types import Grid, Network, State
 
-
 BLOW_UP_MV = 10_000.0
 """A step that ends so far above v_peak is an explosion of the integration, not a spike: v becomes inf."""
 
@@ -66,7 +65,7 @@ def derive(network: Network, grid: Grid) -> Derived:
     ``h <- h exp(-dt/tau_decay)``, a spike adds ``w / (tau_rise tau_decay)`` to
     ``h``, so a spike carries the charge ``w`` (in ms times its unit).
     """
-    real, dt, m = grid.dtype, grid.dt_ms, grid.steps_per_readout
+    real, dt = grid.dtype, grid.dt_ms
     cells, syn, enc = network.cells, network.synapses, network.encoders
     n = network.n_neurons
 

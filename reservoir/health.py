@@ -94,6 +94,7 @@ def warnings(report: dict[str, float], limits: HealthSpec) -> list[str]:
         )
     if report["fraction_silent"] > limits.silent_max:
         found.append(
-            f"{100 * report['fraction_silent']:.0f} % of the cells are silent, above {100 * limits.silent_max:g} %"
+            f"{100 * report['fraction_silent']:.0f} % of the cells are silent, "
+            f"above {100 * limits.silent_max:g} %"
         )
     return found

@@ -11,10 +11,9 @@ import dataclasses
 import math
 import operator
 from dataclasses import field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from reservoir.errors import InputError
-
 
 _COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
@@ -94,7 +93,7 @@ class Spec:
     """Base of every parameter set: checks its ranges, refuses unknown TOML keys."""
 
     # Read by pydantic where TOML is parsed; the engine itself never imports pydantic.
-    __pydantic_config__ = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         check(self)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ class Trainer:
         first = np.flatnonzero(np.diff(block, prepend=block[0] - 1))
         stops = np.unique(np.concatenate([first, self._probe_points, np.arange(0, n, STRETCH), [n]]))
         self._probe(0)
-        for begin, end in zip(stops[:-1], stops[1:], strict=True):
+        for begin, end in pairwise(stops):
             if begin in first and begin > 0:
                 for readout in self.readouts.values():
                     readout.state = readout.rule.at_switch(readout.state, self.n_features)
@@ -164,7 +165,7 @@ class Trainer:
         self._keep_weights(after)
         before = float(self.session.time_ms[0]) - self.grid.readout_step_ms
         for q in map(int, here):
-            gap = int(round(probes.interval_ms[q] / self.grid.readout_step_ms))
+            gap = round(probes.interval_ms[q] / self.grid.readout_step_ms)
             length, where = gap + self._length, slice(gap, gap + self._length)
             # The clock runs on, so that spikes under way keep their slots; the noise stream is its own.
             start = 0 if after == 0 else int(self._starts[after - 1]) + self._length

@@ -108,7 +108,7 @@ def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
         readout = read_readout(recording, label, task.channels)
         last = int(task.probe_block.max())
         activity = block_activity(recording, readout, task, features, EVERY_MS, last)
-        found |= activity_geometry(recording, label, readout, task, activity)
+        found |= activity_geometry(recording, label, readout, task, activity, {})
     return found
 
 

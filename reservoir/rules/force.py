@@ -20,6 +20,7 @@ import numpy as np
 
 from reservoir.canonical import dot, dot_reference, fold, fold_in_place
 from reservoir.errors import InputError
+from reservoir.lanes import add_products, add_scaled, subtract_scaled, subtract_scaled_and_divide
 from reservoir.rules.base import Rule
 from reservoir.rules.teaching import Gate
 from reservoir.spec import param, steps
@@ -75,30 +76,32 @@ def correct_reference(p: np.ndarray, q: np.ndarray, forget) -> None:
 
 @nb.njit(nogil=True, error_model="numpy")
 def multiply(p, x, out):
-    """``out = P x`` from lower tiles; equals `multiply_reference` bit for bit."""
-    n = x.size // 32
-    acc = np.empty(32, x.dtype)
-    t = np.empty((4, 32), x.dtype)
+    """``out = P x`` from lower tiles; equals `multiply_reference` bit for bit.
+
+    One pass over P: each tile row serves the row part and the column part.
+    """
+    flat = p.reshape(p.size)
+    acc = np.empty(32 * 32, x.dtype)  # partial sums of 32 rows
+    t = np.empty(4 * 32, x.dtype)
     columns = np.zeros(x.size, x.dtype)
-    for i in range(n):
-        first = i * (i + 1) // 2
-        for r in range(32):
-            acc[:] = 0
-            for j in range(i + 1):
-                for lane in range(32):
-                    acc[lane] = acc[lane] + p[first + j, r, lane] * x[32 * j + lane]
-            fold_in_place(acc)
-            out[32 * i + r] = acc[0]
+    at = 0
+    for i in range(x.size // 32):
+        acc[:] = 0
         for j in range(i):
             t[:] = 0
-            for r in range(0, 32, 4):
-                for m in range(4):
-                    xr = x[32 * i + r + m]
-                    for lane in range(32):
-                        t[m, lane] = t[m, lane] + p[first + j, r + m, lane] * xr
+            for r in range(32):
+                add_products(acc, 32 * r, flat, at, x, 32 * j)
+                add_scaled(t, 32 * (r & 3), flat, at, x[32 * i + r])
+                at += 32
             for lane in range(32):
-                s = (t[0, lane] + t[2, lane]) + (t[1, lane] + t[3, lane])
+                s = (t[lane] + t[64 + lane]) + (t[32 + lane] + t[96 + lane])
                 columns[32 * j + lane] = columns[32 * j + lane] + s
+        for r in range(32):
+            add_products(acc, 32 * r, flat, at, x, 32 * i)
+            at += 32
+            row = acc[32 * r : 32 * r + 32]
+            fold_in_place(row)
+            out[32 * i + r] = row[0]
     for i in range(x.size):
         out[i] = out[i] + columns[i]
 
@@ -106,19 +109,17 @@ def multiply(p, x, out):
 @nb.njit(nogil=True, error_model="numpy")
 def correct(p, q, forget):
     """``P <- (P - q q^T) / lambda``; equals `correct_reference` bit for bit."""
-    n = q.size // 32
+    flat = p.reshape(p.size)
     keeps = forget == 1  # dividing by 1 changes no bit
-    for i in range(n):
-        first = i * (i + 1) // 2
+    at = 0
+    for i in range(q.size // 32):
         for j in range(i + 1):
             for r in range(32):
-                qr = q[32 * i + r]
                 if keeps:
-                    for lane in range(32):
-                        p[first + j, r, lane] = p[first + j, r, lane] - qr * q[32 * j + lane]
+                    subtract_scaled(flat, at, q, 32 * j, q[32 * i + r])
                 else:
-                    for lane in range(32):
-                        p[first + j, r, lane] = (p[first + j, r, lane] - qr * q[32 * j + lane]) / forget
+                    subtract_scaled_and_divide(flat, at, q, 32 * j, q[32 * i + r], forget)
+                at += 32
 
 
 @nb.njit(nogil=True, error_model="numpy")

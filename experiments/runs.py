@@ -21,7 +21,7 @@ from reservoir.backends import get_backend
 from reservoir.errors import InputError
 from reservoir.grid import make_grid
 from reservoir.health import health_line, warnings
-from reservoir.network import build_network
+from reservoir.network import build_network, check_network
 from reservoir.replay import features
 from reservoir.storage import SCHEMA_VERSION, FileSink, MemorySink, Recording, Sink, read_run, run_id
 from reservoir.training import Trainer, write_static
@@ -132,6 +132,8 @@ def _prepare(
         network = build_network(
             experiment.network, seeds.network, session.n_cues, session.n_channels, grid.dt_ms
         )
+    else:
+        check_network(network, session.n_cues, session.n_channels)
     if current is not None and current.shape != (session.time_ms.size, network.n_neurons):
         raise InputError("current", current.shape, f"shape ({session.time_ms.size}, {network.n_neurons})")
     return _Parts(grid, session, network, get_backend(backend).load(network, grid))

@@ -169,3 +169,83 @@ def _draw_synapses(spec: NetworkSpec, excitatory: np.ndarray, dt_ms: float, rng)
         decay_ms=rng.choice(np.array(spec.synapse_decay_ms, float), n),
         rise_ms=spec.synapse_rise_ms,
     )
+
+
+def synapses_from_matrix(
+    weight: np.ndarray,
+    decay_ms: float | np.ndarray,
+    rise_ms: float = 0.0,
+    delay_steps: np.ndarray | None = None,
+) -> Synapses:
+    """Turn a connectivity matrix into synapses.
+
+    Parameters
+    ----------
+    weight : (N, N) array, pA, or pA ms with a rise time
+        ``weight[j, i]`` is the synapse from cell j onto cell i; 0 = none.
+    decay_ms : float or (N,) array, ms
+        Decay of the postsynaptic current.
+    rise_ms : float, ms
+        0 = single exponential.
+    delay_steps : (N, N) int array, optional
+        Delays in steps of dt.
+
+    Raises
+    ------
+    InputError
+        If the matrix is not square or not finite.
+    """
+    weight = np.asarray(weight, np.float64)
+    if weight.ndim != 2 or weight.shape[0] != weight.shape[1]:
+        raise InputError("weight", weight.shape, "a square matrix")
+    if not np.isfinite(weight).all():
+        raise InputError("weight", "not finite", "finite numbers")
+    pre, post = np.nonzero(weight)
+    n = len(weight)
+    delays = np.zeros(pre.size) if delay_steps is None else np.asarray(delay_steps)[pre, post]
+    return Synapses(
+        indptr=np.searchsorted(pre, np.arange(n + 1)).astype(np.int64),
+        target=post.astype(np.int32),
+        weight=weight[pre, post],
+        delay_steps=delays.astype(np.int32),
+        decay_ms=np.broadcast_to(np.asarray(decay_ms, np.float64), n).copy(),
+        rise_ms=float(rise_ms),
+    )
+
+
+def check_network(network: Network, n_cues: int, n_channels: int) -> None:
+    """Check a network made by hand: shapes, ranges and the order of targets.
+
+    Raises
+    ------
+    InputError
+        Naming the array and what is allowed.
+    """
+    n, syn, enc = network.n_neurons, network.synapses, network.encoders
+    shapes: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
+        f"cells.{k}": (a, (n,)) for k, a in network.cells._asdict().items()
+    }
+    shapes |= {
+        "cell_type": (network.cell_type, (n,)),
+        "synapses.indptr": (syn.indptr, (n + 1,)),
+        "synapses.weight": (syn.weight, syn.target.shape),
+        "synapses.delay_steps": (syn.delay_steps, syn.target.shape),
+        "synapses.decay_ms": (syn.decay_ms, (n,)),
+        "encoders.cue": (enc.cue, (n_cues, n)),
+        "encoders.event": (enc.event, (n_channels, n)),
+        "encoders.feedback": (enc.feedback, (n_channels, n)),
+    }
+    for name, (array, shape) in shapes.items():
+        if np.shape(array) != shape:
+            raise InputError(f"network.{name}", np.shape(array), f"shape {shape}")
+    rows = np.repeat(np.arange(n), np.diff(syn.indptr))
+    if rows.size != syn.target.size or (np.diff(syn.indptr) < 0).any():
+        raise InputError(
+            "network.synapses.indptr", "inconsistent", f"rows that add up to {syn.target.size} synapses"
+        )
+    if syn.target.size and (syn.target.min() < 0 or syn.target.max() >= n):
+        raise InputError("network.synapses.target", int(syn.target.max()), f"cells 0 to {n - 1}")
+    if (np.diff(rows * n + syn.target) <= 0).any():
+        raise InputError("network.synapses.target", "not ascending", "targets of a cell ascending, each once")
+    if (np.asarray(syn.delay_steps) < 0).any():
+        raise InputError("network.synapses.delay_steps", int(np.min(syn.delay_steps)), "0 or more")

@@ -10,7 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MAX_LINES = 350
 ALLOWED = {
-    "reservoir": {"reservoir", "numpy", "numba", "h5py"},
+    "reservoir": {
+        "reservoir",
+        "numpy",
+        "numba",
+        "llvmlite",
+        "h5py",
+    },  # llvmlite is Numba's own code generator
     "gpu": {"gpu", "reservoir", "numpy", "numba", "h5py", "cupy"},
     "paradigms": {
         "paradigms",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reservoir.errors import InputError
-from reservoir.network import NetworkSpec, build_network
+from reservoir.network import NetworkSpec, build_network, check_network, synapses_from_matrix
 
 N = 200
 
@@ -177,3 +177,43 @@ def test_mistakes_are_named(changes, field):
     with pytest.raises(InputError) as caught:
         built(**changes)
     assert str(caught.value).startswith(f"{field} = ") and "\n" not in str(caught.value)
+
+
+def test_a_matrix_becomes_synapses_and_back():
+    matrix = np.random.default_rng(3).normal(size=(7, 7)) * (np.random.default_rng(4).random((7, 7)) < 0.4)
+    delays = np.arange(49).reshape(7, 7)
+    made = synapses_from_matrix(matrix, decay_ms=20.0, delay_steps=delays)
+    back, late = np.zeros((7, 7)), np.zeros((7, 7))
+    for j in range(7):
+        row = slice(made.indptr[j], made.indptr[j + 1])
+        back[j, made.target[row]] = made.weight[row]
+        late[j, made.target[row]] = made.delay_steps[row]
+    np.testing.assert_array_equal(back, matrix)
+    np.testing.assert_array_equal(late, delays * (matrix != 0))
+
+
+@pytest.mark.parametrize("matrix", [np.zeros((3, 4)), np.full((2, 2), np.nan)])
+def test_a_matrix_that_is_no_connectivity_is_refused(matrix):
+    with pytest.raises(InputError, match="weight"):
+        synapses_from_matrix(matrix, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda n: n._replace(cell_type=n.cell_type[:-1]), "cell_type"),
+        (lambda n: n._replace(cells=n.cells._replace(a=np.zeros(3))), "cells.a"),
+        (lambda n: n._replace(synapses=n.synapses._replace(target=n.synapses.target[::-1].copy())), "target"),
+        (lambda n: n._replace(synapses=n.synapses._replace(target=n.synapses.target + 50)), "target"),
+        (
+            lambda n: n._replace(synapses=n.synapses._replace(delay_steps=n.synapses.delay_steps - 1)),
+            "delay_steps",
+        ),
+        (lambda n: n._replace(encoders=n.encoders._replace(cue=np.zeros((2, 40)))), "encoders.cue"),
+    ],
+)
+def test_a_network_made_by_hand_is_checked(change, named):
+    network = build_network(NetworkSpec(n_neurons=40, out_degree=5), 0, 1, 2, 0.1)
+    check_network(network, 1, 2)
+    with pytest.raises(InputError, match=named):
+        check_network(change(network), 1, 2)

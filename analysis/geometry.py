@@ -24,8 +24,7 @@ from analysis.subspaces import (
 from analysis.targets import bump, marginal_target
 
 if TYPE_CHECKING:
-    from analysis.reading import Readout, Task
-    from analysis.recordings import Features, Scores
+    from analysis.reading import Features, Readout, Scores, Task
     from reservoir.storage import Recording
 
 DRAWS = 100

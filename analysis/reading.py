@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +11,13 @@ from analysis.observers import Seen
 
 if TYPE_CHECKING:
     from reservoir.storage import Recording
+
+
+Scores = dict[str, np.ndarray]
+"""Scores of one readout by name, see `analysis.catalogue`."""
+
+Features = Callable[["Recording", str, np.ndarray, float], np.ndarray]
+"""Like `reservoir.replay.features`."""
 
 
 class Task(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,14 +13,11 @@ from analysis.free_run import score_free_run
 from analysis.geometry import References, activity_geometry, block_activity, ridge_errors, weight_geometry
 from analysis.ladder import replaced_errors
 from analysis.observers import HAZARD, observe
-from analysis.reading import Points, Readout, Task, probed_points, read_readout, read_task
+from analysis.reading import Features, Points, Readout, Scores, Task, probed_points, read_readout, read_task
 from analysis.targets import hazard_target, marginal_target
 
 if TYPE_CHECKING:
     from reservoir.storage import Recording
-
-Scores = dict[str, np.ndarray]
-Features = Callable[["Recording", str, np.ndarray, float], np.ndarray]
 
 
 def score_run(

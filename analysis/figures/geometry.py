@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from analysis.figures.runs import Group, Runs, Series, seeds_of
 from analysis.figures.sheet import DOUBLE_MM, FAINT, INK, MIDDLE, PALE, Sheet
 from analysis.geometry import activity_geometry, block_activity, final_weights
-from analysis.reading import read_readout, read_task
-from analysis.recordings import Scores
+from analysis.reading import Scores, read_readout, read_task
 from analysis.statistics import mean_interval
 from analysis.subspaces import basis, random_null
 from reservoir.errors import InputError

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from analysis.figures.sheet import INK
-from analysis.reading import Task, read_task
-from analysis.recordings import Scores, score_run
+from analysis.reading import Scores, Task, read_task
+from analysis.recordings import score_run
 from analysis.statistics import Interval, mean_interval
 from analysis.summary import at_trial
 from reservoir.errors import InputError

@@ -47,11 +47,6 @@ def fit_line(probability: np.ndarray, value: np.ndarray) -> Line:
     return Line(r, slope, mean_v[..., 0] - slope * mean_p[..., 0])
 
 
-def mean_line(line: Line) -> Line:
-    """Average the fits over seeds, the first axis; undefined fits are left out."""
-    return Line(*(np.nanmean(a, axis=0) for a in line))
-
-
 def brier(probability: np.ndarray, event: np.ndarray) -> float:
     """Return the Brier score sum_k (p_k - o_k)^2, mean over trials.
 

@@ -62,6 +62,7 @@ SCORES = {
     "calibration_slope_when": Score("run", "1", "slope of the amplitude of y on p; timing alone has 0"),
     "calibration_slope_amplitude": Score("run", "1", "slope of the amplitude on p; perfect is .93"),
     "overlap_output": Score("run", "1", "overlap in the second moment of the activity, last block"),
+    "overlap_output_chance": Score("run", "1", "mean overlap of the same refits in that metric"),
     "overlap_chance": Score("run", "1", "mean overlap of refits to permuted and shifted targets"),
     "overlap_chance_p": Score("run", "1", "fraction of these refits that overlap no more than learned"),
     "overlap_matched": Score("run", "1", "mean overlap of random weights with the activity's covariance"),

@@ -29,20 +29,30 @@ if TYPE_CHECKING:
 
 DRAWS = 100
 HALVES = 10
+MOST_TRIALS = 200
+"""Of a block; so memory does not grow with its length."""
 
 
 def final_weights(
     recording: Recording, label: str, block: int, task: Task
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return what and when weights (K, N+1) at a block's last probes, None without probes."""
+    """Return what and when weights (K, N+1) at a block's last probes, None without probes or label."""
     after = task.probe_seen[task.probe_block == block]
-    if after.size == 0:
+    if after.size == 0 or f"/weights/{label}/trial" not in recording:
         return None
     row = int(np.flatnonzero(recording[f"/weights/{label}/trial"] == after.max())[0])
     what, when = (
         recording[f"/weights/{label}/{k}"][row][task.channels].astype(float) for k in ("what", "when")
     )
     return what, when
+
+
+def learned_weights(
+    recording: Recording, label: str, block: int, task: Task
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return `final_weights` if both readouts have directions, None where one is all zero."""
+    weights = final_weights(recording, label, block, task)
+    return weights if weights is not None and all(basis(w).shape[1] for w in weights) else None
 
 
 def weight_geometry(recording: Recording, label: str, task: Task) -> Scores:
@@ -107,8 +117,10 @@ class BlockActivity(NamedTuple):
 def block_activity(
     recording: Recording, readout: Readout, task: Task, features: Features, every_ms: float, block: int
 ) -> BlockActivity:
-    """Collect a block's activity at times `every_ms` apart."""
+    """Collect a block's activity at times `every_ms` apart, of at most `MOST_TRIALS` evenly spaced trials."""
     rows = np.flatnonzero(task.trial_block == block)
+    if rows.size > MOST_TRIALS:
+        rows = rows[np.linspace(0, rows.size - 1, MOST_TRIALS).round().astype(int)]
     x = np.asarray(features(recording, "trials", rows, every_ms), float)
     stride = len(readout.time_ms) // x.shape[1]
     t = readout.time_ms[stride - 1 :: stride][: x.shape[1]]
@@ -123,6 +135,7 @@ class References(NamedTuple):
     means: np.ndarray  # (n, N+1) mean features in the "what" window
     metric_root: np.ndarray  # (N, N) of the second moment of the activity
     chance: np.ndarray  # (DRAWS,) overlap of refits to broken targets
+    output_chance: np.ndarray  # (DRAWS,) of the same refits, in that metric
     matched: float
     uniform: float
     ceiling_what: float
@@ -160,11 +173,16 @@ def references(
     def refit_what(i):
         return refits.fit_what(means[i], outcome[i])
 
+    metric_root = root(metric)
+    chance, output_chance = refits.refit_null(
+        after, target, means, outcome, penalty, DRAWS, rng, (None, metric_root)
+    )
     size = flat.shape[1], ranks[0], ranks[1], DRAWS, rng
     return References(
         means=means,
-        metric_root=root(metric),
-        chance=refits.refit_null(after, target, means, outcome, penalty, DRAWS, rng),
+        metric_root=metric_root,
+        chance=chance,
+        output_chance=output_chance,
         matched=float(np.mean([overlap(a) for a in random_null(*size, covariance_root)])),
         uniform=float(np.mean([overlap(a) for a in random_null(*size)])),
         ceiling_what=refits.split_half(refit_what, len(x), HALVES, rng).mean(),
@@ -178,7 +196,7 @@ def activity_geometry(
 ) -> Scores:  # fmt: skip
     """Return overlap in the activity, chance, ceilings and losses, at the end of a block.
 
-    Empty for readouts without "what" weights.
+    Empty for readouts without "what" weights, or where either readout is all zero.
 
     Parameters
     ----------
@@ -189,8 +207,8 @@ def activity_geometry(
     seed : int
         Of the random draws.
     """
-    weights = final_weights(recording, label, activity.block, task)
-    if not readout.factored or weights is None or basis(weights[0]).shape[1] == 0:
+    weights = learned_weights(recording, label, activity.block, task)
+    if not readout.factored or weights is None:
         return {}
     what, when = weights
     rule = json.loads(recording.attrs[f"/readouts/{label}"]["parameters"])["what"]
@@ -209,8 +227,12 @@ def activity_geometry(
     lose_what = refits.projection_loss(what, when, ref.means, activity.probability)
     values = {
         "overlap_output": overlap(principal_angles(what, when, ref.metric_root)),
+        "overlap_output_chance": ref.output_chance.mean(),
         "overlap_chance": ref.chance.mean(),
-        "overlap_chance_p": (1 + np.sum(ref.chance <= found)) / (1 + DRAWS),
+        # Refits that learn nothing, as without any event, have no overlap to compare with.
+        "overlap_chance_p": (1 + np.sum(ref.chance <= found)) / (1 + DRAWS)
+        if np.isfinite(ref.chance).all()
+        else np.nan,
         "overlap_matched": ref.matched,
         "overlap_uniform": ref.uniform,
         "ceiling_what": ref.ceiling_what,

@@ -14,6 +14,7 @@ from analysis.geometry import References, activity_geometry, block_activity, rid
 from analysis.ladder import replaced_errors
 from analysis.observers import HAZARD, observe
 from analysis.reading import Features, Points, Readout, Scores, Task, probed_points, read_readout, read_task
+from analysis.summary import at_trial
 from analysis.targets import hazard_target, marginal_target
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def error_curve(found: Scores, block: int) -> tuple[np.ndarray, np.ndarray]:
     """Return probed trials and E, mean over the cues, of one block."""
     here = found["block"] == block
     trials = np.unique(found["trial"][here])
-    return trials, np.array([np.nanmean(found["error"][here & (found["trial"] == n)]) for n in trials])
+    return trials, np.array([at_trial(found, "error", block, int(n)) for n in trials])
 
 
 def block_scores(found: Scores, task: Task, naive: np.ndarray | None = None) -> Scores:

@@ -77,7 +77,14 @@ def projection_loss(weights, other, features, target, metric=None) -> Loss:
 
 
 def refit_null(
-    features, target, means, outcome, penalty: float, draws: int, rng: np.random.Generator, metric_root=None
+    features,
+    target,
+    means,
+    outcome,
+    penalty: float,
+    draws: int,
+    rng: np.random.Generator,
+    metric_roots=(None,),
 ) -> np.ndarray:
     """Return the overlap of readouts refitted to broken targets, the primary null.
 
@@ -95,21 +102,22 @@ def refit_null(
         Of the ridge fit.
     draws : int
     rng : numpy Generator
-    metric_root : (N, N) array, optional
+    metric_roots : sequence of (N, N) arrays or None
+        Metrics in which to measure, None = Euclidean; the refits are the same.
 
     Returns
     -------
-    (draws,) float64
+    (metrics, draws) float64
     """
     x = features.reshape(-1, features.shape[-1])
     gram = x.T @ x
     factor = cho_factor(gram + penalty * np.trace(gram) / len(gram) * np.eye(len(gram)))
-    out = np.empty(draws)
+    out = np.empty((len(metric_roots), draws))
     for i in range(draws):
         shifted = np.roll(target, rng.integers(1, target.shape[1]), axis=1)
         when = cho_solve(factor, x.T @ shifted.reshape(len(x), -1)).T
         what = fit_what(means, rng.permutation(outcome))
-        out[i] = overlap(principal_angles(what, when, metric_root))
+        out[:, i] = [overlap(principal_angles(what, when, root)) for root in metric_roots]
     return out
 
 

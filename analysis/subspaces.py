@@ -28,7 +28,7 @@ def basis(weights: np.ndarray, metric_root: np.ndarray | None = None) -> np.ndar
     if metric_root is not None:
         rows = rows @ metric_root
     _, s, vt = np.linalg.svd(rows, full_matrices=False)
-    return vt[s > RANK_TOLERANCE * s[0]].T if s[0] > 0 else vt[:0].T
+    return vt[s > RANK_TOLERANCE * s.max(initial=0)].T
 
 
 def principal_angles(a: np.ndarray, b: np.ndarray, metric_root: np.ndarray | None = None) -> np.ndarray:
@@ -137,30 +137,3 @@ def duty_cycle_angle(bumps: np.ndarray) -> float:
     float, degrees
     """
     return float(np.rad2deg(subspace_angles(np.ones((len(bumps), 1)), np.asarray(bumps, float)))[0])
-
-
-def weight_components(what: np.ndarray, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Principal components of readout weights over a grid of conditions.
-
-    Parameters
-    ----------
-    what, when : (G, K, N+1) array
-        Weights learned in G conditions. Each family is centred and scaled to
-        unit total variance, so that neither wins by its units.
-
-    Returns
-    -------
-    scores : (G, G) float64
-        Coordinates of each condition, component by component.
-    explained : (G,) float64
-        Fraction of the variance; sums to 1.
-    """
-
-    def scaled(weights):
-        flat = np.asarray(weights, float)[..., :-1].reshape(len(weights), -1)
-        flat = flat - flat.mean(0)
-        size = np.linalg.norm(flat)
-        return flat / size if size > 0 else flat
-
-    u, s, _ = np.linalg.svd(np.hstack([scaled(what), scaled(when)]), full_matrices=False)
-    return u * s, s**2 / max((s**2).sum(), np.finfo(float).tiny)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from experiments.failures import Interrupted, RunError
 from experiments.plan import Job
-from experiments.runs import run
+from experiments.runs import run_to_file
 from experiments.sidecar import write_sidecar
 from reservoir.errors import ActivityError, InputError
 from reservoir.storage import Recording, read_run
@@ -89,7 +89,7 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
     results: dict[Path, Result] = {}
     for job in jobs:
         if job.finished:
-            results[job.path] = result = summarise_run(read_run(job.path), job, skipped=True)
+            results[job.path] = result = summarise_run(_read(job), job, skipped=True)
             _say(f"{job}: finished before, skipped ({job.path})")
             _warn(job, result)
     todo = list({job.path: job for job in jobs if job.path not in results}.values())
@@ -129,9 +129,17 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
 
 def _carry_out(job: Job, backend: str, threads: int, tick) -> Result:
     started, clock = time.time(), time.perf_counter()
-    recording = run(job.experiment, job.seed, out=job.path.parent, backend=backend, progress=tick)
+    run_to_file(job.experiment, job.seed, job.path.parent, backend=backend, progress=tick)
     write_sidecar(job, started, time.perf_counter() - clock, backend, threads)
-    return summarise_run(recording, job)
+    return summarise_run(_read(job), job)
+
+
+def _read(job: Job) -> Recording:
+    """Read what tables and summaries need of a finished run."""
+    try:
+        return read_run(job.path, ("/config", "/warnings", "/scores/"))
+    except InputError as error:
+        raise InputError(error.where, error.value, f"{error.allowed}; delete it to run again") from error
 
 
 def _leave(executor: ThreadPoolExecutor, futures: dict[Future, Job], before: int, total: int) -> Interrupted:

@@ -39,7 +39,7 @@ app.add_typer(config_app, name="config")
 
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or a shipped one by name.")]
 Seed = Annotated[int | None, typer.Option(metavar="S", help="One seed; the same as --seeds S.  [default: 0]")]
-Seeds = Annotated[str, typer.Option(metavar="LIST", help="Several: 0-19, or 0,3,7-9.")]
+Seeds = Annotated[str | None, typer.Option(metavar="LIST", help="Several: 0-19, or 0,3,7-9.")]
 Out = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder to write into.  [default: results/NAME]")
 ]
@@ -101,7 +101,7 @@ def top(
     )
 )
 def run(
-    config: Config, seed: Seed = None, seeds: Seeds = "", out: Out = None, backend: BackendName = "cpu",
+    config: Config, seed: Seed = None, seeds: Seeds = None, out: Out = None, backend: BackendName = "cpu",
     threads: Threads = None, precision: Precision = None, set_: Set = None, dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -138,7 +138,7 @@ def run(
     )
 )
 def compare(
-    config: Config, rules: Rules = "", seed: Seed = None, seeds: Seeds = "", out: Out = None,
+    config: Config, rules: Rules = "", seed: Seed = None, seeds: Seeds = None, out: Out = None,
     backend: BackendName = "cpu", threads: Threads = None, precision: Precision = None, set_: Set = None,
     dry_run: DryRun = False,
 ) -> None:  # fmt: skip
@@ -257,7 +257,7 @@ def config_show(config: Config, set_: Set = None, as_json: Json = False) -> None
 @config_app.command("validate")
 def config_validate(config: Config, set_: Set = None) -> None:
     """Check a config as a run would, without running it."""
-    jobs = steps.jobs(config, tuple(set_ or ()), 0, "", Path(), "cpu")
+    jobs = steps.jobs(config, tuple(set_ or ()), 0, None, Path(), "cpu")
     rules = [label for job in jobs for label in job.experiment.rules]
     ids = ", ".join(job.run_id for job in jobs)
     typer.echo(f"{config}: valid")

@@ -6,11 +6,14 @@ import csv
 import io
 from collections.abc import Sequence
 
-from analysis.summary import Row, compare, comparison_table, summarise, summary_table, tidy_rows
+from analysis.statistics import Paired, holm, paired_difference
+from analysis.summary import Row, at_trial, comparison_table, summarise, summary_table, tidy_rows
 from experiments.batch import Result
 
-SCORES = ("error", "error_equal_p", "error_true_p", "brier", "trials_to_settle")
-PAIRED = ("error", "trials_to_settle")
+SCORES = ("error", "error_equal_p", "error_true_p", "brier")
+FREE = ("free_frequency_hz", "free_amplitude", "free_residual", "free_rmse")
+PAIRED_AT = (10, 20, 50)
+"""Trials of a block after which rules are compared, beside the block's last probes."""
 
 
 def tidy_csv(results: Sequence[Result]) -> str:
@@ -37,11 +40,34 @@ def comparison(results: Sequence[Result], labels: Sequence[str]) -> str:
         f"# {results[0].name}: {', '.join(labels)}\n",
         f"{len(merged)} seeds; scores at the end of each block.\n",
     ]
+    if not summary[first]["blocks"]:
+        return "\n".join([*parts, run_table(summary)])
     parts.append(summary_table(summary, SCORES))
-    blocks = tuple(b["block"] for b in summary[first]["blocks"])
-    if blocks:
-        parts += [
-            f"Paired differences to `{first}`, seed by seed; negative favours `{first}`.\n",
-            *(comparison_table(first, b, compare(merged, first, b, PAIRED, blocks)) for b in others),
-        ]  # fmt: skip
+    if others:
+        parts.append(f"Paired differences of E to `{first}`, seed by seed; negative favours `{first}`.\n")
+    parts += [comparison_table(first, b, paired_errors(merged, first, b)) for b in others]
     return "\n".join(parts)
+
+
+def paired_errors(merged: dict[str, dict], a: str, b: str) -> dict[tuple[str, int], Paired]:
+    """Return differences of E, a - b, at trials 10, 20, 50 and the last of every block; Holm-corrected."""
+    both = [scores for scores in merged.values() if a in scores and b in scores]
+    found = {}
+    for block in sorted({int(x) for s in both for x in s[a]["block"]}):
+        probed = sorted({int(t) for s in both for t in s[a]["trial"][s[a]["block"] == block]})
+        for trial in sorted({t for t in probed if t in PAIRED_AT} | set(probed[-1:])):
+            ours, theirs = (
+                [float(at_trial(s[label], "error", block, trial)) for s in both] for label in (a, b)
+            )
+            found[f"E at trial {trial}", block] = paired_difference(ours, theirs)
+    corrected = holm([d.p for d in found.values()])
+    return {key: d._replace(p=float(p)) for (key, d), p in zip(found.items(), corrected, strict=True)}
+
+
+def run_table(summary: dict[str, dict]) -> str:
+    """Return the Markdown table of the free run of a continuous target."""
+    lines = ["| label | " + " | ".join(FREE) + " | n |", "|---|" + "---|" * (len(FREE) + 1)]
+    for label, entry in summary.items():
+        cells = [f"{entry['run'][name]['mean']:.3g}" if entry["run"].get(name) else "-" for name in FREE]
+        lines.append(f"| {label} | " + " | ".join(cells) + f" | {len(entry['runs'])} |")
+    return "\n".join(lines) + "\n"

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from paradigms import PARADIGMS
 from paradigms.meet import Meet
+from reservoir.compile import describe_class
 from reservoir.errors import InputError
 from reservoir.grid import SimulationSpec, TraceSpec
 from reservoir.health import HealthSpec
@@ -72,6 +73,11 @@ class Experiment:
             )
             for label, rule in self.rules.items():
                 what = getattr(rule, "what", None)
+                if what is not None and what.window_start_ms < -self.paradigm.before_ms:
+                    raise InputError(
+                        f"rules.{label}.what.window_start_ms", what.window_start_ms,
+                        f"at least {-self.paradigm.before_ms:g}, inside the trial",
+                    )  # fmt: skip
                 if what is not None and what.window_end_ms > earliest:
                     raise InputError(
                         f"rules.{label}.what.window_end_ms", what.window_end_ms,
@@ -83,6 +89,8 @@ class Experiment:
         for label in labels:
             if label not in self.rules:
                 raise InputError("--rules", label, "labels of this config: " + ", ".join(self.rules))
+        if len(set(labels)) < len(labels):
+            raise InputError("--rules", ",".join(labels), "each label once")
         return replace(self, rules={k: self.rules[k] for k in labels})
 
     def split(self) -> list[Experiment]:
@@ -101,9 +109,11 @@ class Experiment:
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
             if f.name == "rules":
-                out["rules"] = {k: {"rule": r.name, **asdict(r)} for k, r in value.items()}
+                out["rules"] = {
+                    k: {"rule": r.name, **asdict(r), **_foreign(r, RULES)} for k, r in value.items()
+                }
             elif f.name == "paradigm":
-                out["paradigm"] = {"name": value.name, **asdict(value)}
+                out["paradigm"] = {"name": value.name, **asdict(value), **_foreign(value, PARADIGMS)}
             elif f.name == "seeds":
                 out["seeds"] = asdict(value.resolve(seed))
             else:
@@ -113,6 +123,11 @@ class Experiment:
     def run_id(self, seed: int) -> str:
         """Hash of `resolved`."""
         return run_id(self.resolved(seed))
+
+
+def _foreign(part: Any, registry: dict[str, type]) -> dict[str, str]:
+    """Name the code of a rule or task that is not one of ours: a changed one is another run."""
+    return {} if type(part) in registry.values() else {"code": describe_class(type(part))}
 
 
 SECTIONS: dict[str, type] = {

@@ -78,7 +78,7 @@ def _gpu() -> Finding:
     from gpu.backend import why_not
 
     reason, _, mend = why_not().partition("; ")
-    return Finding("GPU", reason or "ready", not reason, mend.removeprefix("run: "), needed=False)
+    return Finding("GPU", reason or "ready", not reason, mend, needed=False)
 
 
 def _brian() -> Finding:

@@ -91,17 +91,44 @@ def run(
     ------
     InputError, ActivityError, DeviceError
     """
-    config = experiment.resolved(seed)
-    if network is not None or current is not None:
-        config["arrays"] = _hash_arrays(network, current)
-    if out is not None and (path := Path(out) / f"{run_id(config)}.h5").exists():
-        return read_run(path)
+    if out is not None:
+        return read_run(
+            run_to_file(
+                experiment, seed, out, backend=backend, network=network, current=current, progress=progress
+            )
+        )
+    config = _identity(experiment, seed, network, current)
     parts = _prepare(experiment, seed, backend, network, current)
-    if out is None:
-        sink = MemorySink()
-        _run(experiment, config, sink, parts, current, progress)
-        _score(sink, sink.recording)
-        return sink.recording
+    sink = MemorySink()
+    _run(experiment, config, sink, parts, current, progress)
+    _score(sink, sink.recording)
+    return sink.recording
+
+
+def run_to_file(
+    experiment: Experiment,
+    seed: int,
+    out: str | Path,
+    *,
+    backend: str = "cpu",
+    network: Network | None = None,
+    current: np.ndarray | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Path:
+    """Run into ``<run_id>.h5``, without holding the run in memory; a finished run is left as it is.
+
+    Parameters as in `run`.
+
+    Returns
+    -------
+    Path
+        Of the result file.
+    """
+    config = _identity(experiment, seed, network, current)
+    path = Path(out) / f"{run_id(config)}.h5"
+    if path.exists():
+        return path
+    parts = _prepare(experiment, seed, backend, network, current)
     file = FileSink(path)
     try:
         _run(experiment, config, file, parts, current, progress)
@@ -111,7 +138,17 @@ def run(
         with suppress(OSError, RuntimeError):  # on a full disk closing fails as well
             file.abort()
         raise
-    return read_run(path)
+    return path
+
+
+def _identity(experiment: Experiment, seed: int, network: Network | None, current: np.ndarray | None) -> dict:
+    """Everything that decides the run, its own arrays by their hash."""
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError("seed", seed, "a whole number >= 0")
+    config = experiment.resolved(int(seed))
+    if network is not None or current is not None:
+        config["arrays"] = _hash_arrays(network, current)
+    return config
 
 
 class _Parts(NamedTuple):

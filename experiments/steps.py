@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ def overrides(set_: list[str] | None, precision: str | None) -> tuple[str, ...]:
 
 
 def jobs(
-    config: str, overrides: tuple[str, ...], seed: int | None, seeds: str, folder: Path, backend: str,
+    config: str, overrides: tuple[str, ...], seed: int | None, seeds: str | None, folder: Path, backend: str,
     labels: list[str] | None = None,
 ) -> list[Job]:  # fmt: skip
     """Check everything that can be checked before anything is written."""
@@ -27,11 +28,13 @@ def jobs(
     from experiments.plan import make_jobs, parse_seeds
     from reservoir.backends import get_backend
 
-    if seeds and seed is not None:
+    if seeds is not None and seed is not None:
         raise InputError("--seeds", seeds, "either --seed or --seeds")
-    if seed is not None and seed < 0:
-        raise InputError("--seed", seed, "a number >= 0")
-    chosen = parse_seeds(seeds) if seeds else (seed or 0,)
+    chosen = parse_seeds(seeds) if seeds is not None else (seed or 0,)
+    for s in chosen:
+        if not 0 <= s < 2**63:
+            raise InputError("--seed" if seeds is None else "--seeds", s, "numbers from 0 to 2^63 - 1")
+    check_folder(folder)
     experiment = load_config(config, overrides)
     if labels:
         experiment = experiment.with_rules(labels)
@@ -40,6 +43,15 @@ def jobs(
         return make_jobs(Path(config).stem, experiment, chosen, folder)
     except InputError as error:
         raise InputError(f"{find_config(config)}: {error.where}", error.value, error.allowed) from error
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a place where no result file can be written, before anything runs."""
+    parent = folder
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+        raise InputError("--out", str(folder), "a writable folder")
 
 
 @contextmanager

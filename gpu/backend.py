@@ -7,14 +7,14 @@ from reservoir.types import Engine, Grid, Network
 
 
 def why_not() -> str:
-    """Say in one line what keeps a GPU from being used, with the line that mends it."""
+    """Say in one line what keeps a GPU from being used, and what this machine has."""
     try:
         import cupy
+
+        found = "CuPy finds a CUDA device" if cupy.is_available() else "CuPy finds no CUDA device"
     except ImportError:
-        return "CuPy is not installed; run: pip install -e '.[gpu]'"
-    if not cupy.is_available():
-        return "CuPy finds no CUDA device; check the driver with: nvidia-smi"
-    return "this version has no GPU engine; run with --backend cpu"
+        found = "CuPy is not installed"
+    return f"this version has no GPU engine ({found}); run with --backend cpu"
 
 
 class GpuBackend:

@@ -75,6 +75,9 @@ class Meet(Spec):
         super().__post_init__()
         if not self.cues or not self.events:
             raise InputError("cues" if not self.cues else "events", (), "at least one name")
+        for field, names in (("cues", self.cues), ("events", self.events)):
+            if len(set(names)) < len(names):
+                raise InputError(field, names, "each name once")
         if not self.blocks:
             raise InputError("blocks", self.blocks, "at least one block")
         for i, block in enumerate(self.blocks):

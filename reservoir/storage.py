@@ -240,11 +240,17 @@ class FileSink:
         os.close(self._lock)
 
 
-def read_run(path: str | Path) -> Recording:
-    """Read a result file whole.
+def read_run(path: str | Path, only: tuple[str, ...] = ("/",)) -> Recording:
+    """Read a result file.
 
     Follows hard links only, refuses external and virtual storage, and bounds
     every array by the file's size before it is allocated.
+
+    Parameters
+    ----------
+    path : path
+    only : tuple of str
+        Beginnings of the paths of arrays to load; attributes are always read.
 
     Raises
     ------
@@ -265,7 +271,7 @@ def read_run(path: str | Path) -> Recording:
                 attributes = _attributes(node)
                 if attributes:
                     recording.attrs[name] = attributes
-                if isinstance(node, h5py.Dataset):
+                if isinstance(node, h5py.Dataset) and name.startswith(only):
                     recording.arrays[name] = _read(node, name, path)
     except FileNotFoundError as error:
         raise InputError(str(path), "no such file", "an existing result file") from error

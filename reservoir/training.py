@@ -150,6 +150,11 @@ class Trainer:
         self.progress(len(rows))
 
     def _check_outputs(self, activity: Activity, first_step: int) -> None:
+        for label, what in zip(self.readouts, activity.what, strict=True):
+            bad = np.argwhere(~np.isfinite(what))
+            if bad.size:
+                at = first_step * self.grid.dt_ms
+                raise ActivityError(f"p_hat of {label}", int(bad[0, 1]), at, float(what[tuple(bad[0])]))
         for label, when in zip(self.readouts, activity.when, strict=True):
             bad = np.argwhere(~np.isfinite(when))
             if bad.size:

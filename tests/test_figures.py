@@ -225,6 +225,52 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(tmp_path):
         draw_all(tmp_path, [], ("png",))
 
 
+@pytest.mark.filterwarnings("error")
+def test_files_that_hold_one_rule_each_are_drawn_together():
+    runs = []
+    for seed in (0, 4):
+        for i, label in enumerate(("local", "local_merged")):
+            run = meet_run(seed, labels=(label,), pa=20.0)
+            run.attrs["/"]["run_id"] = f"{seed + (i + seed) % 2:016x}"  # the first differs by seed
+            runs.append(run)
+    for some in (runs, [runs[0], runs[3]], [runs[1], runs[2]]):
+        with paper():
+            for name in MEET:
+                FIGURES[name].draw(Runs(some))
+                FIGURES[name].caption(Runs(some))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_blocks", [1, 2])
+def test_where_nothing_ever_comes_some_figures_are_skipped(n_blocks, tmp_path, caplog):
+    run = meet_run(blocks=tuple(Block(((0.0, 0.0),), ((300.0, 600.0),)) for _ in range(n_blocks)))
+    run.arrays = {path: a for path, a in run.arrays.items() if not path.startswith("/scores/")}
+    run.arrays["/weights/local/what"][:] = 0
+    run.attrs["/spikes/reservoir"]["subset"] = "all"
+    with caplog.at_level(logging.INFO, "analysis"):
+        names = {p.stem for p in draw_all(tmp_path, [run], ("svg",))}
+    reasons = [r.getMessage() for r in caplog.records if r.name == "analysis.figures"]
+    assert {"schematic", "trial"} <= names and len(reasons) == len(FIGURES) - len(names)
+    assert any(r.startswith("no figure geometry") for r in reasons)
+    assert not any("\n" in r for r in reasons)
+
+
+def test_a_run_that_learned_nothing_leaves_the_geometry_of_the_others():
+    runs = [meet_run(0), meet_run(4)]
+    runs[0].arrays["/weights/local/what"][:] = 0
+    for name in ACTIVITY:
+        del runs[0].arrays[f"/scores/local/{name}"]
+    with paper():
+        rows = FIGURES["geometry"].draw(runs).rows
+    learned = [row for row in rows if row["series"] == "local: what and when, learned"]
+    assert [np.isfinite(float(row["x"])) for row in learned] == [False, True]
+
+
+def test_the_caption_does_not_say_that_a_rule_reset_at_switches_is_not_told():
+    caption = FIGURES["recalibration"].caption([meet_run(labels=("local", "rls_reset_at_switches"))])
+    assert "unless it is reset at them" in caption
+
+
 @pytest.mark.parametrize(
     ("events", "cues", "blocks"),
     [

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from analysis.catalogue import SCORES
-from analysis.geometry import block_activity
+from analysis.geometry import block_activity, final_weights
 from analysis.reading import read_readout, read_task
 from analysis.recordings import score_run
+from analysis.refits import refit_null
 from analysis.summary import compare, comparison_table, final, summarise, summary_table, tidy_rows
 from paradigms.meet import Block
 from reservoir.storage import Recording
@@ -143,6 +144,41 @@ def test_a_merged_readout_has_no_probability_of_its_own():
     for name in ("p_hat", "error_true_p", "error_equal_p", "overlap", "brier", "calibration_r_p_hat"):
         assert np.all(np.isnan(found[name])), name
     assert "loss_when" not in found
+
+
+@pytest.mark.parametrize("name", ["what", "when"])
+def test_weights_that_are_all_zero_have_no_geometry(name):
+    spec, s = session()
+    recording = record(spec, s)
+    recording.arrays[f"/weights/local/{name}"][:] = 0
+    found = score_run(recording, time_cells)["local"]
+    assert np.all(np.isnan(found["overlap"])) and np.all(np.isnan(found["angle_deg"]))
+    assert "overlap_chance" not in found and "loss_when" not in found
+
+
+def test_a_recording_without_a_label_has_no_weights_of_it():
+    recording = record(*session())
+    assert final_weights(recording, "other", 1, read_task(recording)) is None
+
+
+def test_chance_in_both_metrics_is_of_the_same_refits():
+    recording = record(*session())
+    task = read_task(recording)
+    readout = read_readout(recording, "local", task.channels)
+    activity = block_activity(recording, readout, task, time_cells, 10.0, 1)
+    after, means = activity.time_ms >= 0, activity.features[:, :10].mean(1)
+    metric = np.diag(np.linspace(0.1, 3, activity.features.shape[2] - 1))
+    broken = activity.features[:, after], activity.bumps[:, after], means, activity.outcome, 1e-3, 5
+    both = refit_null(*broken, np.random.default_rng(0), (None, metric))
+    for found, root in zip(both, (None, metric), strict=True):
+        np.testing.assert_allclose(found, refit_null(*broken, np.random.default_rng(0), (root,))[0])
+    assert np.all(both[0] != both[1])
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_nothing_ever_comes_the_error_is_undefined():
+    found = score_run(record(*session(blocks=(Block(((0.0, 0.0),), ((300.0, 600.0),)),))))["local"]
+    assert np.all(np.isnan(found["error"])) and np.all(np.isnan(found["trials_to_settle"]))
 
 
 def test_trials_that_were_not_kept_leave_the_brier_score_undefined():

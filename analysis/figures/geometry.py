@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures.runs import Group, Runs, Series, seeds_of
 from analysis.figures.sheet import DOUBLE_MM, FAINT, INK, MIDDLE, PALE, Sheet
-from analysis.geometry import activity_geometry, block_activity, final_weights
+from analysis.geometry import activity_geometry, block_activity, learned_weights
 from analysis.reading import Scores, read_readout, read_task
 from analysis.statistics import mean_interval
 from analysis.subspaces import basis, random_null
@@ -44,15 +44,28 @@ def _group(runs: Runs) -> tuple[Group, list[Series]]:
                 for r in s.runs
             )
         ]
-        series = [s for s in series if all(_scored(runs, r, s.label) or _replayable(r) for r in s.runs)]
+        series = [s for s in series if _judged(s)]
         if series:
             return group, series[:MAX_LABELS]
     raise InputError(
-        "recordings", len(runs), "a factored readout, and its geometry scored or all spikes kept"
+        "recordings",
+        len(runs),
+        "a factored readout that learned both what and when, and its geometry scored or all spikes kept",
     )
 
 
-def _scored(runs: Runs, recording: Recording, label: str) -> bool:
+def _judged(series: Series) -> bool:
+    """Whether any run has learned directions, and all that have them their scores or spikes."""
+    learned = [r for r in series.runs if _learned(r, series.label)]
+    return bool(learned) and all(_scored(r, series.label) or _replayable(r) for r in learned)
+
+
+def _learned(recording: Recording, label: str) -> bool:
+    task = read_task(recording)
+    return learned_weights(recording, label, int(task.probe_block.max()), task) is not None
+
+
+def _scored(recording: Recording, label: str) -> bool:
     return f"/scores/{label}/overlap_chance" in recording
 
 
@@ -101,7 +114,7 @@ def draw(recordings: list[Recording]) -> Sheet:
 def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
     """Return the scores, computing those in the activity where they are not stored."""
     found = dict(runs.scores(recording, label))
-    if "overlap_chance" not in found:
+    if "overlap_chance" not in found and _learned(recording, label):
         log.info("geometry of %s, %s: replaying the spikes", recording.run_id, label)
         task = read_task(recording)
         readout = read_readout(recording, label, task.channels)
@@ -119,8 +132,10 @@ def _angles(
     found: dict[Series, list[Scores]],
     blocks: np.ndarray,
 ) -> None:
-    weights = final_weights(group.first, series[0].label, int(blocks[-1]), group.task)
-    if weights is not None and all(basis(w).shape[1] for w in weights):
+    label, last = series[0].label, int(blocks[-1])
+    every = (learned_weights(r, label, last, read_task(r)) for r in series[0].runs)
+    weights = next((w for w in every if w is not None), None)
+    if weights is not None:
         n = weights[0].shape[1] - 1
         ranks = [basis(w).shape[1] for w in weights]
         null = random_null(n, ranks[0], ranks[1], DRAWS, np.random.default_rng(0))
@@ -152,7 +167,7 @@ def _angles(
                     color=s.colour,
                     alpha=0.6,
                 )
-            mean = np.nanmean(angles[..., i], axis=0)
+            mean = _mean(angles[..., i])
             sheet.line(ax, "a", f"{s.name}: angle {i + 1}", x, mean, "mean", lw=0.8, color=s.colour)
             bottom = min(bottom, np.nanmin(angles[..., i]))
     span = 90 - bottom
@@ -174,7 +189,7 @@ def _angles(
 
 def _overlaps(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]], block: int) -> None:
     values = {
-        (name, s): np.array([f[name][block if name == "overlap" else 0] for f in scores])
+        (name, s): np.array([_value(f, name, block if name == "overlap" else 0) for f in scores])
         for name in OVERLAPS
         for s, scores in found.items()
     }
@@ -201,12 +216,12 @@ def _overlaps(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]], block: 
             at = y - 0.22 * (j - (len(found) - 1) / 2)
             _dots(sheet, ax, "b", f"{s.name}: {text}", values[name, s], at, s, True)
             if name == "overlap_chance":
-                below = np.nanmean([f["overlap_chance_p"][0] for f in found[s]])
+                below = float(_mean(np.array([_value(f, "overlap_chance_p") for f in found[s]])))
                 sheet.record("b", f"{s.name}: fraction of refits at most learned", np.nan, below)
                 ax.text(
                     1.2,
                     at,
-                    f"{100 * below:.0f} % ≤ learned",
+                    f"{100 * below:.0f} % ≤ learned" if np.isfinite(below) else "undefined",
                     ha="right",
                     va="center",
                     color=s.colour,
@@ -224,7 +239,7 @@ def _losses(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]]) -> None:
     reach = 0.0
     for i, name in enumerate(LOSSES):
         for j, (s, scores) in enumerate(found.items()):
-            values = np.array([f[name][0] for f in scores])
+            values = np.array([_value(f, name) for f in scores])
             reach = max(reach, float(np.nanmax(np.abs(values), initial=0)))
             _dots(
                 sheet, ax, "c", f"{s.name}: {name}", values, i + 0.18 * (j - (len(found) - 1) / 2), s, False
@@ -236,6 +251,16 @@ def _losses(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]]) -> None:
     ax.set_ylim(-1.15 * max(reach, 0.1), 1.15 * max(reach, 0.1))
     ax.set_ylabel("error added by projection")
     ax.set_title("functional loss", pad=7)
+
+
+def _value(scores: Scores, name: str, index: int = 0) -> float:
+    """Return one score, NaN for a run whose readout learned nothing."""
+    return float(scores[name][index]) if name in scores else np.nan
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the first axis (runs) where defined."""
+    return np.ma.filled(np.ma.masked_invalid(values).mean(0), np.nan)
 
 
 def _dots(

@@ -48,6 +48,9 @@ def _groups(runs: Runs) -> list[Group]:
         raise InputError(
             "paradigm.probes_after", runs.meet[0].moments(0).tolist(), "at least two in the first block"
         )
+    found = [g for g in found if g.task.probability[0].any()]
+    if not found:
+        raise InputError("paradigm.blocks", "p = 0 in the first block", "an event to learn there")
     # Curves are comparable where the task is the same.
     return [g for g in found if g.config.get("paradigm") == found[0].config.get("paradigm")]
 
@@ -61,7 +64,7 @@ def draw(recordings: list[Recording]) -> Sheet:
     columns = 2
     sheet = Sheet(DOUBLE_MM, 4 + ROW_MM * -(-n // columns), [r for g in groups for r in g.recordings])
     curves = [runs.curve(s, "error", 0, trials) for s in series]
-    top = 0.1 * np.ceil(10 * max(1.1, *(1.05 * np.nanmax(c) for c in curves)))
+    top = 0.1 * np.ceil(10 * max(1.1, *(1.05 * np.nanmax(c, initial=0) for c in curves)))
     for i in range(n):
         ax = sheet.axes(13 + COLUMN_MM * (i % 2), 7 + ROW_MM * (i // 2), *PANEL_MM, "abcdefgh"[i])
         _trial_axis(ax, trials)

@@ -69,10 +69,10 @@ def caption(recordings: list[Recording]) -> str:
         "Recalibration. Prediction z-hat on cue-only probes (colour, mean over repeats and over the "
         f"{'-'.join(map(str, shown))} seed(s) whose events come in the order of the first seed's) "
         "against time after the cue (up, 10 ms bins) and probed moments in order (right; not evenly "
-        "spaced in trials), per rule and event. Vertical lines: block switches, which the network is "
-        "not told. Dashes: the true latencies, with the event's p. Below: E over the same moments (0 is "
-        "perfect, 1 is silence); bold, mean over seeds; thin, seeds; band, 95 % BCa interval where "
-        f"there are at least 2 seeds. {seeds_of(_all_series(runs, group))}."
+        "spaced in trials), per rule and event. Vertical lines: block switches, which "
+        "no rule is told of unless it is reset at them. Dashes: the true latencies, with the event's p. "
+        "Below: E over the same moments (0 is perfect, 1 is silence); bold, mean over seeds; thin, seeds; "
+        f"band, 95 % BCa interval where there are at least 2 seeds. {seeds_of(_all_series(runs, group))}."
     )
 
 
@@ -216,7 +216,7 @@ def _errors(sheet: Sheet, panel: str, runs: Runs, series: list[Series], moments:
             sheet.line(
                 ax, panel, s.name, x[here], mean, "mean", low, high, lw=1.3, marker="o", ms=2, **s.style
             )
-            highest = max(highest, float(np.nanmax(curves)))
+            highest = max(highest, float(np.nanmax(curves, initial=0)))
         labels.append((mean[-1], s.name, s.colour))
     for at in moments.switches:
         ax.axvline(at, color=INK, lw=0.6)

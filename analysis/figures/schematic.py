@@ -150,7 +150,7 @@ def gate_of(gate: dict, time_ms: np.ndarray, event_ms: float, causal: bool) -> n
 
 def _teaching(sheet: Sheet, group: Group, series: Series) -> None:
     gate, config = _gate(group, series), group.config["paradigm"]
-    what = group.first.config["rules"][series.label].get("what")
+    what = series.runs[0].config["rules"][series.label].get("what")
     latency, colour = float(group.task.latency_ms[0, 0, 0]), channel_colour(0)
     time = np.arange(-config["before_ms"], config["after_ms"] + 1.0)
     teacher = bump(time, np.atleast_1d(latency), config["sigma_ms"])

@@ -59,7 +59,7 @@ def draw(recordings: list[Recording]) -> Sheet:
     sheet = Sheet(DOUBLE_MM, 134 + deep, [r])
     factored = bool(r.attrs[f"/readouts/{series.label}"]["factored"])
     top_y = max(1.0, *(float(s.y.max()) for s in both))
-    top_z = max(float(max(s.z.max(), s.target.max() if s is probe else 0)) for s in both)
+    top_z = max(float(max(s.z.max(), s.target.max() if s is probe else 0)) for s in both) or 1.0
     for column, shown in enumerate(both):
         left = LEFT_MM + column * (PLOT_MM + GAP_MM)
         panel = "ab"[column]

@@ -178,7 +178,7 @@ class RLS(Rule):
     alpha: float = param(1.0, "P(0) = I / alpha", gt=0)
     interval_ms: float = param(2.0, "time between updates", "ms", gt=0)
     memory_trials: float = param(
-        0.0, "memory in trials: lambda = 1 - 1/(memory x updates per trial); 0 = forever", ge=0
+        0.0, "memory in trials that teach the channel (delivered ones, if gated); 0 = forever", ge=0
     )
     trial_ms: float = param(1000.0, "learning time per trial that memory_trials counts", "ms", gt=0)
     reset: str = param("never", "when P returns to I / alpha, weights kept", choices=("never", "switch"))

@@ -14,6 +14,7 @@ import numba as nb
 import numpy as np
 
 from reservoir.canonical import dot, dot_reference
+from reservoir.errors import InputError
 from reservoir.spec import Spec, param
 
 
@@ -26,6 +27,13 @@ class Identity(Spec):
     window_start_ms: float = param(0.0, "window over which features are averaged, after cue onset", "ms")
     window_end_ms: float = param(150.0, "its end; before the earliest event", "ms")
     anneal: bool = param(False, "rate max(eta_w, 1/n) with n the trials seen: fast at first")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.window_end_ms <= self.window_start_ms:
+            raise InputError(
+                "window_end_ms", self.window_end_ms, f"above window_start_ms = {self.window_start_ms:g}"
+            )
 
     def constants(self, dtype) -> tuple:
         """Return (eta_w, epsilon, 1 if annealed else 0) in the run's precision."""

@@ -161,8 +161,6 @@ class TestRefits:
         target = np.tile(np.eye(n_times)[:, [at]], (6, 1, 1))
         rng = np.random.default_rng(0)
         chance = refits.refit_null(x, target, x[:, at], np.ones((6, 1)), 1e-9, 20, rng)[0]
-            0
-        ]
         np.testing.assert_allclose(chance, 0, atol=1e-9)
 
     def test_the_null_permutes_the_outcomes(self):

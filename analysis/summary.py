@@ -17,6 +17,8 @@ from analysis.statistics import Interval, Paired, holm, mean_interval, paired_di
 
 Runs = dict[str, dict[str, dict[str, np.ndarray]]]
 KEYS = ("block", "trial", "cue")
+PAIRED_AT = (10, 20, 50)
+"""Trials of a block after which labels are compared, beside the block's last probes."""
 
 
 class Row(NamedTuple):
@@ -120,22 +122,21 @@ def _jsonable(interval: Interval) -> dict[str, Any]:
     }
 
 
-def compare(
-    runs: Runs, a: str, b: str, names: tuple[str, ...], blocks: tuple[int, ...]
-) -> dict[tuple[str, int], Paired]:
-    """Return paired differences a - b of channel-free scores at the end of blocks.
+def compare(runs: Runs, a: str, b: str, trials: tuple[int, ...] = PAIRED_AT) -> dict[tuple[str, int], Paired]:
+    """Return paired differences of E, a - b, at chosen trials and the last probed one of every block.
 
     Only runs that hold both labels count; p-values are Holm-corrected over the
     differences returned.
     """
     both = [labels for labels in runs.values() if a in labels and b in labels]
-    differences = {
-        (name, block): paired_difference(
-            [final(f[a], name, block) for f in both], [final(f[b], name, block) for f in both]
-        )
-        for name in names
-        for block in blocks
-    }
+    differences = {}
+    for block in sorted({int(x) for found in both for x in found[a]["block"]}):
+        probed = sorted({int(t) for found in both for t in found[a]["trial"][found[a]["block"] == block]})
+        for trial in sorted({t for t in probed if t in trials} | set(probed[-1:])):
+            ours, theirs = (
+                [float(at_trial(found[label], "error", block, trial)) for found in both] for label in (a, b)
+            )
+            differences[f"E at trial {trial}", block] = paired_difference(ours, theirs)
     corrected = holm([d.p for d in differences.values()])
     return {key: d._replace(p=float(p)) for (key, d), p in zip(differences.items(), corrected, strict=True)}
 

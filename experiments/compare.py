@@ -6,14 +6,11 @@ import csv
 import io
 from collections.abc import Sequence
 
-from analysis.statistics import Paired, holm, paired_difference
-from analysis.summary import Row, at_trial, comparison_table, summarise, summary_table, tidy_rows
+from analysis.summary import Row, compare, comparison_table, summarise, summary_table, tidy_rows
 from experiments.batch import Result
 
 SCORES = ("error", "error_equal_p", "error_true_p", "brier")
 FREE = ("free_frequency_hz", "free_amplitude", "free_residual", "free_rmse")
-PAIRED_AT = (10, 20, 50)
-"""Trials of a block after which rules are compared, beside the block's last probes."""
 
 
 def tidy_csv(results: Sequence[Result]) -> str:
@@ -45,23 +42,8 @@ def comparison(results: Sequence[Result], labels: Sequence[str]) -> str:
     parts.append(summary_table(summary, SCORES))
     if others:
         parts.append(f"Paired differences of E to `{first}`, seed by seed; negative favours `{first}`.\n")
-    parts += [comparison_table(first, b, paired_errors(merged, first, b)) for b in others]
+    parts += [comparison_table(first, b, compare(merged, first, b)) for b in others]
     return "\n".join(parts)
-
-
-def paired_errors(merged: dict[str, dict], a: str, b: str) -> dict[tuple[str, int], Paired]:
-    """Return differences of E, a - b, at trials 10, 20, 50 and the last of every block; Holm-corrected."""
-    both = [scores for scores in merged.values() if a in scores and b in scores]
-    found = {}
-    for block in sorted({int(x) for s in both for x in s[a]["block"]}):
-        probed = sorted({int(t) for s in both for t in s[a]["trial"][s[a]["block"] == block]})
-        for trial in sorted({t for t in probed if t in PAIRED_AT} | set(probed[-1:])):
-            ours, theirs = (
-                [float(at_trial(s[label], "error", block, trial)) for s in both] for label in (a, b)
-            )
-            found[f"E at trial {trial}", block] = paired_difference(ours, theirs)
-    corrected = holm([d.p for d in found.values()])
-    return {key: d._replace(p=float(p)) for (key, d), p in zip(found.items(), corrected, strict=True)}
 
 
 def run_table(summary: dict[str, dict]) -> str:

@@ -49,7 +49,7 @@ class Experiment:
     Attributes
     ----------
     paradigm : Meet or Signal, or any object that keeps `reservoir.types.Paradigm`
-    rules : dict of str to LearningRule
+    rules : dict of str to reservoir.rules.Rule
         By label.
     """
 

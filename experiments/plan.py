@@ -22,8 +22,10 @@ NS_PER_NEURON_STEP = 2.5
 NS_PER_SYNAPTIC_EVENT = 1.5
 NS_PER_WEIGHT = 1.9
 """One readout weight, read and updated at one readout step."""
-NS_PER_ENTRY_OF_P = 0.52
+NS_PER_ENTRY_OF_P = 0.3
 """One entry of the N x N matrix of least squares in one update."""
+NS_OF_SCORES, NS_OF_CEILING = 14e3, 2.4e3
+"""Per N^2, where all spikes are kept: replay and geometry, and the ridge ceiling of one block."""
 ASSUMED_RATE_HZ = 4.0
 FIXED_S, FIXED_BYTES = 1.0, 300e6
 """Of a warm start (the very first run compiles for some 15 s more), and of the libraries.
@@ -148,6 +150,8 @@ def _estimate(experiment: Experiment, grid: Grid, session: Session) -> Estimate:
     spikes = n * ASSUMED_RATE_HZ * total_ms / 1000
     work = NS_PER_NEURON_STEP * n * total_ms / grid.dt_ms + NS_PER_SYNAPTIC_EVENT * spikes * degree
     work += NS_PER_WEIGHT * len(experiment.rules) * k * n * total_ms / grid.readout_step_ms
+    if experiment.record.spikes == "all" and session.n_cues:
+        work += (NS_OF_SCORES + NS_OF_CEILING * (int(session.trials.block.max()) + 1)) * n**2
     size = grid.dtype.itemsize
     memory, p_bytes = FIXED_BYTES + n * degree * 32, 0.0
     for rule in experiment.rules.values():

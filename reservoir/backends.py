@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reservoir.cpu import CpuBackend
-from reservoir.errors import DeviceError, InputError
+from reservoir.errors import InputError
 from reservoir.reference import ReferenceBackend
 from reservoir.types import Backend
 
@@ -29,6 +29,3 @@ def get_backend(name: str) -> Backend:
 
         return GpuBackend()
     raise InputError("--backend", name, "one of " + ", ".join(BACKENDS))
-
-
-__all__ = ["BACKENDS", "DeviceError", "get_backend"]

@@ -52,7 +52,7 @@ class Trainer:
     network, grid
         What was loaded.
     session : Session
-    rules : dict of str to LearningRule
+    rules : dict of str to reservoir.rules.Rule
         By label; more than one only in an open loop.
     sink : Sink
         Where everything goes.

@@ -1,4 +1,4 @@
-"""What flows through the simulator: arrays with names, and the three protocols.
+"""What flows through the simulator: arrays with names, and the protocols of its parts.
 
 NumPy only. ``N`` neurons, ``M`` padded features (``N`` traces and one bias,
 padded with zeros to a multiple of 32), ``K`` output channels, ``C`` input
@@ -177,7 +177,7 @@ class Readout:
 
     Attributes
     ----------
-    rule : LearningRule
+    rule : reservoir.rules.Rule
     state : NamedTuple
         Made by ``rule.init``; its first field is ``when`` ``(K, M)``.
     what : (K, M) ndarray
@@ -218,23 +218,6 @@ class Activity(NamedTuple):
     spike_neuron: np.ndarray  # (S,) int32
     when: list[np.ndarray]  # per readout (T, K): y
     what: list[np.ndarray]  # per readout (n, K): p-hat before that trial's update
-
-
-class LearningRule(Protocol):
-    """How readout weights change: parameters (frozen), `init`, `step`.
-
-    `step(constants, state, x, y, target, gate, clock)` is compiled by Numba and
-    writes only into `state`; `reference_step` does the same in plain NumPy.
-    """
-
-    name: str
-    factored: bool
-    what: Any
-    gate: Any
-
-    def init(self, n_channels: int, n_features: int, dtype: Any) -> Any: ...
-
-    def constants(self, readout_step_ms: float, dtype: Any) -> tuple: ...
 
 
 class Paradigm(Protocol):

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from analysis.summary import compare
 from experiments import load_config, run
-from experiments.compare import paired_errors, run_table
+from experiments.compare import run_table
 from experiments.runs import run_to_file
 from reservoir.errors import ActivityError, InputError
 from reservoir.rules import Identity, ThreeFactor
@@ -125,7 +126,7 @@ def test_rules_are_paired_at_fixed_trials_and_at_the_last():
         return {"block": np.zeros(4), "trial": trial, "error": shift + trial / 100}
 
     merged = {f"seed {s}": {"a": scores(0.1 * s), "b": scores(0.1 * s + 0.2)} for s in range(3)}
-    found = paired_errors(merged, "a", "b")
+    found = compare(merged, "a", "b")
     assert list(found) == [("E at trial 10", 0), ("E at trial 20", 0), ("E at trial 75", 0)]
     assert all(d.mean == pytest.approx(-0.2) for d in found.values())
 

@@ -7,11 +7,12 @@ vectorises on a CPU and is the natural order of a GPU warp.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-from reservoir.lanes import add_products
+from reservoir.lanes import dot
 from reservoir.types import LANES
+
+__all__ = ["dot", "dot_reference", "fold"]
 
 
 def fold(acc: np.ndarray) -> np.ndarray:
@@ -33,21 +34,3 @@ def dot_reference(a: np.ndarray, b: np.ndarray):
     for row in products:
         acc = acc + row
     return fold(acc)
-
-
-@nb.njit(nogil=True, error_model="numpy")
-def fold_in_place(acc):
-    """Halve 32 partial sums in place; the result is ``acc[0]``."""
-    for h in (16, 8, 4, 2, 1):
-        for lane in range(h):
-            acc[lane] = acc[lane] + acc[lane + h]
-
-
-@nb.njit(nogil=True, error_model="numpy")
-def dot(a, b):
-    """Canonical dot product, compiled; equals `dot_reference` bit for bit."""
-    acc = np.zeros(32, a.dtype)
-    for start in range(0, a.size, 32):
-        add_products(acc, 0, a, start, b, start)
-    fold_in_place(acc)
-    return acc[0]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import itertools
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 
 import numba as nb
 import numpy as np
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 
@@ -40,6 +43,13 @@ class _SourceKeyedCache(FunctionCache):
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple:
         return sig, codegen.magic_tuple(), self._source_key
+
+
+# Numba numbers the functions it compiles from 1 in every process and names their machine code by it.
+# Two kernels on disk, each with its own version of a rule's step inside, could so hold two functions
+# of one name, and the linker takes whichever was loaded first. Numbers that no other process uses
+# rule that out.
+FunctionIdentity._unique_ids = itertools.count(int.from_bytes(os.urandom(7), "little"))
 
 
 @cache
@@ -99,7 +109,7 @@ def describe_class(cls: type) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def compile_kernel(function: Callable, step: Any = None) -> Any:
+def compile_kernel(function: Callable, step: Any = None, variant: tuple = (), nrt: bool = True) -> Any:
     """Compile a kernel, from disk if nothing it depends on has changed.
 
     Parameters
@@ -108,6 +118,11 @@ def compile_kernel(function: Callable, step: Any = None) -> Any:
         The kernel; may close over the `step` of a learning rule.
     step : Numba dispatcher, optional
         That step. One typed at a prompt or closing over values is compiled anew.
+    variant : tuple
+        What else `function` closes over that decides its code, by name or number.
+    nrt : bool
+        Whether it may allocate; without, it does not count references of arrays,
+        which cost more than a small network's step.
 
     Returns
     -------
@@ -115,8 +130,8 @@ def compile_kernel(function: Callable, step: Any = None) -> Any:
         Releases the GIL; divides as NumPy does; no fastmath, so no
         contraction and no flush to zero.
     """
-    dispatcher = nb.njit(nogil=True, error_model="numpy")(function)
-    key = _engine_hash()
+    dispatcher = nb.njit(nogil=True, error_model="numpy", _nrt=nrt)(function)
+    key = hashlib.sha256(f"{_engine_hash()}|{variant!r}".encode()).hexdigest()
     if step is not None:
         source_file = inspect.getsourcefile(step.py_func)
         if step.py_func.__closure__ or not source_file or not Path(source_file).is_file():

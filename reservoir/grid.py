@@ -9,12 +9,15 @@ import numpy as np
 from reservoir.spec import Spec, param, steps
 from reservoir.types import Grid
 
+SCHEMES = ("euler", "heun")
+
 
 @dataclass(frozen=True)
 class SimulationSpec(Spec):
     """Step sizes, precision and membrane noise."""
 
-    dt_ms: float = param(0.1, "integration step (forward Euler)", "ms", gt=0)
+    dt_ms: float = param(0.1, "integration step", "ms", gt=0)
+    scheme: str = param("euler", "forward Euler, or Heun (second order)", choices=SCHEMES)
     readout_step_ms: float = param(1.0, "time between two readouts; a multiple of dt_ms", "ms", gt=0)
     precision: str = param("float64", "of the state and the weights", choices=("float32", "float64"))
     noise: float = param(20.0, "white current noise", "pA sqrt(ms)", ge=0)
@@ -67,4 +70,5 @@ def make_grid(simulation: SimulationSpec, trace: TraceSpec, noise_seed: int) -> 
         dtype=np.dtype(s.precision),
         normalise_ms=trace.normalise_ms,
         normalise_floor=trace.normalise_floor,
+        scheme=s.scheme,
     )

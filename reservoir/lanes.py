@@ -1,13 +1,15 @@
 """Vector code for 32 consecutive numbers, the width of the canonical order.
 
-LLVM unrolls a loop of 32 before it could vectorise it and finds no way back
-(the tile kernels ran on scalars, 2 to 5 times slower), so these few operations
-are written as vectors. Each is one product and one sum, rounded separately: no
-contraction flag is set. Indices are not checked.
+LLVM unrolls a loop of 32 before it could vectorise it and finds no way back,
+and it gives up on loops over a dozen arrays that might overlap; so the inner
+loops are written as vectors. `lane_code` turns a Python function over vectors
+into such code: its operators become single operations of the machine, each
+rounded by itself (no contraction flag is ever set). Indices are not checked.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -18,78 +20,224 @@ from numba.extending import intrinsic
 WIDTH = 32
 
 
-class _Builder:
-    """Loads and stores 32 elements of one-dimensional arrays, and spreads scalars."""
+class Vector:
+    """32 numbers (or one, which meets 32 as 32 copies) while code is being made."""
 
-    def __init__(self, context: Any, builder: Any, array_type: Any):
-        self.context, self.builder = context, builder
-        self.element = context.get_value_type(array_type.dtype)
-        self.vector = ir.VectorType(self.element, WIDTH)
-        self.align = context.get_abi_sizeof(self.element)
+    def __init__(self, do: ir.IRBuilder, value: Any):
+        self.do, self.value = do, value
 
-    def at(self, array_type: Any, array: Any, index: Any) -> Any:
-        """Point at ``array[index : index + 32]``."""
-        data = self.context.make_array(array_type)(self.context, self.builder, array).data
-        first = cgutils.gep_inbounds(self.builder, data, index)
-        return self.builder.bitcast(first, self.vector.as_pointer())
+    @property
+    def _type(self) -> Any:
+        return self.value.type
 
-    def load(self, pointer: Any) -> Any:
-        """Read 32 elements."""
-        return self.builder.load(pointer, align=self.align)
+    def _pair(self, other: Any) -> tuple[Any, Any]:
+        a, b = self.value, other.value if isinstance(other, Vector) else self._constant(other)
+        wide = [isinstance(v.type, ir.VectorType) for v in (a, b)]
+        if wide[0] and not wide[1]:
+            b = self._spread(b)
+        elif wide[1] and not wide[0]:
+            a = self._spread(a)
+        return a, b
 
-    def store(self, value: Any, pointer: Any) -> None:
-        """Write 32 elements."""
-        self.builder.store(value, pointer, align=self.align)
+    def _constant(self, number: Any) -> Any:
+        kind = self._type.element if isinstance(self._type, ir.VectorType) else self._type
+        return ir.Constant(kind, number)
 
-    def spread(self, scalar: Any) -> Any:
-        """Return 32 copies of a scalar."""
-        empty, index = ir.Constant(self.vector, ir.Undefined), ir.IntType(32)
-        one = self.builder.insert_element(empty, scalar, ir.Constant(index, 0))
-        return self.builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(index, WIDTH), [0] * WIDTH))
+    def _spread(self, scalar: Any) -> Any:
+        vector, index = ir.VectorType(scalar.type, WIDTH), ir.IntType(32)
+        empty = ir.Constant(vector, ir.Undefined)
+        one = self.do.insert_element(empty, scalar, ir.Constant(index, 0))
+        return self.do.shuffle_vector(one, empty, ir.Constant(ir.VectorType(index, WIDTH), [0] * WIDTH))
+
+    def _apply(self, other: Any, real: str, integer: str) -> Vector:
+        a, b = self._pair(other)
+        kind = a.type.element if isinstance(a.type, ir.VectorType) else a.type
+        operation = integer if isinstance(kind, ir.IntType) else real
+        return Vector(self.do, getattr(self.do, operation)(a, b))
+
+    def __add__(self, other: Any) -> Vector:
+        return self._apply(other, "fadd", "add")
+
+    def __sub__(self, other: Any) -> Vector:
+        return self._apply(other, "fsub", "sub")
+
+    def __mul__(self, other: Any) -> Vector:
+        return self._apply(other, "fmul", "mul")
+
+    def __truediv__(self, other: Any) -> Vector:
+        return self._apply(other, "fdiv", "")
+
+    def __and__(self, other: Any) -> Vector:
+        return self._apply(other, "", "and_")
+
+    def __xor__(self, other: Any) -> Vector:
+        return self._apply(other, "", "xor")
+
+    def __rshift__(self, other: Any) -> Vector:
+        return self._apply(other, "", "lshr")
+
+    def __ge__(self, other: Any) -> Vector:
+        return Vector(self.do, self.do.fcmp_ordered(">=", *self._pair(other)))
+
+    def sqrt(self) -> Vector:
+        """Square root, rounded correctly."""
+        kind = self._type
+        name = f"llvm.sqrt.v{WIDTH}{kind.element.intrinsic_name}"
+        root = self.do.module.declare_intrinsic(name, (), ir.FunctionType(kind, [kind]))
+        return Vector(self.do, self.do.call(root, [self.value]))
+
+    def fold(self) -> Vector:
+        """Halve the lanes until one sum is left: ``a[:h] + a[h:]`` for h = 16, 8, 4, 2, 1."""
+        do, value, index = self.do, self.value, ir.IntType(32)
+        for h in (16, 8, 4, 2, 1):
+            empty = ir.Constant(value.type, ir.Undefined)
+            halves = [
+                do.shuffle_vector(value, empty, ir.Constant(ir.VectorType(index, h), [*range(at, at + h)]))
+                for at in (0, h)
+            ]
+            value = do.fadd(*halves)
+        return Vector(do, do.extract_element(value, ir.Constant(index, 0)))
+
+    def counting(self) -> Vector:
+        """Return this scalar + (0, 1, ..., 31)."""
+        steps = ir.Constant(ir.VectorType(self._type, WIDTH), list(range(WIDTH)))
+        return self + Vector(self.do, steps)
+
+    def narrow(self) -> Vector:
+        """Keep the low 32 bits of 64-bit integers."""
+        return Vector(self.do, self.do.trunc(self.value, ir.VectorType(ir.IntType(32), WIDTH)))
+
+    def real_like(self, scalar: Vector) -> Vector:
+        """Turn signed integers into real numbers of the type of `scalar`."""
+        return Vector(self.do, self.do.sitofp(self.value, ir.VectorType(scalar.value.type, WIDTH)))
 
 
-def _in_place(combine: Callable[[Any, list], Any]) -> Callable:
-    """Make the code of ``out[i : i + 32] = combine(out, ...)``; arrays come with their index."""
+class Row(Vector):
+    """32 elements of an array, from an index on."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: tuple) -> Any:
-        lanes = _Builder(context, builder, signature.args[0])
-        pointers, values = [], []
-        given = iter(zip(signature.args, arguments, strict=True))
-        for kind, value in given:
-            if isinstance(kind, types.Array):
-                pointers.append(lanes.at(kind, value, next(given)[1]))
-                values.append(lanes.load(pointers[-1]))
-            else:
-                values.append(lanes.spread(value))
-        lanes.store(combine(builder, values), pointers[0])
-        return context.get_dummy_value()
+    def __init__(self, do: ir.IRBuilder, first: Any, align: int):
+        self.do, self._first, self._align = do, first, align
+        self._loaded: Any = None
 
-    return codegen
+    @property
+    def value(self) -> Any:  # type: ignore[override]
+        """The elements, loaded once."""
+        if self._loaded is None:
+            self._loaded = self.do.load(self._pointer(), align=self._align)
+        return self._loaded
+
+    def _pointer(self) -> Any:
+        vector = ir.VectorType(self._first.type.pointee, WIDTH)
+        return self.do.bitcast(self._first, vector.as_pointer())
+
+    def _element(self, i: int) -> Any:
+        return self.do.gep(self._first, [ir.Constant(ir.IntType(64), i)])
+
+    def set(self, vector: Vector) -> None:
+        """Store 32 elements."""
+        self.do.store(vector.value, self._pointer(), align=self._align)
+
+    def row(self, p: int) -> Row:
+        """Return the `p`-th row of 32 from here."""
+        return Row(self.do, self._element(WIDTH * p), self._align)
+
+    def later(self, offset: Vector) -> Row:
+        """Return the row that begins `offset` elements after this one."""
+        return Row(self.do, self.do.gep(self._first, [offset.value]), self._align)
+
+    def lane(self, i: int) -> Vector:
+        """Return one element."""
+        return Vector(self.do, self.do.load(self._element(i), align=self._align))
+
+    def set_lane(self, i: int, scalar: Vector) -> None:
+        """Store one element."""
+        self.do.store(scalar.value, self._element(i), align=self._align)
+
+
+def _row(context: Any, do: ir.IRBuilder, kind: Any, array: Any, index: Any) -> Row:
+    data = context.make_array(kind)(context, do, array).data
+    align = context.get_abi_sizeof(context.get_value_type(kind.dtype))
+    return Row(do, cgutils.gep_inbounds(do, data, index), align)
+
+
+def lane_code(body: Callable[..., Vector | None]) -> Any:
+    """Make a compiled function of a function over rows and scalars.
+
+    In the call each array is followed by the index of its row; `body` gets a
+    `Row` for it, and a scalar `Vector` for a number. What `body` returns, a
+    comparison, comes back as a bit mask (uint32, lane 0 lowest).
+    """
+    given = list(inspect.signature(body).parameters)
+
+    def typing(typing_context: Any, *arguments: Any) -> Any:
+        def codegen(context: Any, do: ir.IRBuilder, signature: Any, values: tuple) -> Any:
+            found, pairs = [], iter(zip(signature.args, values, strict=True))
+            for kind, value in pairs:
+                if isinstance(kind, types.Array):
+                    found.append(_row(context, do, kind, value, next(pairs)[1]))
+                else:
+                    found.append(Vector(do, value))
+            result = body(*found)
+            if result is None:
+                return context.get_dummy_value()
+            return do.bitcast(result.value, ir.IntType(32))
+
+        returns = types.uint32 if body.__annotations__.get("return") == "Vector" else types.void
+        return returns(*arguments), codegen
+
+    names = ["context"]
+    for name in given:
+        names += [name, f"{name}_at"] if body.__annotations__.get(name) == "Row" else [name]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    typing.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])  # type: ignore
+    typing.__name__ = typing.__qualname__ = body.__name__
+    return intrinsic(typing)
+
+
+@lane_code
+def set_row(out: Row, a: Row) -> None:
+    """``out = a``."""
+    out.set(a)
+
+
+@lane_code
+def add_row(out: Row, a: Row) -> None:
+    """``out += a``."""
+    out.set(out + a)
+
+
+@lane_code
+def add_scaled(out: Row, a: Row, factor: Vector) -> None:
+    """``out += a factor``."""
+    out.set(out + a * factor)
 
 
 @intrinsic
-def add_products(typing, out, i, a, j, b, k):
-    """``out[i:i+32] += a[j:j+32] * b[k:k+32]``."""
-    code = _in_place(lambda do, v: do.fadd(v[0], do.fmul(v[1], v[2])))
-    return types.void(out, types.intp, a, types.intp, b, types.intp), code
+def dot(typing_context, a, b):
+    """Sum ``a b`` in the canonical order (reservoir/canonical.py)."""
+
+    def codegen(context: Any, do: ir.IRBuilder, signature: Any, values: tuple) -> Any:
+        kind, arrays = (
+            signature.args[0],
+            [context.make_array(signature.args[0])(context, do, v) for v in values],
+        )
+        acc = cgutils.alloca_once(do, ir.VectorType(context.get_value_type(kind.dtype), WIDTH))
+        do.store(ir.Constant(acc.type.pointee, None), acc)
+        size = cgutils.unpack_tuple(do, arrays[0].shape, 1)[0]
+        zero, width = ir.Constant(size.type, 0), ir.Constant(size.type, WIDTH)
+        with cgutils.for_range_slice(do, zero, size, width, intp=size.type) as (at, _):
+            x, y = (_row(context, do, kind, v, at) for v in values)
+            do.store((Vector(do, do.load(acc)) + x * y).value, acc)
+        return Vector(do, do.load(acc)).fold().value
+
+    return a.dtype(a, b), codegen
 
 
 @intrinsic
-def add_scaled(typing, out, i, a, j, factor):
-    """``out[i:i+32] += a[j:j+32] * factor``."""
-    code = _in_place(lambda do, v: do.fadd(v[0], do.fmul(v[1], v[2])))
-    return types.void(out, types.intp, a, types.intp, factor), code
+def lowest_bit(typing_context, mask):
+    """Index of the lowest bit set in an unsigned integer that is not 0."""
 
+    def codegen(context: Any, do: ir.IRBuilder, signature: Any, values: tuple) -> Any:
+        return do.zext(do.cttz(values[0], ir.Constant(ir.IntType(1), 1)), ir.IntType(64))
 
-@intrinsic
-def subtract_scaled(typing, out, i, a, j, factor):
-    """``out[i:i+32] -= factor * a[j:j+32]``."""
-    code = _in_place(lambda do, v: do.fsub(v[0], do.fmul(v[2], v[1])))
-    return types.void(out, types.intp, a, types.intp, factor), code
-
-
-@intrinsic
-def subtract_scaled_and_divide(typing, out, i, a, j, factor, divisor):
-    """``out[i:i+32] = (out[i:i+32] - factor * a[j:j+32]) / divisor``."""
-    code = _in_place(lambda do, v: do.fdiv(do.fsub(v[0], do.fmul(v[2], v[1])), v[3]))
-    return types.void(out, types.intp, a, types.intp, factor, divisor), code
+    return types.int64(mask), codegen

@@ -20,7 +20,7 @@ import numpy as np
 
 from reservoir.canonical import dot_reference
 from reservoir.derived import BLOW_UP_MV, Derived, check_finite, derive, start_state
-from reservoir.noise import PURPOSE_MEMBRANE, byte_sums
+from reservoir.noise import PURPOSE_MEMBRANE, draws
 from reservoir.rules.identity import learn_reference, predict_reference
 from reservoir.traces import features_reference
 from reservoir.types import Activity, Grid, Network, Readout, State, Teaching, Trials, padded
@@ -91,25 +91,27 @@ def _drive(d: Derived, trials: Trials, t: int, output: np.ndarray | None) -> np.
 
 
 def _sub_step(d: Derived, grid: Grid, s: State, drive: np.ndarray, step: int, stream: int) -> np.ndarray:
-    current = drive + s.current
+    noise = s.v.dtype.type(0)
     if grid.noise > 0:
-        held = step - step % grid.noise_hold_steps
-        z = byte_sums(grid.noise_seed, held, stream, PURPOSE_MEMBRANE, s.v.size)
-        current = current + d.noise_scale[0] * z.astype(grid.dtype)
-    above_rest = s.v - d.v_rest
-    dv = d.k * above_rest * (s.v - d.v_threshold) - s.u + current
-    v = s.v + d.dt_over_c * dv
-    u = s.u + d.a_dt * (d.b * above_rest - s.u)
+        z = draws(grid.noise_seed, step // grid.noise_hold_steps, stream, PURPOSE_MEMBRANE, s.v.size)
+        noise = d.noise_scale[0] * z.astype(grid.dtype)
+    decayed = s.current * d.current_decay
+    if d.rise_decay.size:
+        decayed = decayed + s.current_rise * d.rise_dt[0]
+    dv, du = _slopes(d, s.v, s.u, (drive + s.current) + noise)
+    v, u = s.v + dv, s.u + du
+    if grid.scheme == "heun":
+        half = s.v.dtype.type(0.5)
+        dv_end, du_end = _slopes(d, v, u, (drive + decayed) + noise)
+        v, u = s.v + half * (dv + dv_end), s.u + half * (du + du_end)
     spike = v >= d.v_peak
     s.v[:] = np.where(spike, np.where(v - d.v_peak <= BLOW_UP_MV, d.c, np.inf), v)
     s.u[:] = np.where(spike, u + d.d, u)
+    s.current[:] = decayed
     target = s.current
     if d.rise_decay.size:
-        s.current[:] = s.current * d.current_decay + s.current_rise * d.rise_dt[0]
         s.current_rise[:] = s.current_rise * d.rise_decay
         target = s.current_rise
-    else:
-        s.current[:] = s.current * d.current_decay
     ids = np.flatnonzero(spike)
     n_slots = len(s.pending)
     for j in ids:
@@ -123,6 +125,13 @@ def _sub_step(d: Derived, grid: Grid, s: State, drive: np.ndarray, step: int, st
         target[:] = target + s.pending[step % n_slots]
         s.pending[step % n_slots] = 0
     return ids
+
+
+def _slopes(d: Derived, v: np.ndarray, u: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """dt dv/dt and dt du/dt of the Izhikevich model (2007 form)."""
+    above_rest = v - d.v_rest
+    dv = d.dt_over_c * (d.k * above_rest * (v - d.v_threshold) - u + total)
+    return dv, d.a_dt * (d.b * above_rest - u)
 
 
 def _advance_traces(d: Derived, s: State, fired: list[tuple[int, int]]) -> None:

@@ -13,35 +13,24 @@ from reservoir.derived import normalise_floor, normalise_rate, trace_tables
 from reservoir.errors import InputError
 from reservoir.grid import SimulationSpec, TraceSpec, make_grid
 from reservoir.storage import Recording
-from reservoir.traces import write_features
-from reservoir.types import Grid
+from reservoir.traces import advance_traces, write_features
+from reservoir.types import Grid, padded
 
 
-@nb.njit(nogil=True, error_model="numpy")
-def _replay(state, constants, jump, rise_jump, steps, cells, first_step, keep, x, out):
+@nb.njit(nogil=True, error_model="numpy", _nrt=False)
+def _replay(state, decays, constants, jump, rise_jump, steps, cells, first_step, keep, n, x, out):
     """Advance traces over ``keep.size`` readout steps; copy features marked in `keep` to `out`."""
     trace, rise, mean, variance, readouts = state
-    decay, couple, rise_decay, rate, floor, scale, bias, m = constants
-    double = rise_jump.size > 0
+    m = jump.size
     event, row = 0, 0
     while event < steps.size and steps[event] < first_step:
         event += 1
     for t in range(keep.size):
-        start = first_step + t * m
-        if double:
-            for i in range(trace.size):
-                trace[i] = trace[i] * decay + rise[i] * couple
-                rise[i] = rise[i] * rise_decay
-        else:
-            for i in range(trace.size):
-                trace[i] = trace[i] * decay
-        while event < steps.size and steps[event] < start + m:
-            j, q = cells[event], steps[event] - start
-            trace[j] = trace[j] + jump[q]
-            if double:
-                rise[j] = rise[j] + rise_jump[q]
+        step, begin = first_step + t * m, event
+        while event < steps.size and steps[event] < step + m:
             event += 1
-        write_features(trace, mean, variance, readouts, rate, floor, scale, bias, x)
+        advance_traces(trace, rise, decays, jump, rise_jump, cells, steps, begin, event, step)
+        write_features(trace, mean, variance, readouts, constants, n, x)
         if keep[t]:
             for i in range(out.shape[1]):
                 out[row, i] = x[i]
@@ -70,29 +59,19 @@ class _Tracer:
         real = grid.dtype.type
         jump, rise_jump, decays = trace_tables(grid)
         scale = grid.trace_scale or 1.0 / np.sqrt(self.n)
-        values = (*decays, normalise_rate(grid), normalise_floor(grid), scale, grid.feature_bias)
-        self._constants = (*map(real, values), grid.steps_per_readout)
+        constants = (normalise_rate(grid), normalise_floor(grid), scale, grid.feature_bias)
+        self._decays, self._constants = tuple(map(real, decays)), tuple(map(real, constants))
         self._jump = jump.astype(real)
         self._rise_jump = (rise_jump if grid.trace_rise_ms > 0 else np.zeros(0)).astype(real)
-        self._x = np.zeros(self.n + 1, real)
+        self._x = np.zeros(padded(self.n + 1), real)
         # trace, its rising state, running mean and variance, readout steps so far
-        self.state = (*np.zeros((4, self.n), real), np.zeros(1, np.int64))
+        self.state = (*np.zeros((4, padded(self.n)), real), np.zeros(1, np.int64))
 
     def advance(self, step, cell, first_step: int, keep: np.ndarray) -> np.ndarray:
         """Advance ``len(keep)`` readout steps from dt step `first_step`; return the rows kept."""
         rows = np.zeros((int(keep.sum()), self.n + 1), self.grid.dtype)
-        _replay(
-            self.state,
-            self._constants,
-            self._jump,
-            self._rise_jump,
-            step,
-            cell,
-            first_step,
-            keep,
-            self._x,
-            rows,
-        )
+        _replay(self.state, self._decays, self._constants, self._jump, self._rise_jump, step, cell,
+                first_step, keep, self.n, self._x, rows)  # fmt: skip
         return rows
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-NUMERICS_VERSION = 1
+NUMERICS_VERSION = 2
 """Changes whenever the order of operations, and with it any result, changes."""
 
 LANES = 32
@@ -87,6 +87,7 @@ class Grid(NamedTuple):
     dtype: Any
     normalise_ms: float = 0.0  # time constant of the trace's running mean and variance; 0 = off
     normalise_floor: float = 0.05  # added to the running SD, as a share of a spike's peak
+    scheme: str = "euler"  # or "heun"
 
     @property
     def readout_step_ms(self) -> float:
@@ -202,6 +203,12 @@ class Readout:
         self.mean = np.zeros(m, grid.dtype)
         self.count = np.zeros(1, np.int64)
         self.seen = np.zeros(1, np.int64)
+        self._scratch = np.zeros(m, grid.dtype)
+
+    def arrays(self) -> tuple:
+        """What compiled code gets: constants, state, the "what" readout and room for a mean, ``(M,)``."""
+        return (self.constants, tuple(self.state), self.what_constants, self.what, self.mean, self.count,
+                self.seen, self._scratch)  # fmt: skip
 
     def frozen(self) -> Readout:
         """Return a view for a probe: the same weights, its own running mean."""

@@ -11,7 +11,7 @@ import pytest
 from lively import lively_network, small_grid, two_trials
 
 from reservoir.derived import derive
-from reservoir.noise import PURPOSE_MEMBRANE, byte_sums
+from reservoir.noise import PURPOSE_MEMBRANE, draws
 from reservoir.reference import ReferenceBackend
 
 pytestmark = [
@@ -80,7 +80,7 @@ def theirs(brian2, network, grid, inputs):
         for c in np.flatnonzero(inputs[step // m]):
             drive = drive + inputs[step // m, c] * d.encoders[c]
         cells.drive_[:] = drive
-        z = byte_sums(grid.noise_seed, step, 0, PURPOSE_MEMBRANE, N)
+        z = draws(grid.noise_seed, step, 0, PURPOSE_MEMBRANE, N)
         cells.noise_[:] = d.noise_scale[0] * z.astype(float)
         step += 1
 

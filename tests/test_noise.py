@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from reservoir import noise
-from reservoir.noise import PURPOSE_EXPLORATION, PURPOSE_MEMBRANE, UNIT_SCALE, byte_sums, philox
-from reservoir.types import padded
+from reservoir.noise import PURPOSE_EXPLORATION, PURPOSE_MEMBRANE, UNIT_SCALE, draws, philox, quarter
 
 ONES = 0xFFFFFFFF
 KNOWN = [  # philox4x32-10 in kat_vectors of Random123 (Salmon et al. 2011)
@@ -31,38 +30,49 @@ def test_philox_broadcasts_its_counters():
     assert np.array_equal(np.stack(together), np.array(one_by_one).T)
 
 
-@pytest.mark.parametrize("n", [1, 31, 32, 33, 100])
+def digits(half_word: int) -> int:
+    """Sum of four hexadecimal digits minus 30."""
+    return sum(int(d, 16) for d in f"{half_word:04x}") - 30
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 100, 128, 129, 300])
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 12345678901234567890])
-@pytest.mark.parametrize("step", [0, 1, 2**32 - 1, 2**32 + 5])
-def test_numba_equals_numpy(n, seed, step):
-    out = np.zeros(padded(n))
-    noise.fill_byte_sums(out, *noise.split_key(seed), step, 3, PURPOSE_MEMBRANE)
-    assert np.array_equal(out[:n], byte_sums(seed, step, 3, PURPOSE_MEMBRANE, n))
+@pytest.mark.parametrize("pair", [0, 1, 2**32 - 1, 2**32 + 5])
+def test_numba_equals_numpy(n, seed, pair):
+    out = np.zeros(4 * quarter(n), np.uint32)
+    noise.fill_draws(out, *noise.split_key(seed), pair, 3, PURPOSE_MEMBRANE)
+    for half in (0, 1):
+        found = (out[:n] >> np.uint32(16 * half) & np.uint32(0xFFFF)).astype(np.int64) - 30
+        assert np.array_equal(found, draws(seed, 2 * pair + half, 3, PURPOSE_MEMBRANE, n))
 
 
 def test_compiled_generator_gives_the_published_answer():
-    # Counter and key 0: group 0 of step 0 on stream 0 with purpose 0.
-    out = np.zeros(32)
-    noise.fill_byte_sums(out, 0, 0, 0, 0, 0)
-    expected = [sum(w.to_bytes(4, "little")) - 510 for w in KNOWN[0][2]]
-    assert out[::8].tolist() == expected
+    # Counter and key 0: group 0 of the first pair on stream 0 with purpose 0.
+    out = np.zeros(128, np.uint32)
+    noise.fill_draws(out, 0, 0, 0, 0, 0)
+    words = KNOWN[0][2]
+    assert [int(w & 0xFFFF) - 30 for w in out[::32]] == [digits(w & 0xFFFF) for w in words]
+    assert [int(w >> 16) - 30 for w in out[::32]] == [digits(w >> 16) for w in words]
 
 
-def test_word_q_of_group_g_belongs_to_neuron_q_quarters_plus_g():
-    z = byte_sums(5, 9, 0, PURPOSE_MEMBRANE, 64)
+@pytest.mark.parametrize("n, q", [(64, 32), (128, 32), (129, 64), (1000, 256)])
+def test_word_q_of_group_g_belongs_to_neuron_q_quarters_plus_g(n, q):
+    assert quarter(n) == q
+    even, odd = (draws(5, d, 0, PURPOSE_MEMBRANE, n) for d in (18, 19))
     words = philox(3, 9, 0, PURPOSE_MEMBRANE, 5, 0)
-    expected = [sum(int(w).to_bytes(4, "little")) - 510 for w in words]
-    assert z[3::16].tolist() == expected
+    here = range(3, n, q)
+    assert even[3::q].tolist() == [digits(int(w) & 0xFFFF) for w in words[: len(here)]]
+    assert odd[3::q].tolist() == [digits(int(w) >> 16) for w in words[: len(here)]]
 
 
-@pytest.mark.parametrize("n", [1, 33, 40, 63])
+@pytest.mark.parametrize("n", [1, 33, 40, 63, 127])
 def test_neurons_keep_their_noise_whatever_the_padding(n):
-    full = byte_sums(5, 9, 2, PURPOSE_MEMBRANE, padded(n))
-    assert np.array_equal(byte_sums(5, 9, 2, PURPOSE_MEMBRANE, n), full[:n])
+    full = draws(5, 9, 2, PURPOSE_MEMBRANE, 128)
+    assert np.array_equal(draws(5, 9, 2, PURPOSE_MEMBRANE, n), full[:n])
 
 
 def sample(steps=2000, n=96):
-    return UNIT_SCALE * np.array([byte_sums(1, s, 0, PURPOSE_MEMBRANE, n) for s in range(steps)], float)
+    return UNIT_SCALE * np.array([draws(1, s, 0, PURPOSE_MEMBRANE, n) for s in range(steps)], float)
 
 
 def test_noise_has_mean_0_variance_1_and_the_stated_tails():
@@ -72,7 +82,15 @@ def test_noise_has_mean_0_variance_1_and_the_stated_tails():
     assert abs(z.var() - 1) < 4 * standard_error * np.sqrt(1.7)
     assert abs((z**3).mean()) < 0.03
     assert (z**4).mean() - 3 == pytest.approx(-0.3, abs=0.05)
-    assert np.abs(z).max() <= 510 * UNIT_SCALE < 3.46
+    assert np.abs(z).max() <= 30 * UNIT_SCALE < 3.26
+
+
+def test_every_half_word_has_the_exact_distribution():
+    """Over all 65,536 half words: mean 0, variance 85, excess kurtosis -1.2 (257 / 255) / 4."""
+    word = np.arange(2**16, dtype=np.uint64)
+    total = sum((word >> np.uint64(4 * q)) & np.uint64(15) for q in range(4)).astype(float) - 30
+    assert total.mean() == 0 and total.var() == 85
+    assert (total**4).mean() / 85**2 - 3 == pytest.approx(-0.3 * 257 / 255)
 
 
 def test_noise_is_independent_over_neurons_steps_streams_and_purposes():
@@ -83,14 +101,15 @@ def test_noise_is_independent_over_neurons_steps_streams_and_purposes():
     for lag in (1, 2, 10):
         assert abs(np.mean(z[lag:] * z[:-lag])) < 4 / np.sqrt(z.size)
     other = [
-        UNIT_SCALE * np.array([byte_sums(1, s, stream, purpose, 96) for s in range(500)])
+        UNIT_SCALE * np.array([draws(1, s, stream, purpose, 96) for s in range(500)])
         for stream, purpose in ((1, PURPOSE_MEMBRANE), (2, PURPOSE_MEMBRANE), (0, PURPOSE_EXPLORATION))
     ]
     for a in other:
         assert abs(np.mean(a * z[:500])) < 4 / np.sqrt(a.size)
 
 
-def test_no_counter_is_used_twice(monkeypatch):
+def test_no_half_word_is_used_twice(monkeypatch):
+    """Each word serves one neuron on one stream for two draws, one from each half."""
     seen = []
 
     def spy(c0, c1, c2, c3, k0, k1):
@@ -98,10 +117,16 @@ def test_no_counter_is_used_twice(monkeypatch):
         return philox(c0, c1, c2, c3, k0, k1)
 
     monkeypatch.setattr(noise, "philox", spy)
-    for step in (0, 1, 15, 16, 2**32 - 1, 2**32, 2**32 + 1, 2**33):
+    pairs = (0, 1, 15, 16, 2**32 - 1, 2**32, 2**32 + 1, 2**33)
+    for pair in pairs:
         for stream in (0, 1, 2, 15, 16, 17, 1000):
             for purpose in (PURPOSE_MEMBRANE, PURPOSE_EXPLORATION):
-                byte_sums(1, step, stream, purpose, 64)
-    assert len(seen) == 8 * 7 * 2 * 16
+                draws(1, 2 * pair, stream, purpose, 64)
+    assert len(seen) == 8 * 7 * 2 * 32
     assert len(set(seen)) == len(seen)
     assert max(max(c) for c in seen) <= ONES
+    even = set(seen)
+    seen.clear()
+    for pair in pairs:
+        draws(1, 2 * pair + 1, 0, PURPOSE_MEMBRANE, 64)
+    assert set(seen) <= even  # the odd draw of a pair takes the other half of the same words

@@ -18,9 +18,9 @@ from typing import Any, ClassVar, NamedTuple
 import numba as nb
 import numpy as np
 
-from reservoir.canonical import dot, dot_reference, fold, fold_in_place
+from reservoir.canonical import dot, dot_reference, fold
 from reservoir.errors import InputError
-from reservoir.lanes import add_products, add_scaled, subtract_scaled, subtract_scaled_and_divide
+from reservoir.lanes import Row, Vector, add_row, lane_code
 from reservoir.rules.base import Rule
 from reservoir.rules.teaching import Gate
 from reservoir.spec import param, steps
@@ -28,12 +28,16 @@ from reservoir.types import LANES, padded
 
 
 class RLSState(NamedTuple):
-    """Weights and inverse correlation matrices."""
+    """Weights and inverse correlation matrices.
+
+    P lags one update behind: the correction ``P <- (P - q q^T) / lambda`` is applied
+    when P is next passed over, so that each update reads and writes P once.
+    """
 
     when: np.ndarray  # (K, M)
     p: np.ndarray  # (n_p, n_tiles, 32, 32) lower tiles, row by row; n_p = 1 if shared
-    kappa: np.ndarray  # (M,) scratch in P's precision
-    weighted: np.ndarray  # (M,) scratch: sqrt(g) x
+    q: np.ndarray  # (n_p, M) of the correction still to be applied
+    pending: np.ndarray  # (n_p,) int64, 1 where there is one
 
 
 def tile_index(i: int, j: int) -> int:
@@ -65,106 +69,104 @@ def multiply_reference(p: np.ndarray, x: np.ndarray) -> np.ndarray:
     return (rows + columns).ravel()
 
 
-def correct_reference(p: np.ndarray, q: np.ndarray, forget) -> None:
-    """``P <- (P - q q^T) / lambda`` on lower tiles, in plain NumPy."""
+def correct_reference(p: np.ndarray, q: np.ndarray, gain) -> None:
+    """``P <- (P - q q^T) gain`` on lower tiles, in plain NumPy; gain = 1 / lambda."""
     blocks = q.reshape(-1, LANES)
     for i in range(len(blocks)):
         for j in range(i + 1):
             tile = p[tile_index(i, j)]
-            tile[:] = (tile - blocks[i][:, None] * blocks[j]) / forget
+            tile[:] = (tile - blocks[i][:, None] * blocks[j]) * gain
+
+
+@lane_code
+def _tile(p: Row, qi: Row, qj: Row, gain: Vector, xi: Row, xj: Row, acc: Row, columns: Row) -> None:
+    """Correct a tile below the diagonal; add up its row part and its column part."""
+    t: list[Any] = [None] * 4
+    for r in range(LANES):
+        row = (p.row(r) - qj * qi.lane(r)) * gain
+        p.row(r).set(row)
+        acc.row(r).set(acc.row(r) + row * xj)
+        part = row * xi.lane(r)
+        t[r % 4] = part if r < 4 else t[r % 4] + part
+    columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
+
+
+@lane_code
+def _diagonal_tile(p: Row, q: Row, gain: Vector, x: Row, acc: Row, out: Row) -> None:
+    """Correct a tile on the diagonal, which ends a row of tiles: write the sums of its 32 rows."""
+    for r in range(LANES):
+        row = (p.row(r) - q * q.lane(r)) * gain
+        p.row(r).set(row)
+        out.set_lane(r, (acc.row(r) + row * x).fold())
 
 
 @nb.njit(nogil=True, error_model="numpy")
-def multiply(p, x, out):
-    """``out = P x`` from lower tiles; equals `multiply_reference` bit for bit.
+def correct_and_multiply(p, q, gain, x, out):
+    """``P <- (P - q q^T) gain``, then ``out = P x``, in one pass over P.
 
-    One pass over P: each tile row serves the row part and the column part.
+    Equals `correct_reference`, then `multiply_reference`, bit for bit: each tile
+    row serves the row part and the column part.
     """
     flat = p.reshape(p.size)
-    acc = np.empty(32 * 32, x.dtype)  # partial sums of 32 rows
-    t = np.empty(4 * 32, x.dtype)
-    columns = np.zeros(x.size, x.dtype)
+    acc, columns = np.empty(32 * 32, x.dtype), np.zeros(x.size, x.dtype)
     at = 0
-    for i in range(x.size // 32):
+    for i in range(0, x.size, 32):
         acc[:] = 0
-        for j in range(i):
-            t[:] = 0
-            for r in range(32):
-                add_products(acc, 32 * r, flat, at, x, 32 * j)
-                add_scaled(t, 32 * (r & 3), flat, at, x[32 * i + r])
-                at += 32
-            for lane in range(32):
-                s = (t[lane] + t[64 + lane]) + (t[32 + lane] + t[96 + lane])
-                columns[32 * j + lane] = columns[32 * j + lane] + s
-        for r in range(32):
-            add_products(acc, 32 * r, flat, at, x, 32 * i)
-            at += 32
-            row = acc[32 * r : 32 * r + 32]
-            fold_in_place(row)
-            out[32 * i + r] = row[0]
-    for i in range(x.size):
-        out[i] = out[i] + columns[i]
-
-
-@nb.njit(nogil=True, error_model="numpy")
-def correct(p, q, forget):
-    """``P <- (P - q q^T) / lambda``; equals `correct_reference` bit for bit."""
-    flat = p.reshape(p.size)
-    keeps = forget == 1  # dividing by 1 changes no bit
-    at = 0
-    for i in range(q.size // 32):
-        for j in range(i + 1):
-            for r in range(32):
-                if keeps:
-                    subtract_scaled(flat, at, q, 32 * j, q[32 * i + r])
-                else:
-                    subtract_scaled_and_divide(flat, at, q, 32 * j, q[32 * i + r], forget)
-                at += 32
+        for j in range(0, i, 32):
+            _tile(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
+            at += 1024
+        _diagonal_tile(flat, at, q, i, gain, x, i, acc, 0, out, i)
+        at += 1024
+    for i in range(0, x.size, 32):
+        add_row(out, i, columns, i)
 
 
 @nb.njit(nogil=True, error_model="numpy")
 def _step(constants, state, x, y, target, gate, clock, trial_end):
-    forget, interval = constants
-    when, p, kappa, weighted = state
+    forget, gain, interval = constants
+    when, p, q, pending = state
     if clock % interval != 0:
         return
-    real = kappa.dtype.type
-    shared = p.shape[0] == 1
+    real, shared = p.dtype.type, p.shape[0] == 1
+    m = x.size
+    weighted, kappa = np.empty(m, p.dtype), np.empty(m, p.dtype)
     for a in range(p.shape[0]):
         if not gate[a] > 0:
             continue
         root = math.sqrt(real(gate[a]))
-        for i in range(x.size):
+        for i in range(m):
             weighted[i] = root * real(x[i])
-        multiply(p[a], weighted, kappa)
+        # Without a correction q is 0 and changes no bit.
+        correct_and_multiply(p[a], q[a], gain if pending[a] else real(1), weighted, kappa)
         den = forget + dot(weighted, kappa)
         for k in range(when.shape[0]):
             if shared or k == a:
                 c = root * (real(target[k]) - real(y[k])) / den
-                for i in range(x.size):
+                for i in range(m):
                     when[k, i] = when[k, i] + when.dtype.type(c * kappa[i])
         sq = math.sqrt(den)
-        for i in range(x.size):
-            kappa[i] = kappa[i] / sq
-        correct(p[a], kappa, forget)
+        for i in range(m):
+            q[a, i] = kappa[i] / sq
+        pending[a] = 1
 
 
 def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
-    forget, interval = constants
-    when, p, kappa, weighted = state
+    forget, gain, interval = constants
+    when, p, q, pending = state
     if clock % interval != 0:
         return
-    real = kappa.dtype.type
+    real = p.dtype.type
     for a in np.flatnonzero(gate[: len(p)] > 0):
+        if pending[a]:
+            correct_reference(p[a], q[a], gain)
         root = np.sqrt(real(gate[a]))
-        weighted[:] = root * x.astype(real)
-        kappa[:] = multiply_reference(p[a], weighted)
+        weighted = root * x.astype(real)
+        kappa = multiply_reference(p[a], weighted)
         den = forget + dot_reference(weighted, kappa)
         for k in range(len(when)) if len(p) == 1 else [a]:
             c = root * (real(target[k]) - real(y[k])) / den
             when[k] = when[k] + (c * kappa).astype(when.dtype)
-        kappa[:] = kappa / np.sqrt(den)
-        correct_reference(p[a], kappa, forget)
+        q[a], pending[a] = kappa / np.sqrt(den), 1
 
 
 @dataclass(frozen=True)
@@ -214,8 +216,8 @@ class RLS(Rule):
         return RLSState(
             when=np.zeros((n_channels, m), dtype),
             p=np.stack([self._start(n_features)] * n_p).astype(real),
-            kappa=np.zeros(m, real),
-            weighted=np.zeros(m, real),
+            q=np.zeros((n_p, m), real),
+            pending=np.zeros(n_p, np.int64),
         )
 
     def _start(self, n_features: int) -> np.ndarray:
@@ -227,12 +229,15 @@ class RLS(Rule):
         return tiles
 
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
-        """Return (lambda, readout steps between updates)."""
+        """Return (lambda, 1 / lambda, readout steps between updates)."""
         real = np.dtype(self.precision).type
-        return real(self.forgetting), np.int64(steps("interval_ms", self.interval_ms, readout_step_ms))
+        interval = np.int64(steps("interval_ms", self.interval_ms, readout_step_ms))
+        return real(self.forgetting), real(1.0 / self.forgetting), interval
 
     def at_switch(self, state: RLSState, n_features: int) -> RLSState:
         """Return P to I / alpha where the reset policy says so; weights stay."""
         if self.reset == "switch":
             state.p[:] = self._start(n_features)
+            state.q[:] = 0
+            state.pending[:] = 0
         return state

@@ -58,7 +58,7 @@ def learn_reference(constants, what, seen, mean, p_hat, outcome):
         what[k] = what[k] + (rate * (outcome[k] - p_hat[k]) / norm) * mean
 
 
-@nb.njit(nogil=True, error_model="numpy")
+@nb.njit(nogil=True, error_model="numpy", _nrt=False)
 def predict(what, total, count, mean, p_hat):
     """Write m and p_hat = V m."""
     one = total.dtype.type(1)
@@ -69,7 +69,7 @@ def predict(what, total, count, mean, p_hat):
         p_hat[k] = dot(what[k], mean)
 
 
-@nb.njit(nogil=True, error_model="numpy")
+@nb.njit(nogil=True, error_model="numpy", _nrt=False)
 def learn(constants, what, seen, mean, p_hat, outcome):
     """Update V in place; equals `learn_reference` bit for bit."""
     eta, epsilon, anneal = constants

@@ -13,14 +13,13 @@ from reservoir.derived import normalise_floor, normalise_rate, trace_tables
 from reservoir.errors import InputError
 from reservoir.grid import SimulationSpec, TraceSpec, make_grid
 from reservoir.storage import Recording
-from reservoir.traces import advance_traces, write_features
+from reservoir.traces import follow_spikes
 from reservoir.types import Grid, padded
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False)
 def _replay(state, decays, constants, jump, rise_jump, steps, cells, first_step, keep, n, x, out):
     """Advance traces over ``keep.size`` readout steps; copy features marked in `keep` to `out`."""
-    trace, rise, mean, variance, readouts = state
     m = jump.size
     event, row = 0, 0
     while event < steps.size and steps[event] < first_step:
@@ -29,8 +28,7 @@ def _replay(state, decays, constants, jump, rise_jump, steps, cells, first_step,
         step, begin = first_step + t * m, event
         while event < steps.size and steps[event] < step + m:
             event += 1
-        advance_traces(trace, rise, decays, jump, rise_jump, cells, steps, begin, event, step)
-        write_features(trace, mean, variance, readouts, constants, n, x)
+        follow_spikes(state, decays, constants, jump, rise_jump, cells, steps, begin, event, step, n, x)
         if keep[t]:
             for i in range(out.shape[1]):
                 out[row, i] = x[i]

@@ -123,7 +123,7 @@ def test_the_trace_of_a_silent_cell_becomes_zero():
         state = engine.start()
         state.trace[:], state.trace_rise[:] = 1e-3, 1e-3
         trials = two_trials(grid, n_steps=40)._replace(inputs=np.zeros((40, 3), np.float32))
-        for t in range(50):
+        for t in range(60):
             engine.run(state, trials._replace(first_step=400 * t), [], [])
             for name, least in (("trace", TINY), ("trace_rise", TINY), ("trace_mean", TINY)):
                 values = getattr(state, name)
@@ -251,7 +251,7 @@ def test_features_equal_their_definition(dtype, rate):
     b = [*np.zeros((2, N), dtype), np.zeros(1, np.int64), np.zeros(64, dtype)]
     traces = rng.exponential(1.0, (200, N)).astype(dtype) * (rng.random(N) < 0.8)
     for trace in traces.astype(dtype):
-        full, weight = np.pad(trace, (0, 64 - N)), next_weight(parameters[0], a[2])
+        full, weight = np.pad(trace, (0, 64 - N)), dtype(next_weight(parameters[0], a[2]))
         for r in (0, 32):
             feature_row(full, r, a[0], r, a[1], r, weight, parameters, a[3], r)
         a[3][N] = parameters[3]

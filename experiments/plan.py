@@ -53,6 +53,7 @@ class Job:
     path: Path
     steps: int  # trials and probes
     estimate: Estimate
+    recording: Path | None = None  # train on its spikes instead of simulating
 
     @property
     def run_id(self) -> str:

@@ -8,6 +8,8 @@ kernels train on them. The result equals that of a run in which the rule took pa
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from reservoir.errors import InputError
@@ -96,20 +98,19 @@ class RecordedEngine:
 
 def read_network(recording: Recording) -> Network:
     """Rebuild the network that `reservoir.training.write_static` wrote."""
-    cell_type, names = recording["/network/cell_type"], recording.attrs["/network/cell_type"]["names"]
-    n = cell_type.size
+    cell_type, attrs = recording["/network/cell_type"], recording.attrs
+    nothing = np.zeros((0, cell_type.size))
 
-    def fields(group: str, names: tuple[str, ...], missing: np.ndarray | None = None) -> list[np.ndarray]:
-        paths = [f"/network/{group}/{name}" for name in names]
-        return [recording[p] if missing is None or p in recording else missing for p in paths]
+    def fields(group: str, kind: Any) -> dict[str, np.ndarray]:
+        paths = {name: f"/network/{group}/{name}" for name in kind._fields if name != "rise_ms"}
+        # An encoder of no channel is not written.
+        return {k: recording[p] if p in recording else nothing for k, p in paths.items()}
 
     return Network(
-        Cells(*fields("neurons", Cells._fields)),
-        Synapses(
-            *fields("synapses", Synapses._fields[:-1]), rise_ms=recording.attrs["/network/synapses"]["rise_ms"]
-        ),
-        Encoders(*fields("encoders", Encoders._fields, np.zeros((0, n)))),
+        Cells(**fields("neurons", Cells)),
+        Synapses(**fields("synapses", Synapses), rise_ms=attrs["/network/synapses"]["rise_ms"]),
+        Encoders(**fields("encoders", Encoders)),
         cell_type,
-        tuple(names),
+        tuple(attrs["/network/cell_type"]["names"]),
         recording["/network/neurons/v_start"],
     )

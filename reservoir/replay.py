@@ -67,10 +67,20 @@ class Tracer:
     def start(self) -> State:
         """Traces at time zero. What spikes do not tell (v, u, currents) is left empty, not invented."""
         real = self.grid.dtype
+        trace, rise, mean, variance = np.zeros((4, self.n), real)
         unknown = np.zeros(0, real)
-        traces = (np.zeros(self.n, real) for _ in range(4))
         return State(
-            unknown, unknown, unknown, unknown, np.zeros((0, 0), real), *traces, np.zeros(1, np.int64), unknown
+            v=unknown,
+            u=unknown,
+            current=unknown,
+            current_rise=unknown,
+            pending=np.zeros((0, 0), real),
+            trace=trace,
+            trace_rise=rise,
+            trace_mean=mean,
+            trace_variance=variance,
+            readouts=np.zeros(1, np.int64),
+            output=unknown,
         )
 
     def chunks(self, state: State, step: np.ndarray, cell: np.ndarray, first_step: int, n_steps: int):

@@ -67,7 +67,7 @@ class Tracer:
     def start(self) -> State:
         """Traces at time zero. What spikes do not tell (v, u, currents) is left empty, not invented."""
         real = self.grid.dtype
-        trace, rise, mean, variance = np.zeros((4, self.n), real)
+        trace, rise, mean, variance = np.zeros((4, padded(self.n)), real)  # whole rows of 32
         unknown = np.zeros(0, real)
         return State(
             v=unknown,

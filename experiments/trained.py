@@ -16,7 +16,7 @@ from experiments.plan import Job, make_jobs
 from experiments.runs import Parts, Progress, write_file, write_memory
 from reservoir.errors import InputError
 from reservoir.grid import make_grid
-from reservoir.recorded import RecordedEngine, read_network
+from reservoir.recorded import RecordedEngine, check_recording, read_network
 from reservoir.storage import MemorySink, Recording, open_run, read_run, run_id
 from reservoir.training import Trainer, write_static
 
@@ -173,22 +173,21 @@ def training_jobs(
     ------
     InputError
     """
-    jobs = []
+    jobs: dict[Path, Job] = {}  # the same spikes may stand in several files
     for path in files:
         recording = read_run(path, SMALL)
-        experiment = recorded_experiment(recording, overrides if config is None else ())
-        if config is not None:
-            of_rules = tuple(item for item in overrides if item.partition(".")[0].strip() == "rules")
-            others = tuple(item for item in overrides if item not in of_rules)
-            experiment = recorded_experiment(recording, others)
-            experiment = replace(experiment, rules=load_config(config, of_rules).rules)
+        of_rules = tuple(o for o in overrides if config and o.partition("=")[0].strip().startswith("rules."))
+        experiment = recorded_experiment(recording, tuple(o for o in overrides if o not in of_rules))
         try:
+            if config is not None:
+                experiment = replace(experiment, rules=load_config(config, of_rules).rules)
             if labels:
-                experiment = experiment.with_rules(labels)
-            seed = recording.config["seed"]
-            (job,) = make_jobs(path.stem, experiment, [seed], out or path.parent)
+                experiment = experiment.with_rules(labels, "--rule")
             name = run_id(trained_config(recording, experiment))
+            check_recording(recording)
+            (job,) = make_jobs(path.stem, experiment, [recording.config["seed"]], out or path.parent, path)
         except InputError as error:
             raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
-        jobs.append(replace(job, path=job.path.with_stem(name), recording=path))
-    return jobs
+        job = replace(job, path=job.path.with_stem(name))  # own arrays are part of the name
+        jobs.setdefault(job.path, job)
+    return list(jobs.values())

@@ -51,12 +51,7 @@ class RecordedEngine:
     """
 
     def __init__(self, recording: Recording, grid: Grid, session: Session, chunk: int | None = None):
-        if "/network/encoders/feedback" in recording and np.any(recording["/network/encoders/feedback"]):
-            raise InputError(
-                "network.feedback_pa",
-                recording.config["network"]["feedback_pa"],
-                "0: in a closed loop the rule shaped the spikes, another one has to simulate its own",
-            )
+        check_recording(recording)
         self.grid = grid
         self._tracer = Tracer(grid, recording["/network/cell_type"].size, chunk)
         self._spikes, self._probes = KeptSpikes(recording), KeptSpikes(recording, probes=True)
@@ -94,6 +89,24 @@ class RecordedEngine:
         if step.size and not first <= step[0] <= step[-1] < first + n_steps * m:
             raise InputError("/spikes/probes/step", int(step[0] - first), f"spikes within probe {q}")
         return step, cell
+
+
+def check_recording(recording: Recording) -> None:
+    """Refuse a recording from which no other rule can be trained.
+
+    Raises
+    ------
+    InputError
+        If spikes are missing, or a readout took part in making them.
+    """
+    feedback = "/network/encoders/feedback"
+    if feedback in recording and np.any(recording[feedback]):
+        raise InputError(
+            "network.feedback_pa",
+            recording.config["network"]["feedback_pa"],
+            "0, an open loop: with feedback a rule shapes the spikes, and another has to simulate its own",
+        )
+    KeptSpikes(recording)
 
 
 def read_network(recording: Recording) -> Network:

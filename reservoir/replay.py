@@ -132,7 +132,7 @@ class KeptSpikes:
         self._n = recording["/network/cell_type"].size
         kept = recording.attrs[self.group]["subset"]
         if kept != "all":
-            raise InputError("record.spikes", kept, "all, to replay features")
+            raise InputError("record.spikes", kept, "all, to have the features again")
         self._step, self._cell = (recording[f"{self.group}/{name}"] for name in ("step", "node_ids"))
         self._key: Any = recording[f"{self.group}/probe"] if probes else self._step
         self._row, self._end = 0, -(2**63)
@@ -155,8 +155,9 @@ class KeptSpikes:
         self._row, self._end = last, end
         if cell.size != step.size or (step.size and (np.diff(step) < 0).any()):
             raise InputError(self.group, f"{step.size} steps, {cell.size} cells", "spikes in order of time")
-        if cell.size and not 0 <= cell.min() <= cell.max() < self._n:
-            raise InputError(f"{self.group}/node_ids", int(cell.max()), f"cells 0 to {self._n - 1}")
+        unknown = cell[(cell < 0) | (cell >= self._n)]
+        if unknown.size:
+            raise InputError(f"{self.group}/node_ids", int(unknown[0]), f"cells 0 to {self._n - 1}")
         return step, cell
 
     def _find(self, value: int, row: int) -> int:

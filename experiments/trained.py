@@ -16,7 +16,7 @@ from experiments.plan import Job, make_jobs
 from experiments.runs import Parts, Progress, write_file, write_memory
 from reservoir.errors import InputError
 from reservoir.grid import make_grid
-from reservoir.recorded import RecordedEngine, check_recording, read_network
+from reservoir.recorded import RecordedEngine, read_network
 from reservoir.storage import MemorySink, Recording, open_run, read_run, run_id
 from reservoir.training import Trainer, write_static
 
@@ -119,20 +119,28 @@ def _refuse_other(where: str, new: Any, old: Any) -> None:
 def _opened(path: str | Path, experiment: Experiment) -> Iterator[tuple[dict, Parts]]:
     """Everything a training needs; spikes are read while the block lasts."""
     with open_run(path, SMALL) as recording:
-        try:
+        with _one_line(path):
             config = trained_config(recording, experiment)
             seeds = experiment.seeds.resolve(config["seed"])
             grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
             session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
             engine = RecordedEngine(recording, grid, session)
-            network = read_network(recording)
-            parts = Parts(grid, session, network, engine, health=_health(recording))
+            parts = Parts(grid, session, read_network(recording), engine, health=_health(recording))
             _check_tables(recording, experiment, parts)
-        except KeyError as error:
-            raise InputError(str(path), f"no {error.args[0]}", "a whole result file") from error
-        except InputError as error:
-            raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
         yield config, parts
+
+
+@contextmanager
+def _one_line(path: str | Path) -> Iterator[None]:
+    """Name the file in what is refused about it."""
+    try:
+        yield
+    except KeyError as error:
+        raise InputError(str(path), f"no {error.args[0]}", "a whole result file") from error
+    except InputError as error:
+        if error.where.startswith(("--", str(path))):  # about the command, or named already
+            raise
+        raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
 
 
 def _health(recording: Recording) -> dict[str, float]:
@@ -174,20 +182,20 @@ def training_jobs(
     InputError
     """
     jobs: dict[Path, Job] = {}  # the same spikes may stand in several files
+    of_rules = tuple(o for o in overrides if config and o.partition("=")[0].strip().startswith("rules."))
+    others = tuple(o for o in overrides if o not in of_rules)
+    rules = load_config(config, of_rules).rules if config else None
     for path in files:
-        recording = read_run(path, SMALL)
-        of_rules = tuple(o for o in overrides if config and o.partition("=")[0].strip().startswith("rules."))
-        experiment = recorded_experiment(recording, tuple(o for o in overrides if o not in of_rules))
-        try:
-            if config is not None:
-                experiment = replace(experiment, rules=load_config(config, of_rules).rules)
+        with _one_line(path):
+            recording = read_run(path, ("/config",))
+            experiment = recorded_experiment(recording, others)
+            if rules is not None:
+                experiment = replace(experiment, rules=rules)
             if labels:
                 experiment = experiment.with_rules(labels, "--rule")
-            name = run_id(trained_config(recording, experiment))
-            check_recording(recording)
             (job,) = make_jobs(path.stem, experiment, [recording.config["seed"]], out or path.parent, path)
-        except InputError as error:
-            raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
+        with _opened(path, experiment) as (resolved, _):
+            name = run_id(resolved)
         job = replace(job, path=job.path.with_stem(name))  # own arrays are part of the name
         jobs.setdefault(job.path, job)
     return list(jobs.values())

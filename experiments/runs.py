@@ -136,7 +136,7 @@ def write_memory(experiment: Experiment, config: dict, parts: Parts, progress: P
     """Run and score in memory."""
     sink = MemorySink()
     _run(experiment, config, sink, parts, progress)
-    _score(sink, sink.recording)
+    _score(sink, sink.recording, parts.ceiling)
     return sink.recording
 
 
@@ -147,7 +147,7 @@ def write_file(
     file = FileSink(path)
     try:
         _run(experiment, config, file, parts, progress)
-        _score(file, _open_recording(file))
+        _score(file, _open_recording(file), parts.ceiling)
         file.commit()
     except BaseException:
         with suppress(OSError, RuntimeError):  # on a full disk closing fails as well
@@ -175,6 +175,7 @@ class Parts(NamedTuple):
     engine: Engine
     current: np.ndarray | None = None  # own input current
     health: dict[str, float] | None = None  # the report that must come out, if it is known
+    ceiling: np.ndarray | None = None  # the score error_ridge, if it is known
 
 
 def _prepare(
@@ -217,14 +218,14 @@ def _run(experiment: Experiment, config: dict, sink: Sink, parts: Parts, progres
     sink.put("/warnings", np.frombuffer("\n".join(lines).encode(), np.uint8), "1")
 
 
-def _score(sink: Sink, recording: Recording) -> None:
+def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None) -> None:
     """Score what was written, where the analysis knows the task."""
     known = "/blocks/probability" in recording or "/blocks/frequency_hz" in recording
     probed = all(f"/readouts/{label}/probes/prediction" in recording for label in recording.labels)
     if not (known and probed):
         return
     replay = features if recording.attrs["/spikes/reservoir"]["subset"] == "all" else None
-    for label, found in score_run(recording, replay).items():
+    for label, found in score_run(recording, replay, ceiling=ceiling).items():
         for name, values in found.items():
             sink.put(f"/scores/{label}/{name}", values, SCORES[name].unit)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from experiments.config import SECTIONS, Experiment, load_config
 from experiments.plan import Job, make_jobs
-from experiments.runs import Parts, Progress, write_file, write_memory
+from experiments.runs import Parts, Progress, software, write_file, write_memory
 from reservoir.errors import InputError
 from reservoir.grid import make_grid
 from reservoir.recorded import RecordedEngine, read_network
@@ -125,7 +125,10 @@ def _opened(path: str | Path, experiment: Experiment) -> Iterator[tuple[dict, Pa
             grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
             session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
             engine = RecordedEngine(recording, grid, session)
-            parts = Parts(grid, session, read_network(recording), engine, health=_health(recording))
+            parts = Parts(
+                grid, session, read_network(recording), engine,
+                health=_health(recording), ceiling=_ceiling(recording, config),
+            )  # fmt: skip
             _check_tables(recording, experiment, parts)
         yield config, parts
 
@@ -145,6 +148,19 @@ def _one_line(path: str | Path) -> Iterator[None]:
 
 def _health(recording: Recording) -> dict[str, float]:
     return {k: v for k, v in recording.attrs["/spikes"].items() if isinstance(v, float)}
+
+
+def _ceiling(recording: Recording, config: dict) -> np.ndarray | None:
+    """Take over the score that no readout has a part in, where this very code has computed it.
+
+    It is half the cost of scoring.
+    """
+    same = all(json.dumps(config[k]) == json.dumps(recording.config[k]) for k in ("trace", "record"))
+    known = software()["commit"] != "unknown" and not software()["commit"].endswith("-modified")
+    if not (same and known and recording.software == software()):
+        return None
+    found = [path for path in recording.arrays if path.endswith("/error_ridge")]
+    return recording[found[0]][()] if found else None
 
 
 def _check_tables(recording: Recording, experiment: Experiment, parts: Parts) -> None:

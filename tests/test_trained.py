@@ -12,7 +12,8 @@ import pytest
 import small
 from test_bad_input import refused
 
-from experiments import load_config, recorded_experiment, run, train
+from analysis import recordings
+from experiments import load_config, recorded_experiment, run, runs, train, trained
 from experiments.runs import run_to_file
 from experiments.trained import train_to_file
 from reservoir.errors import InputError
@@ -57,10 +58,10 @@ def test_the_file_is_the_one_that_the_run_would_have_written(tmp_path, table, la
     recording = run_to_file(load_config(other, (KEEP, *decides_spikes)), 1, tmp_path / "recorded")
     wanted = load_config(table, (KEEP, *overrides)).with_rules([label])
     there = run_to_file(wanted, 1, tmp_path / "there")
-    trained = train_to_file(recording, wanted, tmp_path / "trained")
-    assert trained.name == there.name != recording.name
-    assert trained.read_bytes() == there.read_bytes()
-    assert read_run(trained)[f"/rule_state/{label}/when"].any()
+    found = train_to_file(recording, wanted, tmp_path / "trained")
+    assert found.name == there.name != recording.name
+    assert found.read_bytes() == there.read_bytes()
+    assert read_run(found)[f"/rule_state/{label}/when"].any()
 
 
 def test_a_recording_trained_with_its_own_rules_is_itself(done):
@@ -78,9 +79,9 @@ def test_own_arrays_are_trained_too(tmp_path):
     own = dict(network=network, current=current)
     recording = run_to_file(experiment.with_rules(["rls"]), 2, tmp_path / "a", **own)
     there = run_to_file(experiment.with_rules(["local"]), 2, tmp_path / "b", **own)
-    trained = train_to_file(recording, experiment.with_rules(["local"]), tmp_path / "c")
-    assert trained.name == there.name and trained.read_bytes() == there.read_bytes()
-    assert trained.stem != experiment.with_rules(["local"]).run_id(2)
+    found = train_to_file(recording, experiment.with_rules(["local"]), tmp_path / "c")
+    assert found.name == there.name and found.read_bytes() == there.read_bytes()
+    assert found.stem != experiment.with_rules(["local"]).run_id(2)
 
 
 def test_a_script_trains_in_memory(done):
@@ -89,6 +90,36 @@ def test_a_script_trains_in_memory(done):
     seed = read_run(first).config["seed"]
     there = run(load_config(config, (KEEP, "rules.rls.alpha=2.0")).with_rules(["rls"]), seed)
     assert equal(train(first, experiment), there)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "commit", "taken"),
+    [
+        ((), "abc", True),
+        ((), "abc-modified", False),
+        ((), "unknown", False),
+        ((), "", False),
+        (("trace.decay_ms=50.0",), "abc", False),
+        (("record.readouts_every_ms=10.0",), "abc", False),
+    ],
+)
+def test_the_ceiling_is_taken_over_from_the_same_activity_and_code_only(
+    tmp_path, monkeypatch, overrides, commit, taken
+):
+    kept = {**trained.software(), "commit": commit or "abc"}
+    for module in (runs, trained):
+        monkeypatch.setattr(module, "software", lambda: kept)
+    experiment = load_config(small.table(), (KEEP,))
+    recording = run_to_file(experiment.with_rules(["local"]), 0, tmp_path / "a")
+    kept = {**kept, "commit": commit or "def"}
+    other = load_config(small.table(), (KEEP, *overrides)).with_rules(["rls"])
+    there = run_to_file(other, 0, tmp_path / "b")
+    fits = []
+    found = recordings.ridge_errors
+    monkeypatch.setattr(recordings, "ridge_errors", lambda *a: fits.append(1) or found(*a))
+    assert train_to_file(recording, other, tmp_path / "c").read_bytes() == there.read_bytes()
+    assert np.isfinite(read_run(there)["/scores/rls/error_ridge"]).any()
+    assert fits == ([] if taken else [1])
 
 
 # the command

@@ -140,7 +140,7 @@ def run(
 
 @app.command(
     epilog=examples(
-        "whatwhen train results/meet/*.h5 --rule local --set rules.local.eta=0.05",
+        "whatwhen train results/meet/*.h5 --rule local --set rules.local.eta=0.05 --out o",
         "whatwhen train RUN.h5 --config mine.toml --rule a --rule b --out results/mine",
         "whatwhen train RUN.h5 --rule local --set trace.decay_ms=60.0 --dry-run",
     )

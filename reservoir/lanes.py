@@ -79,6 +79,11 @@ class Vector:
     def __ge__(self, other: Any) -> Vector:
         return Vector(self.do, self.do.fcmp_ordered(">=", *self._pair(other)))
 
+    def or_zero(self, least: float) -> Vector:
+        """Keep what is at least `least`, else 0."""
+        keep = self.do.fcmp_ordered(">=", *self._pair(least))
+        return Vector(self.do, self.do.select(keep, self.value, ir.Constant(self.value.type, None)))
+
     def sqrt(self) -> Vector:
         """Square root, rounded correctly."""
         kind = self._type
@@ -171,7 +176,8 @@ def lane_code(body: Callable[..., Vector | None]) -> Any:
 
     def typing(typing_context: Any, *arguments: Any) -> Any:
         def codegen(context: Any, do: ir.IRBuilder, signature: Any, values: tuple) -> Any:
-            found, pairs = [], iter(zip(signature.args, values, strict=True))
+            found: list[Vector] = []
+            pairs = iter(zip(signature.args, values, strict=True))
             for kind, value in pairs:
                 if isinstance(kind, types.Array):
                     found.append(_row(context, do, kind, value, next(pairs)[1]))
@@ -207,9 +213,9 @@ def add_row(out: Row, a: Row) -> None:
 
 
 @lane_code
-def add_scaled(out: Row, a: Row, factor: Vector) -> None:
-    """``out += a factor``."""
-    out.set(out + a * factor)
+def sum_scaled(out: Row, a: Row, b: Row, factor: Vector) -> None:
+    """``out = a + b factor``."""
+    out.set(a + b * factor)
 
 
 @intrinsic

@@ -12,12 +12,19 @@ from reservoir.lanes import add_row, dot
 from reservoir.rules.identity import learn, predict
 
 
+@nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+def read_out(weights, x, y):
+    """``y_k = w_k . x``."""
+    for k in range(y.size):
+        y[k] = dot(weights[k], x)
+
+
 @cache
 def learning_step(step_of_rule: Any) -> Any:
-    """Return the compiled step of a readout: output, "what" window, the rule, the end of a trial.
+    """Return the compiled step of a readout after its output: "what" window, rule, end of a trial.
 
     Counting references of arrays costs more than a small network's step, so only the
-    rule, which may allocate, is compiled with it. ``readout`` is `reservoir.types.Readout.arrays`; ``y`` is written.
+    rule, which may allocate, is compiled with it. ``readout`` is `reservoir.types.Readout.arrays`.
     """
 
     @nb.njit(nogil=True, error_model="numpy", _nrt=True)
@@ -33,11 +40,9 @@ def learning_step(step_of_rule: Any) -> Any:
             total[:] = 0
             count[0] = 0
 
-    @nb.njit(nogil=True, error_model="numpy", _nrt=False)
+    @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
     def learn_step(readout, x, y, target, gate, window, trial_end, outcome, p_hats, clock, learns):
-        weights, total, count = readout[1][0], readout[4], readout[5]
-        for k in range(y.size):
-            y[k] = dot(weights[k], x)
+        total, count = readout[4], readout[5]
         if window:
             for r in range(0, x.size, 32):
                 add_row(total, r, x, r)
@@ -55,6 +60,7 @@ def train(step_of_rule: Any) -> Any:
 
     def follow(readout, xs, ys, target, gate, window, trial_end, outcome, p_hats, clock, learns):
         for t in range(xs.shape[0]):
+            read_out(readout[1][0], xs[t], ys[t])
             learn_step(readout, xs[t], ys[t], target[t], gate[t], window[t], trial_end[t], outcome, p_hats,
                        clock + t, learns)  # fmt: skip
 

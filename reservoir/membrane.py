@@ -1,10 +1,7 @@
 """One time step of 32 cells: the Izhikevich equations, as vector code.
 
-Equals `reservoir.reference` up to the reset, bit for bit. Parameters of the
-cells come in two tables of rows: `shape` (v_r, v_t, b, v_peak), which cells of
-one type share, and `scale` (k, dt/C, a dt, decay, decay of the rising current),
-which differ from cell to cell. Rows that are alike are kept once and so stay in
-the first-level cache: memory traffic binds here.
+Equals `reservoir.reference` up to the reset, bit for bit. State and parameters
+come in rows of 32, arranged as in reservoir/layout.py.
 """
 
 from __future__ import annotations
@@ -12,92 +9,100 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numpy as np
-
-from reservoir.derived import Derived
 from reservoir.lanes import Row, Vector, lane_code
-from reservoir.types import LANES, padded
+from reservoir.layout import CURRENT, RISE, TRACE_RISE, U, V
+from reservoir.traces import decay
 
 
-def _slopes(v: Vector, u: Vector, total: Vector, shape: Row, scale: Row) -> tuple[Vector, Vector]:
+def _slopes(v: Vector, u: Vector, total: Vector, shape: list, scale: list) -> tuple[Vector, Vector]:
     """dt dv/dt and dt du/dt: ``C dv/dt = k (v - v_r)(v - v_t) - u + I``, ``du/dt = a (b (v - v_r) - u)``."""
-    v_rest, v_threshold, b = shape.row(0), shape.row(1), shape.row(2)
-    k, dt_over_c, a_dt = scale.row(0), scale.row(1), scale.row(2)
+    v_rest, v_threshold, b, _ = shape
+    k, dt_over_c, a_dt, *_ = scale
     above_rest = v - v_rest
     dv = dt_over_c * (k * above_rest * (v - v_threshold) - u + total)
     return dv, a_dt * (b * above_rest - u)
 
 
-@cache
-def membrane(scheme: str, noisy: bool, rises: bool) -> Any:
-    """Return the compiled step of a row.
+def _integrate(scheme, v, u, current, rise, drive, noise, shape, scale, rise_dt) -> Vector:
+    """Advance 32 cells by a step; returns who reached the peak.
 
-    ``step(v, u, current, rise, drive, words, shape, scale, half, noise_scale, rise_dt)``
-    advances v, u and the synaptic current and returns a mask of the cells that
-    reached their peak. Arrays are followed by the index of the row.
+    `rise` is None for single-exponential currents, `noise` without noise. Heun's
+    method is second order in v, u and the decaying current; noise is held over the step.
+    """
+
+    def total(synaptic: Vector) -> Vector:
+        return drive + synaptic if noise is None else (drive + synaptic) + noise
+
+    decayed = current * scale[3]
+    if rise is not None:
+        decayed = decayed + rise * rise_dt
+    dv, du = _slopes(v, u, total(current), shape, scale)
+    v_next, u_next = v + dv, u + du
+    if scheme == "heun":
+        dv_end, du_end = _slopes(v_next, u_next, total(decayed), shape, scale)
+        v_next, u_next = v + (dv + dv_end) * 0.5, u + (du + du_end) * 0.5
+    if rise is not None:
+        rise.set(rise * scale[4])
+    current.set(decayed)
+    v.set(v_next)
+    u.set(u_next)
+    return v_next >= shape[3]
+
+
+def _parameters(table: Row, n: int, alike: bool) -> list:
+    """One number for 32 cells that are alike, else 32."""
+    return [table.row(p).lane(0) if alike else table.row(p) for p in range(n)]
+
+
+def _noise(noisy: bool, words: Row, half: Vector, noise_scale: Vector) -> Vector | None:
+    """Scale the draw of bits 0-15 (half 0) or 16-31 (half 16); see `reservoir.noise.fill_draws`."""
+    return noise_scale * (((words >> half) & 0xFFFF) - 30).real_like(noise_scale) if noisy else None
+
+
+@cache
+def membrane(scheme: str, noisy: bool, rises: bool, alike: tuple[bool, bool]) -> Any:
+    """Return the compiled step of a row of 32 cells.
+
+    ``step(cells, drive, words, shape, scale, half, noise_scale, rise_dt)`` returns a mask
+    of the cells that reached their peak. Arrays are followed by the index of the row.
 
     Parameters
     ----------
     scheme : {"euler", "heun"}
-        Forward Euler, or Heun's method, second order in v, u and the decaying
-        current; noise is held over the step.
-    noisy : bool
-        Whether there is noise: `words` from `reservoir.noise.fill_draws`, `half`
-        0 for the even draw of a pair and 16 for the odd one.
-    rises : bool
-        Whether currents are double-exponential: `rise` and `rise_dt`.
+    noisy, rises : bool
+        Whether there is noise, whether currents are double-exponential.
+    alike : tuple of two bool
+        Whether all cells of the row have one `shape`, one `scale`.
     """
 
-    def step(v: Row, u: Row, current: Row, rise: Row, drive: Row, words: Row, shape: Row, scale: Row,
-             half: Vector, noise_scale: Vector, rise_dt: Vector) -> Vector:  # fmt: skip
-        def total(synaptic: Vector) -> Vector:
-            if not noisy:
-                return drive + synaptic
-            draw = ((words >> half) & 0xFFFF) - 30
-            return (drive + synaptic) + noise_scale * draw.real_like(noise_scale)
-
-        decayed = current * scale.row(3)
-        if rises:
-            decayed = decayed + rise * rise_dt
-        dv, du = _slopes(v, u, total(current), shape, scale)
-        v_next, u_next = v + dv, u + du
-        if scheme == "heun":
-            dv_end, du_end = _slopes(v_next, u_next, total(decayed), shape, scale)
-            v_next, u_next = v + (dv + dv_end) * 0.5, u + (du + du_end) * 0.5
-        if rises:
-            rise.set(rise * scale.row(4))
-        current.set(decayed)
-        v.set(v_next)
-        u.set(u_next)
-        return v_next >= shape.row(3)
+    def step(cells: Row, drive: Row, words: Row, shape: Row, scale: Row, half: Vector,
+             noise_scale: Vector, rise_dt: Vector) -> Vector:  # fmt: skip
+        return _integrate(
+            scheme, cells.row(V), cells.row(U), cells.row(CURRENT), cells.row(RISE) if rises else None,
+            drive, _noise(noisy, words, half, noise_scale), _parameters(shape, 4, alike[0]),
+            _parameters(scale, 5, alike[1]), rise_dt,
+        )  # fmt: skip
 
     return lane_code(step)
 
 
-def pack(d: Derived) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Arrange the parameters of the cells in tables of rows.
+@cache
+def membrane_and_trace(scheme: str, noisy: bool, rises: bool, alike: tuple[bool, bool], double: bool) -> Any:
+    """Return the compiled step of a row, with the last feedback channel before it and its traces after it.
 
-    Returns
-    -------
-    shape, scale : flat ndarrays
-        Rows of 32 cells, each kept once. Cells that fill up the last row have
-        zeros, so they rest, and a peak they cannot reach.
-    place : (N_pad / 32, 2) int64 ndarray
-        Where each row of cells begins in `shape` and in `scale`.
+    So all of it is touched once: ``step(cells, drive, words, shape, scale, feedback, trace, half,
+    noise_scale, rise_dt, output, keep, couple, rise_keep)``.
     """
-    n = d.v_peak.size
-    rise_decay = d.rise_decay if d.rise_decay.size else np.zeros(n, d.v_peak.dtype)
-    shape, place_of_shape = _rows((d.v_rest, d.v_threshold, d.b, d.v_peak), (0, 0, 0, np.inf))
-    scale, place_of_scale = _rows((d.k, d.dt_over_c, d.a_dt, d.current_decay, rise_decay), (0,) * 5)
-    return shape, scale, np.stack([place_of_shape, place_of_scale], axis=1)
 
+    def step(cells: Row, drive: Row, words: Row, shape: Row, scale: Row, feedback: Row, trace: Row,
+             half: Vector, noise_scale: Vector, rise_dt: Vector, output: Vector, keep: Vector,
+             couple: Vector, rise_keep: Vector) -> Vector:  # fmt: skip
+        mask = _integrate(
+            scheme, cells.row(V), cells.row(U), cells.row(CURRENT), cells.row(RISE) if rises else None,
+            drive + feedback * output, _noise(noisy, words, half, noise_scale),
+            _parameters(shape, 4, alike[0]), _parameters(scale, 5, alike[1]), rise_dt,
+        )  # fmt: skip
+        decay(trace, cells.row(TRACE_RISE) if double else None, keep, couple, rise_keep)
+        return mask
 
-def _rows(parameters: tuple[np.ndarray, ...], filling: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    n = parameters[0].size
-    full = [
-        np.pad(p, (0, padded(n) - n), constant_values=f) for p, f in zip(parameters, filling, strict=True)
-    ]
-    rows = np.stack(full).reshape(len(full), -1, LANES).transpose(1, 0, 2).reshape(-1, len(full) * LANES)
-    bits = rows.view(f"u{rows.itemsize}")  # 0 and -0 are not alike
-    _, first, which = np.unique(bits, axis=0, return_index=True, return_inverse=True)
-    return rows[first].ravel(), which.reshape(-1).astype(np.int64) * rows.shape[1]
+    return lane_code(step)

@@ -22,7 +22,7 @@ from reservoir.canonical import dot_reference
 from reservoir.derived import BLOW_UP_MV, Derived, check_finite, derive, start_state
 from reservoir.noise import PURPOSE_MEMBRANE, draws
 from reservoir.rules.identity import learn_reference, predict_reference
-from reservoir.traces import features_reference
+from reservoir.traces import TINY, features_reference, or_zero
 from reservoir.types import Activity, Grid, Network, Readout, State, Teaching, Trials, padded
 
 
@@ -135,11 +135,11 @@ def _slopes(d: Derived, v: np.ndarray, u: np.ndarray, total: np.ndarray) -> tupl
 
 
 def _advance_traces(d: Derived, s: State, fired: list[tuple[int, int]]) -> None:
+    decayed = s.trace * d.trace_decay[0]
     if d.trace_rise_jump.size:
-        s.trace[:] = s.trace * d.trace_decay[0] + s.trace_rise * d.trace_couple[0]
-        s.trace_rise[:] = s.trace_rise * d.trace_rise_decay[0]
-    else:
-        s.trace[:] = s.trace * d.trace_decay[0]
+        decayed = decayed + s.trace_rise * d.trace_couple[0]
+        s.trace_rise[:] = or_zero(s.trace_rise * d.trace_rise_decay[0], TINY)
+    s.trace[:] = or_zero(decayed, TINY)
     for q, j in fired:
         s.trace[j] += d.trace_jump[q]
         if d.trace_rise_jump.size:

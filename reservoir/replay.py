@@ -15,8 +15,8 @@ from reservoir.derived import normalise_floor, normalise_rate, trace_tables
 from reservoir.errors import InputError
 from reservoir.grid import SimulationSpec, TraceSpec, make_grid
 from reservoir.storage import Recording
-from reservoir.traces import advance_traces, write_features
-from reservoir.types import Grid, State, padded
+from reservoir.traces import follow_spikes
+from reservoir.types import Grid, State, aligned, padded
 
 BLOCK = 65536
 """Spikes looked at together when a place in a file is sought: one chunk of the file."""
@@ -27,13 +27,13 @@ CHUNK_BYTES = 2**21
 
 def _retrace(s, decays, constants, jump, rise_jump, ids, steps, step, n, xs):
     """Advance the traces over the readout steps of `xs` and fill ``xs[t]`` with the features of each."""
+    traces = (s.trace, s.trace_rise, s.trace_mean, s.trace_variance, s.readouts)
     m, event = jump.size, 0
     for t in range(xs.shape[0]):
         begin = event
         while event < steps.size and steps[event] < step + m:
             event += 1
-        advance_traces(s.trace, s.trace_rise, decays, jump, rise_jump, ids, steps, begin, event, step)
-        write_features(s.trace, s.trace_mean, s.trace_variance, s.readouts, constants, n, xs[t])
+        follow_spikes(traces, decays, constants, jump, rise_jump, ids, steps, begin, event, step, n, xs[t])
         step += m
 
 
@@ -62,12 +62,12 @@ class Tracer:
         self._decays, self._constants = tuple(map(real, decays)), tuple(map(real, constants))
         self._jump = jump.astype(real)
         self._rise_jump = (rise_jump if grid.trace_rise_ms > 0 else np.zeros(0)).astype(real)
-        self._features = np.zeros((self.chunk, self.width), real)
+        self._features = aligned(np.zeros((self.chunk, self.width), real))
 
     def start(self) -> State:
         """Traces at time zero. What spikes do not tell (v, u, currents) is left empty, not invented."""
         real = self.grid.dtype
-        trace, rise, mean, variance = np.zeros((4, padded(self.n)), real)  # whole rows of 32
+        trace, rise, mean, variance = aligned(np.zeros((4, padded(self.n)), real))  # whole rows of 32
         unknown = np.zeros(0, real)
         return State(
             v=unknown,

@@ -23,6 +23,16 @@ def padded(n: int) -> int:
     return -(-n // LANES) * LANES
 
 
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Copy an array to where a cache line begins: a vector that straddles two lines costs two accesses."""
+    array = np.asarray(array)
+    room = np.empty(array.nbytes + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    out = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    out[...] = array
+    return out
+
+
 class Cells(NamedTuple):
     """Per-neuron parameters of the Izhikevich model, 2007 form, each ``(N,)``."""
 
@@ -194,16 +204,17 @@ class Readout:
     def __init__(self, rule: Any, n_channels: int, n_features: int, grid: Grid):
         m = padded(n_features)
         self.rule = rule
-        self.state = rule.init(n_channels, n_features, grid.dtype)
+        state = rule.init(n_channels, n_features, grid.dtype)
+        self.state = type(state)(*map(aligned, state))
         self.constants = rule.constants(grid.readout_step_ms, grid.dtype)
         real = np.dtype(grid.dtype).type
         # Without an identity readout the rate is 0, so V stays 0.
         self.what_constants = rule.what.constants(grid.dtype) if rule.what else (real(0), real(1), real(0))
-        self.what = np.zeros((n_channels, m), grid.dtype)
-        self.mean = np.zeros(m, grid.dtype)
+        self.what = aligned(np.zeros((n_channels, m), grid.dtype))
+        self.mean = aligned(np.zeros(m, grid.dtype))
         self.count = np.zeros(1, np.int64)
         self.seen = np.zeros(1, np.int64)
-        self._scratch = np.zeros(m, grid.dtype)
+        self._scratch = aligned(np.zeros(m, grid.dtype))
 
     def arrays(self) -> tuple:
         """What compiled code gets: constants, state, the "what" readout and room for a mean, ``(M,)``."""

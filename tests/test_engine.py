@@ -20,8 +20,8 @@ from reservoir.canonical import dot, dot_reference
 from reservoir.cpu import CpuBackend, CpuEngine
 from reservoir.errors import ActivityError, InputError
 from reservoir.reference import ReferenceBackend
-from reservoir.rules import RULES, ThreeFactor
-from reservoir.traces import features_reference, write_features
+from reservoir.rules import LMS, RULES, ThreeFactor
+from reservoir.traces import TINY, feature_row, features_reference, next_weight
 from reservoir.types import LANES, Readout, Teaching
 
 PRECISIONS = [np.float64, np.float32]
@@ -38,6 +38,9 @@ TRACES = {
     "delays": dict(normalise_ms=30.0),
     "double_delays": dict(trace_rise_ms=2.0, trace_scale=0.5),
 }
+FORCE_CELL = dict(
+    capacitance=250.0, k=2.5, v_rest=-60.0, v_threshold=-19.2, v_peak=30.0, a=0.01, b=-2.0, c=-65.0, d=200.0
+)
 NOISE = {
     "quiet": dict(noise=0.0),
     "noise": dict(),
@@ -87,6 +90,45 @@ def test_every_rule_learns_the_same_in_the_closed_loop(dtype, variant):
     left = both_engines(network, grid, [VARIANTS[variant]], two_trials(grid, n_steps=60), chunks=(None, 7))
     assert left["state.output"].any()
     assert left["spike_step"].size > 30
+
+
+READ_OUT_EVERY_STEP = {
+    "bare": dict(normalise_ms=0.0, trace_scale=1.0, trace_rise_ms=2.0),
+    "bare_exponential": dict(normalise_ms=0.0, trace_scale=1.0),
+    "scaled": dict(normalise_ms=0.0, trace_scale=0.5, trace_rise_ms=2.0),
+}
+
+
+@pytest.mark.parametrize(
+    "kernel, noise", [("exponential", "quiet"), ("double", "noise"), ("double_delays", "held")]
+)
+@pytest.mark.parametrize("trace", READ_OUT_EVERY_STEP)
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_a_loop_closed_in_every_step_equals_the_reference(dtype, trace, kernel, noise):
+    """Where the traces are the features, another kernel runs; n = 31, 32 puts the bias in either row."""
+    for n, model in ((31, "2007"), (32, "2007"), (40, "cell")):
+        cell = {"cell": FORCE_CELL, "bias_spread": 0.0, "bias_pa": 1500.0} if model == "cell" else {}
+        network = lively_network(n_neurons=n, feedback_pa=60.0, **KERNELS[kernel], **cell)
+        grid = small_grid(dtype, steps_per_readout=1, **READ_OUT_EVERY_STEP[trace], **NOISE[noise])
+        trials = two_trials(grid, n, n_steps=400, current=n == 31)
+        left = both_engines(network, grid, [LMS(eta=0.001)], trials, chunks=(None, 7))
+        assert left["spike_step"].size > 10 and left["state.output"].any(), model
+
+
+def test_the_trace_of_a_silent_cell_becomes_zero():
+    """Before it is too small to be stored in full: that would slow every step down."""
+    grid = small_grid(np.float32, noise=0.0, trace_rise_ms=2.0, normalise_ms=30.0)
+    for backend in (CpuBackend(), ReferenceBackend()):
+        engine = backend.load(lively_network(bias_pa=0.0, weight=0.0), grid)
+        state = engine.start()
+        state.trace[:], state.trace_rise[:] = 1e-3, 1e-3
+        trials = two_trials(grid, n_steps=40)._replace(inputs=np.zeros((40, 3), np.float32))
+        for t in range(60):
+            engine.run(state, trials._replace(first_step=400 * t), [], [])
+            for name, least in (("trace", TINY), ("trace_rise", TINY), ("trace_mean", TINY)):
+                values = getattr(state, name)
+                assert np.all((values == 0) | (values >= np.float32(least))), name
+        assert not state.trace.any() and not state.trace_variance.any()
 
 
 def test_every_registered_rule_is_among_the_variants():
@@ -209,7 +251,10 @@ def test_features_equal_their_definition(dtype, rate):
     b = [*np.zeros((2, N), dtype), np.zeros(1, np.int64), np.zeros(64, dtype)]
     traces = rng.exponential(1.0, (200, N)).astype(dtype) * (rng.random(N) < 0.8)
     for trace in traces.astype(dtype):
-        write_features(np.pad(trace, (0, 64 - N)), *a[:3], parameters, N, a[3])
+        full, weight = np.pad(trace, (0, 64 - N)), dtype(next_weight(parameters[0], a[2]))
+        for r in (0, 32):
+            feature_row(full, r, a[0], r, a[1], r, weight, parameters, a[3], r)
+        a[3][N] = parameters[3]
         features_reference(trace, *b[:3], *parameters, b[3])
         assert all(x[: y.size].tobytes() == y.tobytes() for x, y in zip(a, b, strict=True))
     x = a[3]

@@ -26,6 +26,7 @@ def score_run(
     features: Features | None = None,
     naive: dict[str, np.ndarray] | None = None,
     every_ms: float = 10.0,
+    ceiling: np.ndarray | None = None,
 ) -> dict[str, Scores]:
     """Score every readout of a run.
 
@@ -40,6 +41,8 @@ def score_run(
         E that a naive network reaches at the end of each block.
     every_ms : float
         Time between the features used.
+    ceiling : (P,) array, optional
+        `error_ridge` as found before: it depends on the activity alone.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def score_run(
     if features is not None:
         any_readout = next(iter(readouts.values()))
         what = recording, any_readout, task, features, every_ms
-        ceiling = points.mean(ridge_errors(*what))
+        best = points.mean(ridge_errors(*what)) if ceiling is None else ceiling
         activity = block_activity(*what, len(task.probability) - 1)
     out: dict[str, Scores] = {}
     known: dict[tuple, References] = {}
@@ -66,7 +69,7 @@ def score_run(
         found |= _brier_scores(recording, label, readout, task)
         found |= weight_geometry(recording, label, task)
         if features is not None:
-            found["error_ridge"] = ceiling
+            found["error_ridge"] = best
             found |= activity_geometry(recording, label, readout, task, activity, known)
         out[label] = found
     return out

@@ -1,12 +1,12 @@
 """What people run: configs, the command `whatwhen`, and the functions behind it.
 
-`load_config`, `run` and `Experiment` are the library's front door; they are
+`load_config`, `run`, `train` and `Experiment` are the library's front door; they are
 imported on first use, so that the command's help appears at once.
 """
 
 from typing import Any
 
-__all__ = ["Experiment", "load_config", "run"]
+__all__ = ["Experiment", "load_config", "recorded_experiment", "run", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from experiments.runs import run
 
         return run
+    if name in ("recorded_experiment", "train"):
+        from experiments import trained
+
+        return getattr(trained, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

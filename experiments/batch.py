@@ -17,6 +17,7 @@ from experiments.failures import Interrupted, RunError
 from experiments.plan import Job
 from experiments.runs import run_to_file
 from experiments.sidecar import write_sidecar
+from experiments.trained import train_to_file
 from reservoir.errors import ActivityError, InputError
 from reservoir.storage import Recording, read_run
 
@@ -129,7 +130,10 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
 
 def _carry_out(job: Job, backend: str, threads: int, tick) -> Result:
     started, clock = time.time(), time.perf_counter()
-    run_to_file(job.experiment, job.seed, job.path.parent, backend=backend, progress=tick)
+    if job.recording is None:
+        run_to_file(job.experiment, job.seed, job.path.parent, backend=backend, progress=tick)
+    else:
+        train_to_file(job.recording, job.experiment, job.path.parent, progress=tick)
     write_sidecar(job, started, time.perf_counter() - clock, backend, threads)
     return summarise_run(_read(job), job)
 

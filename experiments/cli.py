@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -53,6 +54,12 @@ Threads = Annotated[
 Precision = Annotated[
     str | None, typer.Option(metavar="float32|float64", help="The same as --set simulation.precision=...")
 ]
+Record = Annotated[
+    str | None,
+    typer.Option(
+        metavar="none|subset|all", help="Cells whose spikes to keep: record.spikes.  (spikes = all)"
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=VALUE", help="Change one value of the config; may be repeated."),
@@ -102,8 +109,8 @@ def top(
 )
 def run(
     config: Config, seed: Seed = None, seeds: Seeds = None, out: Out = None, backend: BackendName = "cpu",
-    threads: Threads = None, precision: Precision = None, set_: Set = None, dry_run: DryRun = False,
-    as_json: Json = False,
+    threads: Threads = None, precision: Precision = None, record: Record = None, set_: Set = None,
+    dry_run: DryRun = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Simulate, learn, score.
 
@@ -116,7 +123,7 @@ def run(
     """
     from experiments import batch, plan, report
 
-    overrides = steps.overrides(set_, precision)
+    overrides = steps.overrides(set_, precision, record)
     folder = out or Path("results") / Path(config).stem
     jobs = steps.jobs(config, overrides, seed, seeds, folder, backend)
     threads = plan.pick_threads(threads, jobs)
@@ -129,6 +136,62 @@ def run(
     entry = report.summarise_results(Path(config).stem, results, overrides)
     text = steps.write_summary(folder, [entry])
     typer.echo(text if as_json else f"{report.describe_results(entry)}\nwritten to {folder}", nl=not as_json)
+
+
+@app.command(
+    epilog=examples(
+        "whatwhen train results/meet/*.h5 --rule local --set rules.local.eta=0.05 --out o",
+        "whatwhen train RUN.h5 --config mine.toml --rule a --rule b --out results/mine",
+        "whatwhen train RUN.h5 --rule local --set trace.decay_ms=60.0 --dry-run",
+    )
+)
+def train(
+    files: Annotated[list[Path], typer.Argument(metavar="RUN.h5...", help="Result files with all spikes.")],
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL", help="A rule to train; may be repeated.  [default: all]"),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="CONFIG", help="Take the rules from here.  [default: those of the file]"),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="A.B=VALUE", help="Change a rule, or trace, record, health."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write into.  [default: that of the file]")
+    ] = None,
+    threads: Threads = None, dry_run: DryRun = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Train rules on recorded spikes.
+
+    Simulates nothing: what a rule would have seen is recomputed from the spikes of a
+    finished run, exactly. The result is a file of its own, the same, bit for bit and
+    name for name, as `whatwhen run` with that rule would have written. The recording
+    must hold all spikes (whatwhen run --record spikes) of an open loop
+    (network.feedback_pa = 0); with feedback the rule itself shaped the spikes.
+    Several files are trained at once.
+    """
+    from experiments import batch, plan, report
+    from experiments.trained import training_jobs
+
+    overrides = tuple(set_ or ())
+    jobs = training_jobs(files, rule, config, overrides, out)
+    for folder in dict.fromkeys(job.path.parent for job in jobs):
+        steps.check_folder(folder)
+    threads = plan.pick_threads(threads, jobs)
+    if dry_run:
+        return typer.echo(
+            json.dumps(plan.estimates(jobs, threads)) if as_json else plan.describe(jobs, threads)
+        )
+    with steps.leaving_no_empty(jobs[0].path.parent):
+        results = batch.carry_out(jobs, "recorded", threads)
+    entry = report.summarise_results("train", results, overrides)
+    if as_json:
+        return typer.echo(report.summary_text([entry]), nl=False)
+    typer.echo(report.describe_results(entry) + "\n\nwritten:")
+    typer.echo("\n".join(dict.fromkeys(str(job.path) for job in jobs)))
 
 
 @app.command(
@@ -266,6 +329,10 @@ def config_validate(config: Config, set_: Set = None) -> None:
 
 def main() -> None:
     """Entry point."""
+    # Runs go on side by side, one core each. BLAS threads on top of them fight over the cores: scoring
+    # took eight times the CPU time. NumPy reads this when it is first imported, which is later.
+    for library in ("OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     app(prog_name="whatwhen", args=sys.argv[1:])
 
 

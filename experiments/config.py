@@ -84,13 +84,13 @@ class Experiment:
                         f"at most {earliest:g}, before any event can come",
                     )  # fmt: skip
 
-    def with_rules(self, labels: list[str]) -> Experiment:
-        """Return the experiment with some of its rules."""
+    def with_rules(self, labels: list[str], option: str = "--rules") -> Experiment:
+        """Return the experiment with some of its rules; `option` is named when one is refused."""
         for label in labels:
             if label not in self.rules:
-                raise InputError("--rules", label, "labels of this config: " + ", ".join(self.rules))
+                raise InputError(option, label, "labels of this config: " + ", ".join(self.rules))
         if len(set(labels)) < len(labels):
-            raise InputError("--rules", ",".join(labels), "each label once")
+            raise InputError(option, ",".join(labels), "each label once")
         return replace(self, rules={k: self.rules[k] for k in labels})
 
     def split(self) -> list[Experiment]:

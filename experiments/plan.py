@@ -20,6 +20,8 @@ from reservoir.types import Grid, Session
 
 NS_PER_NEURON_STEP = 2.5
 NS_PER_SYNAPTIC_EVENT = 1.5
+NS_PER_TRACE = 2.0
+"""One cell at one readout step, where spikes come from a recording."""
 NS_PER_WEIGHT = 1.9
 """One readout weight, read and updated at one readout step."""
 NS_PER_ENTRY_OF_P = 0.3
@@ -53,6 +55,7 @@ class Job:
     path: Path
     steps: int  # trials and probes
     estimate: Estimate
+    recording: Path | None = None  # train on its spikes instead of simulating
 
     @property
     def run_id(self) -> str:
@@ -98,7 +101,9 @@ def format_seeds(seeds: Iterable[int]) -> str:
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
-def make_jobs(name: str, experiment: Experiment, seeds: Iterable[int], out: Path) -> list[Job]:
+def make_jobs(
+    name: str, experiment: Experiment, seeds: Iterable[int], out: Path, recording: Path | None = None
+) -> list[Job]:
     """List and check the runs of an experiment: seeds x simulations.
 
     Parameters
@@ -110,6 +115,8 @@ def make_jobs(name: str, experiment: Experiment, seeds: Iterable[int], out: Path
     seeds : iterable of int
     out : Path
         Folder of the result files.
+    recording : Path, optional
+        Train on its spikes instead of simulating.
 
     Raises
     ------
@@ -121,8 +128,8 @@ def make_jobs(name: str, experiment: Experiment, seeds: Iterable[int], out: Path
         for part in experiment.split():
             grid, session = _check(part, seed)
             n = session.trials.block.size + session.probes.block.size
-            estimate = _estimate(part, grid, session)
-            jobs.append(Job(name, part, seed, out / f"{part.run_id(seed)}.h5", n, estimate))
+            estimate = _estimate(part, grid, session, recording is None)
+            jobs.append(Job(name, part, seed, out / f"{part.run_id(seed)}.h5", n, estimate, recording))
     return jobs
 
 
@@ -139,7 +146,7 @@ def _check(experiment: Experiment, seed: int) -> tuple[Grid, Session]:
     return grid, session
 
 
-def _estimate(experiment: Experiment, grid: Grid, session: Session) -> Estimate:
+def _estimate(experiment: Experiment, grid: Grid, session: Session, simulate: bool) -> Estimate:
     spec: NetworkSpec = experiment.network
     n, k, t = spec.n_neurons, session.n_channels, session.time_ms.size
     trials, probes = session.trials.block.size, session.probes.block.size
@@ -148,7 +155,9 @@ def _estimate(experiment: Experiment, grid: Grid, session: Session) -> Estimate:
     total_ms = experiment.simulation.settle_ms + intervals + (trials + probes) * trial_ms
     degree = spec.out_degree if spec.connectivity == "out_degree" else spec.probability * n
     spikes = n * ASSUMED_RATE_HZ * total_ms / 1000
-    work = NS_PER_NEURON_STEP * n * total_ms / grid.dt_ms + NS_PER_SYNAPTIC_EVENT * spikes * degree
+    work = NS_PER_TRACE * n * total_ms / grid.readout_step_ms
+    if simulate:
+        work = NS_PER_NEURON_STEP * n * total_ms / grid.dt_ms + NS_PER_SYNAPTIC_EVENT * spikes * degree
     work += NS_PER_WEIGHT * len(experiment.rules) * k * n * total_ms / grid.readout_step_ms
     if experiment.record.spikes == "all" and session.n_cues:
         work += (NS_OF_SCORES + NS_OF_CEILING * (int(session.trials.block.max()) + 1)) * n**2

@@ -27,6 +27,9 @@ from reservoir.storage import SCHEMA_VERSION, FileSink, MemorySink, Recording, S
 from reservoir.training import Trainer, write_static
 from reservoir.types import NUMERICS_VERSION, Engine, Grid, Network, Session
 
+Progress = Callable[[int], None] | None
+"""Called with the number of trials and probes just finished."""
+
 PACKAGES = ("numpy", "numba", "h5py", "scipy")
 """Whose versions can decide a bit of a result file."""
 
@@ -98,11 +101,7 @@ def run(
             )
         )
     config = _identity(experiment, seed, network, current)
-    parts = _prepare(experiment, seed, backend, network, current)
-    sink = MemorySink()
-    _run(experiment, config, sink, parts, current, progress)
-    _score(sink, sink.recording)
-    return sink.recording
+    return write_memory(experiment, config, _prepare(experiment, seed, backend, network, current), progress)
 
 
 def run_to_file(
@@ -128,11 +127,27 @@ def run_to_file(
     path = Path(out) / f"{run_id(config)}.h5"
     if path.exists():
         return path
-    parts = _prepare(experiment, seed, backend, network, current)
+    return write_file(
+        path, experiment, config, _prepare(experiment, seed, backend, network, current), progress
+    )
+
+
+def write_memory(experiment: Experiment, config: dict, parts: Parts, progress: Progress = None) -> Recording:
+    """Run and score in memory."""
+    sink = MemorySink()
+    _run(experiment, config, sink, parts, progress)
+    _score(sink, sink.recording, parts.ceiling)
+    return sink.recording
+
+
+def write_file(
+    path: Path, experiment: Experiment, config: dict, parts: Parts, progress: Progress = None
+) -> Path:
+    """Run and score into a file that is whole or absent."""
     file = FileSink(path)
     try:
-        _run(experiment, config, file, parts, current, progress)
-        _score(file, _open_recording(file))
+        _run(experiment, config, file, parts, progress)
+        _score(file, _open_recording(file), parts.ceiling)
         file.commit()
     except BaseException:
         with suppress(OSError, RuntimeError):  # on a full disk closing fails as well
@@ -151,16 +166,21 @@ def _identity(experiment: Experiment, seed: int, network: Network | None, curren
     return config
 
 
-class _Parts(NamedTuple):
+class Parts(NamedTuple):
+    """What a run is made of, checked and loaded."""
+
     grid: Grid
     session: Session
     network: Network
     engine: Engine
+    current: np.ndarray | None = None  # own input current
+    health: dict[str, float] | None = None  # the report that must come out, if it is known
+    ceiling: np.ndarray | None = None  # the score error_ridge, if it is known
 
 
 def _prepare(
     experiment: Experiment, seed: int, backend: str, network: Network | None, current: np.ndarray | None
-) -> _Parts:
+) -> Parts:
     """Build everything that can refuse a value, before a file is opened."""
     seeds = experiment.seeds.resolve(seed)
     grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
@@ -173,14 +193,11 @@ def _prepare(
         check_network(network, session.n_cues, session.n_channels)
     if current is not None and current.shape != (session.time_ms.size, network.n_neurons):
         raise InputError("current", current.shape, f"shape ({session.time_ms.size}, {network.n_neurons})")
-    return _Parts(grid, session, network, get_backend(backend).load(network, grid))
+    return Parts(grid, session, network, get_backend(backend).load(network, grid), current)
 
 
-def _run(
-    experiment: Experiment, config: dict, sink: Sink, parts: _Parts,
-    current: np.ndarray | None, progress: Callable[[int], None] | None,
-) -> None:  # fmt: skip
-    grid, session, network, engine = parts
+def _run(experiment: Experiment, config: dict, sink: Sink, parts: Parts, progress: Progress) -> None:
+    grid, session, network, engine = parts[:4]
     sink.annotate(
         "/", schema_version=SCHEMA_VERSION, numerics_version=NUMERICS_VERSION, run_id=run_id(config)
     )
@@ -189,24 +206,26 @@ def _run(
         sink.put(f"/{name}", np.frombuffer(text, np.uint8), "1")
     trainer = Trainer(
         engine, network, grid, session, experiment.rules, sink, experiment.record,
-        experiment.simulation.settle_ms, current, progress,
+        experiment.simulation.settle_ms, parts.current, progress,
     )  # fmt: skip
     write_static(sink, network, session, trainer.onsets_ms())
     report = trainer.run()
+    if parts.health is not None and repr(sorted(report.items())) != repr(sorted(parts.health.items())):
+        raise InputError("/spikes", health_line(report), "all the spikes that the file's health line is of")
     for name, value in report.items():
         sink.annotate("/spikes", **{name: value})
     lines = [health_line(report), *(f"warning: {w}" for w in warnings(report, experiment.health))]
     sink.put("/warnings", np.frombuffer("\n".join(lines).encode(), np.uint8), "1")
 
 
-def _score(sink: Sink, recording: Recording) -> None:
+def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None) -> None:
     """Score what was written, where the analysis knows the task."""
     known = "/blocks/probability" in recording or "/blocks/frequency_hz" in recording
     probed = all(f"/readouts/{label}/probes/prediction" in recording for label in recording.labels)
     if not (known and probed):
         return
     replay = features if recording.attrs["/spikes/reservoir"]["subset"] == "all" else None
-    for label, found in score_run(recording, replay).items():
+    for label, found in score_run(recording, replay, ceiling=ceiling).items():
         for name, values in found.items():
             sink.put(f"/scores/{label}/{name}", values, SCORES[name].unit)
 

@@ -8,8 +8,10 @@ import platform
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from experiments.plan import Job, cores
+from reservoir.storage import read_run
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -44,7 +46,7 @@ def write_sidecar(job: Job, started: float, wall_s: float, backend: str, threads
     threads : int
         Runs that went on at once.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "run_id": job.run_id,
         "config": job.name,
         "seed": job.seed,
@@ -61,6 +63,9 @@ def write_sidecar(job: Job, started: float, wall_s: float, backend: str, threads
             "python": sys.version.split()[0],
         },
     }
+    if job.recording is not None:
+        software = read_run(job.recording, ("/software",)).software
+        facts["trained_on"] = {"run_id": job.recording.stem, "software": software}
     path = job.path.with_suffix(".json")
     write_whole(path, json.dumps(facts, indent=2) + "\n")
     return path

@@ -14,9 +14,14 @@ if TYPE_CHECKING:
     from experiments.plan import Job
 
 
-def overrides(set_: list[str] | None, precision: str | None) -> tuple[str, ...]:
+def overrides(set_: list[str] | None, precision: str | None, record: str | None = None) -> tuple[str, ...]:
     """Changes to the config, in the order in which they apply."""
-    return (*(set_ or ()), *([f'simulation.precision="{precision}"'] if precision else ()))
+    given = [*(set_ or ())]
+    if precision:
+        given.append(f'simulation.precision="{precision}"')
+    if record:
+        given.append(f'record.spikes="{"all" if record == "spikes" else record}"')
+    return tuple(given)
 
 
 def jobs(

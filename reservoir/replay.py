@@ -6,34 +6,167 @@ feature a readout ever saw, bit for bit.
 
 from __future__ import annotations
 
-import numba as nb
+from typing import Any
+
 import numpy as np
 
+from reservoir.compile import compile_kernel
 from reservoir.derived import normalise_floor, normalise_rate, trace_tables
 from reservoir.errors import InputError
 from reservoir.grid import SimulationSpec, TraceSpec, make_grid
 from reservoir.storage import Recording
 from reservoir.traces import follow_spikes
-from reservoir.types import Grid, padded
+from reservoir.types import Grid, State, aligned, padded
+
+BLOCK = 65536
+"""Spikes looked at together when a place in a file is sought: one chunk of the file."""
+
+CHUNK_BYTES = 2**21
+"""Features of one chunk stay in the second-level cache or close to it."""
 
 
-@nb.njit(nogil=True, error_model="numpy", _nrt=False)
-def _replay(state, decays, constants, jump, rise_jump, steps, cells, first_step, keep, n, x, out):
-    """Advance traces over ``keep.size`` readout steps; copy features marked in `keep` to `out`."""
-    m = jump.size
-    event, row = 0, 0
-    while event < steps.size and steps[event] < first_step:
-        event += 1
-    for t in range(keep.size):
-        step, begin = first_step + t * m, event
+def _retrace(s, decays, constants, jump, rise_jump, ids, steps, step, n, xs):
+    """Advance the traces over the readout steps of `xs` and fill ``xs[t]`` with the features of each."""
+    traces = (s.trace, s.trace_rise, s.trace_mean, s.trace_variance, s.readouts)
+    m, event = jump.size, 0
+    for t in range(xs.shape[0]):
+        begin = event
         while event < steps.size and steps[event] < step + m:
             event += 1
-        follow_spikes(state, decays, constants, jump, rise_jump, cells, steps, begin, event, step, n, x)
-        if keep[t]:
-            for i in range(out.shape[1]):
-                out[row, i] = x[i]
-            row += 1
-    return row
+        follow_spikes(traces, decays, constants, jump, rise_jump, ids, steps, begin, event, step, n, xs[t])
+        step += m
+
+
+retrace = compile_kernel(_retrace, nrt=False)
+
+
+class Tracer:
+    """From the spikes of a stretch to its features.
+
+    Parameters
+    ----------
+    grid : Grid
+    n : int
+        Neurons.
+    chunk : int, optional
+        Readout steps whose features are held at once; changes no result.
+    """
+
+    def __init__(self, grid: Grid, n: int, chunk: int | None = None):
+        self.grid, self.n, self.width = grid, n, padded(n + 1)
+        self.chunk = chunk or max(16, CHUNK_BYTES // (self.width * grid.dtype.itemsize))
+        real = grid.dtype.type
+        jump, rise_jump, decays = trace_tables(grid)
+        scale = grid.trace_scale or 1.0 / np.sqrt(n)
+        constants = (normalise_rate(grid), normalise_floor(grid), scale, grid.feature_bias)
+        self._decays, self._constants = tuple(map(real, decays)), tuple(map(real, constants))
+        self._jump = jump.astype(real)
+        self._rise_jump = (rise_jump if grid.trace_rise_ms > 0 else np.zeros(0)).astype(real)
+        self._features = aligned(np.zeros((self.chunk, self.width), real))
+
+    def start(self) -> State:
+        """Traces at time zero. What spikes do not tell (v, u, currents) is left empty, not invented."""
+        real = self.grid.dtype
+        trace, rise, mean, variance = aligned(np.zeros((4, padded(self.n)), real))  # whole rows of 32
+        unknown = np.zeros(0, real)
+        return State(
+            v=unknown,
+            u=unknown,
+            current=unknown,
+            current_rise=unknown,
+            pending=np.zeros((0, 0), real),
+            trace=trace,
+            trace_rise=rise,
+            trace_mean=mean,
+            trace_variance=variance,
+            readouts=np.zeros(1, np.int64),
+            output=unknown,
+        )
+
+    def chunks(self, state: State, step: np.ndarray, cell: np.ndarray, first_step: int, n_steps: int):
+        """Advance `state` through the spikes of a stretch.
+
+        Parameters
+        ----------
+        state : State
+            As `start` made it; its traces are advanced in place.
+        step, cell : (S,) ndarray
+            Spikes from dt step `first_step` on, ascending.
+        n_steps : int
+            Readout steps.
+
+        Yields
+        ------
+        part : slice
+            Readout steps of the stretch.
+        features : (len(part), M) ndarray
+            Overwritten by the next.
+        """
+        m = self.grid.steps_per_readout
+        for begin in range(0, n_steps, self.chunk):
+            part = slice(begin, min(begin + self.chunk, n_steps))
+            x, start = self._features[: part.stop - begin], first_step + begin * m
+            a, b = np.searchsorted(step, [start, first_step + part.stop * m])
+            retrace(state, self._decays, self._constants, self._jump, self._rise_jump,
+                    cell[a:b], step[a:b], start, self.n, x)  # fmt: skip
+            yield part, x
+
+
+class KeptSpikes:
+    """The spikes of a recording, in memory or read from an open file by slices.
+
+    Parameters
+    ----------
+    recording : Recording
+    probes : bool
+        Spikes of the probes, each on a clock of its own; else of the training run.
+
+    Raises
+    ------
+    InputError
+        If not all spikes were kept.
+    """
+
+    def __init__(self, recording: Recording, probes: bool = False):
+        self.group = "/spikes/probes" if probes else "/spikes/reservoir"
+        self._n = recording["/network/cell_type"].size
+        kept = recording.attrs[self.group]["subset"]
+        if kept != "all":
+            raise InputError("record.spikes", kept, "all, to have the features again")
+        self._step, self._cell = (recording[f"{self.group}/{name}"] for name in ("step", "node_ids"))
+        self._key: Any = recording[f"{self.group}/probe"] if probes else self._step
+        self._row, self._end = 0, -(2**63)
+
+    def between(self, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and cells of the spikes from dt step `begin` to before `end`, or of these probes.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, or its spikes are not in order or of no cell.
+        """
+        row = self._row if begin >= self._end else 0  # most calls go on where the last one ended
+        try:
+            first = self._find(begin, row)
+            last = self._find(end, first)
+            step, cell = self._step[first:last], self._cell[first:last]
+        except OSError as error:
+            raise InputError(self.group, str(error), "an undamaged HDF5 result file") from error
+        self._row, self._end = last, end
+        if cell.size != step.size or (step.size and (np.diff(step) < 0).any()):
+            raise InputError(self.group, f"{step.size} steps, {cell.size} cells", "spikes in order of time")
+        unknown = cell[(cell < 0) | (cell >= self._n)]
+        if unknown.size:
+            raise InputError(f"{self.group}/node_ids", int(unknown[0]), f"cells 0 to {self._n - 1}")
+        return step, cell
+
+    def _find(self, value: int, row: int) -> int:
+        """First row from `row` on whose key is at least `value`."""
+        for start in range(row, self._key.shape[0], BLOCK):
+            block = self._key[start : start + BLOCK]
+            if block[-1] >= value:
+                return start + int(np.searchsorted(block, value))
+        return int(self._key.shape[0])
 
 
 def grid_of(recording: Recording) -> Grid:
@@ -42,35 +175,6 @@ def grid_of(recording: Recording) -> Grid:
     return make_grid(
         SimulationSpec(**config["simulation"]), TraceSpec(**config["trace"]), config["seeds"]["noise"]
     )
-
-
-class _Tracer:
-    """Traces of one run, advanced piece by piece."""
-
-    def __init__(self, recording: Recording):
-        self.grid = grid = grid_of(recording)
-        self.n = recording["/network/cell_type"].size
-        if recording.attrs["/spikes/reservoir"]["subset"] != "all":
-            raise InputError(
-                "record.spikes", recording.attrs["/spikes/reservoir"]["subset"], "all, to replay features"
-            )
-        real = grid.dtype.type
-        jump, rise_jump, decays = trace_tables(grid)
-        scale = grid.trace_scale or 1.0 / np.sqrt(self.n)
-        constants = (normalise_rate(grid), normalise_floor(grid), scale, grid.feature_bias)
-        self._decays, self._constants = tuple(map(real, decays)), tuple(map(real, constants))
-        self._jump = jump.astype(real)
-        self._rise_jump = (rise_jump if grid.trace_rise_ms > 0 else np.zeros(0)).astype(real)
-        self._x = np.zeros(padded(self.n + 1), real)
-        # trace, its rising state, running mean and variance, readout steps so far
-        self.state = (*np.zeros((4, padded(self.n)), real), np.zeros(1, np.int64))
-
-    def advance(self, step, cell, first_step: int, keep: np.ndarray) -> np.ndarray:
-        """Advance ``len(keep)`` readout steps from dt step `first_step`; return the rows kept."""
-        rows = np.zeros((int(keep.sum()), self.n + 1), self.grid.dtype)
-        _replay(self.state, self._decays, self._constants, self._jump, self._rise_jump, step, cell,
-                first_step, keep, self.n, self._x, rows)  # fmt: skip
-        return rows
 
 
 def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float = 1.0) -> np.ndarray:
@@ -96,44 +200,43 @@ def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float
     InputError
         If not all spikes were kept.
     """
-    tracer = _Tracer(recording)
-    grid = tracer.grid
+    grid = grid_of(recording)
+    tracer = Tracer(grid, recording["/network/cell_type"].size)
+    spikes = KeptSpikes(recording)
     m, h = grid.steps_per_readout, grid.readout_step_ms
     every = round(every_ms / h)
     length, before = _trial_steps(recording, h)
-    keep = np.zeros(length, bool)
-    keep[every - 1 :: every] = True
-    step, cell = recording["/spikes/reservoir/step"], recording["/spikes/reservoir/node_ids"]
     starts = np.round(recording["/trials/onset_ms"] / h).astype(np.int64) - before
     rows = np.asarray(rows, np.int64)
-    out = np.empty((rows.size, int(keep.sum()), tracer.n + 1), grid.dtype)
-    clock = 0
+    out = np.empty((rows.size, length // every, tracer.n + 1), grid.dtype)
+    state, clock = tracer.start(), 0
 
-    def skip(to: int) -> None:
+    def follow(state: State, step, cell, first: int, n_steps: int, into: np.ndarray) -> None:
+        """Advance; keep features of the last trial length, if there is a place for them."""
+        skip = n_steps - (length if len(into) else 0)
+        for part, x in tracer.chunks(state, step, cell, first, n_steps):
+            number = np.arange(part.start, part.stop) - skip + 1
+            kept = (number > 0) & (number % every == 0)
+            into[number[kept] // every - 1] = x[kept, : tracer.n + 1]
+
+    def advance(to: int, into: np.ndarray) -> None:
         nonlocal clock
-        begin, end = np.searchsorted(step, [clock * m, to * m])
-        tracer.advance(step[begin:end], cell[begin:end], clock * m, np.zeros(to - clock, bool))
+        follow(state, *spikes.between(clock * m, to * m), clock * m, to - clock, into)
         clock = to
 
+    nothing = np.empty((0, tracer.n + 1), grid.dtype)
     if which == "trials":
         for r, i in enumerate(rows):
-            skip(int(starts[i]))
-            begin, end = np.searchsorted(step, [clock * m, (clock + length) * m])
-            out[r] = tracer.advance(step[begin:end], cell[begin:end], clock * m, keep)
-            clock += length
+            advance(int(starts[i]), nothing)
+            advance(int(starts[i]) + length, out[r])
         return out
-    probe_step, probe_cell = recording["/spikes/probes/step"], recording["/spikes/probes/node_ids"]
-    owner = recording["/spikes/probes/probe"]
-    for r, q in enumerate(rows):
+    probes = KeptSpikes(recording, probes=True)
+    for r, q in enumerate(map(int, rows)):
         after = int(recording["/probes/after_trial"][q])
-        skip(int(starts[after - 1]) + length if after else 0)
-        saved = tuple(a.copy() for a in tracer.state)
-        begin, end = np.searchsorted(owner, [q, q + 1])
+        advance(int(starts[after - 1]) + length if after else 0, nothing)
         gap = round(recording["/probes/interval_ms"][q] / h)
-        first = -(gap + before) * m  # probe clock: 0 = cue onset
-        mask = np.concatenate([np.zeros(gap, bool), keep])
-        out[r] = tracer.advance(probe_step[begin:end], probe_cell[begin:end], first, mask)
-        tracer.state = saved
+        # A probe's clock is 0 at cue onset.
+        follow(state.copy(), *probes.between(q, q + 1), -(gap + before) * m, gap + length, out[r])
     return out
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -243,9 +244,6 @@ class FileSink:
 def read_run(path: str | Path, only: tuple[str, ...] = ("/",)) -> Recording:
     """Read a result file.
 
-    Follows hard links only, refuses external and virtual storage, and bounds
-    every array by the file's size before it is allocated.
-
     Parameters
     ----------
     path : path
@@ -257,10 +255,35 @@ def read_run(path: str | Path, only: tuple[str, ...] = ("/",)) -> Recording:
     InputError
         If the file is missing, damaged or not one of ours; names the part.
     """
+    with open_run(path, only) as recording:
+        in_memory = {p: a for p, a in recording.arrays.items() if isinstance(a, np.ndarray)}
+        return Recording(in_memory, recording.attrs)
+
+
+@contextmanager
+def open_run(path: str | Path, load: tuple[str, ...] = ("/",)) -> Iterator[Recording]:
+    """Read a result file, but leave large arrays in it, to be read by slices.
+
+    Follows hard links only, refuses external and virtual storage, and bounds
+    every array by the file's size before it is allocated.
+
+    Parameters
+    ----------
+    path : path
+    load : tuple of str
+        Beginnings of the paths of arrays to load; the others are open data sets
+        until the end of the ``with`` block.
+
+    Raises
+    ------
+    InputError
+        As `read_run`.
+    """
     path = Path(path)
     recording = Recording()
-    try:
-        with h5py.File(path, "r") as file:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(h5py.File(path, "r"))
             recording.attrs["/"] = _attributes(file)
             version = recording.attrs["/"].get("schema_version")
             if version != SCHEMA_VERSION:
@@ -271,16 +294,17 @@ def read_run(path: str | Path, only: tuple[str, ...] = ("/",)) -> Recording:
                 attributes = _attributes(node)
                 if attributes:
                     recording.attrs[name] = attributes
-                if isinstance(node, h5py.Dataset) and name.startswith(only):
-                    recording.arrays[name] = _read(node, name, path)
-    except FileNotFoundError as error:
-        raise InputError(str(path), "no such file", "an existing result file") from error
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(str(path), reason, "an undamaged HDF5 result file") from error
-    return recording
+                if isinstance(node, h5py.Dataset):
+                    _check(node, name, path)
+                    recording.arrays[name] = node[()] if name.startswith(load) else node
+        except FileNotFoundError as error:
+            raise InputError(str(path), "no such file", "an existing result file") from error
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+            if isinstance(error, InputError):
+                raise
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(str(path), reason, "an undamaged HDF5 result file") from error
+        yield recording
 
 
 def _attributes(node: Any) -> dict[str, Any]:
@@ -298,7 +322,7 @@ def _walk(group: h5py.Group, path: Path, prefix: str = "") -> Iterator[tuple[str
             yield from _walk(node, path, full)
 
 
-def _read(data: h5py.Dataset, name: str, path: Path) -> np.ndarray:
+def _check(data: h5py.Dataset, name: str, path: Path) -> None:
     layout = data.id.get_create_plist()
     if data.is_virtual or layout.get_external_count():
         raise InputError(str(path), name, "data inside the file itself")
@@ -309,4 +333,3 @@ def _read(data: h5py.Dataset, name: str, path: Path) -> np.ndarray:
         raise InputError(
             str(path), f"{name} claims {size} bytes", f"at most {MAX_RATIO} times the file's size"
         )
-    return data[()]

@@ -240,6 +240,17 @@ def test_files_that_hold_one_rule_each_are_drawn_together():
                 FIGURES[name].caption(Runs(some))
 
 
+def test_a_rule_trained_twice_counts_once_and_two_settings_of_it_are_refused():
+    runs = Runs([meet_run(0, labels=("local", "b")), meet_run(0), meet_run(1)])
+    series = {s.label: s.runs for s in runs.series(runs.groups)}
+    assert series["local"] == [runs[0], runs[2]] and series["b"] == [runs[0]]
+    changed = meet_run(2)
+    put_text(changed, "/config", changed.config | {"rules": {"local": {"eta": 0.5}}})
+    runs.append(changed)
+    with pytest.raises(InputError, match=r"rules.local = 'two settings"):
+        runs.series(Runs(runs).groups)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("n_blocks", [1, 2])
 def test_where_nothing_ever_comes_some_figures_are_skipped(n_blocks, tmp_path, caplog):

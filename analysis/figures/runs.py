@@ -171,7 +171,7 @@ class Runs(list):
                 name = pretty(label) + (", closed loop" if group.closed else "")
                 if sum(label in g.labels and g.closed == group.closed for g in groups) > 1:
                     name += f" {group.config_hash[:4]}"
-                runs = [r for r in group.recordings if label in r.labels]
+                runs = _one_per_seed(group, label)
                 dash = (0, (4, 1.5)) if group.closed and open_too else "-"
                 out.append(Series(label, name, runs, colours[label], dash))
         return out
@@ -184,6 +184,26 @@ class Runs(list):
                 for r in series.runs
             ]
         )
+
+
+def _one_per_seed(group: Group, label: str) -> list[Recording]:
+    """Return the runs of a label; a rule that was trained again in the same way counts once.
+
+    Raises
+    ------
+    InputError
+        If one label stands for two settings of a rule: they are no repeats of each other.
+    """
+    found: dict[str, Recording] = {}
+    settings: list[dict] = []
+    for recording in group.recordings:
+        if label in recording.labels:
+            config = recording.config
+            settings.append(config.get("rules", {}).get(label, {}))
+            found.setdefault(json.dumps([config.get("seed"), config.get("seeds")]), recording)
+    if any(s != settings[0] for s in settings):
+        raise InputError(f"rules.{label}", "two settings in one folder", "a folder or a label for each")
+    return list(found.values())
 
 
 def intervals(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

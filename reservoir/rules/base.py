@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from reservoir.rules.identity import Identity
 from reservoir.rules.teaching import Gate
 from reservoir.spec import Spec, param
+
+
+def device_text(file: str) -> str:
+    """Read the CUDA text of a rule from the .cu file beside its Python file."""
+    return Path(file).with_suffix(".cu").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,14 @@ class Rule(Spec):
         ``trial_end`` whether a trial ends here.
     reference_step : callable
         The same in plain NumPy; what `step` must equal bit for bit.
+    device : str, optional
+        The same in CUDA C++ (docs/gpu.md); without it the rule runs on the CPU only.
     """
 
     name: ClassVar[str]
     step: ClassVar[Any]
     reference_step: ClassVar[Any]
+    device: ClassVar[str | None] = None
 
     factored: bool = param(True, "prediction = p_hat times y; else y alone, taught by what was delivered")
     gate: Gate = param(help="when weights may change", factory=Gate)

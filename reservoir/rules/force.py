@@ -21,7 +21,7 @@ import numpy as np
 from reservoir.canonical import dot, dot_reference, fold
 from reservoir.errors import InputError
 from reservoir.lanes import Row, Vector, add_row, lane_code
-from reservoir.rules.base import Rule
+from reservoir.rules.base import Rule, device_text
 from reservoir.rules.teaching import Gate
 from reservoir.spec import param, steps
 from reservoir.types import LANES, padded
@@ -176,6 +176,7 @@ class RLS(Rule):
     name: ClassVar[str] = "rls"
     step: ClassVar[Any] = staticmethod(_step)
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
+    device: ClassVar[str | None] = device_text(__file__)
 
     alpha: float = param(1.0, "P(0) = I / alpha", gt=0)
     interval_ms: float = param(2.0, "time between updates", "ms", gt=0)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numba as nb
 import numpy as np
 
-from reservoir.rules.base import Rule
+from reservoir.rules.base import Rule, device_text
 from reservoir.spec import param
 from reservoir.types import padded
 
@@ -44,6 +44,7 @@ class LMS(Rule):
     name: ClassVar[str] = "lms"
     step: ClassVar[Any] = staticmethod(_step)
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
+    device: ClassVar[str | None] = device_text(__file__)
 
     eta: float = param(0.01, "learning rate per readout step", ge=0)
 

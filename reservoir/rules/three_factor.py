@@ -21,7 +21,7 @@ import numba as nb
 import numpy as np
 
 from reservoir.canonical import dot, dot_reference
-from reservoir.rules.base import Rule
+from reservoir.rules.base import Rule, device_text
 from reservoir.spec import param
 from reservoir.types import padded
 
@@ -81,6 +81,7 @@ class ThreeFactor(Rule):
     name: ClassVar[str] = "three_factor"
     step: ClassVar[Any] = staticmethod(_step)
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
+    device: ClassVar[str | None] = device_text(__file__)
 
     eta: float = param(0.02, "learning rate per readout step", ge=0)
     epsilon: float = param(0.02, "added to |e||x|", gt=0)

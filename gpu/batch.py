@@ -1,0 +1,215 @@
+"""A stretch of trials for R networks at once: arrays up, launches, arrays down.
+
+Networks are replicates: their own weights or shared ones, their own noise, their
+own trials, their own parameters of the same rules. All arrays of one kind stand
+in one buffer with the replicate as the leading axis, and each replicate's `Job`
+points to its own part.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gpu.device import Device
+from gpu.source import STATES, RuleText, Variant, job_dtype
+from gpu.upload import Loaded
+from reservoir.derived import check_finite
+from reservoir.errors import ActivityError
+from reservoir.types import Activity, Readout, State, Teaching, Trials
+
+LONGEST = 4096
+"""Readout steps of one launch at most, so that spikes stream out while the next one runs."""
+
+
+class Request(NamedTuple):
+    """What `reservoir.types.Engine.run` is given, for one replicate."""
+
+    state: State
+    trials: Trials
+    readouts: list[Readout]
+    teaching: list[Teaching]
+
+
+class Stack:
+    """Arrays of R replicates in one buffer of the device."""
+
+    def __init__(self, device: Device, array: np.ndarray):
+        self.device, self.shape, self.dtype = device, array.shape, array.dtype
+        self.buffer = device.upload(array) if array.size else None
+        self.stride = array.nbytes // len(array)
+
+    def pointers(self) -> np.ndarray:
+        """Address of each replicate's part, ``(R,)`` uint64."""
+        start = self.buffer.pointer if self.buffer else 0
+        return np.uint64(start) + np.uint64(self.stride) * np.arange(self.shape[0], dtype=np.uint64)
+
+    def read(self) -> np.ndarray:
+        """Copy it back."""
+        return self.device.download(self.buffer) if self.buffer else np.zeros(self.shape, self.dtype)
+
+
+class Batch:
+    """R replicates of one variant, on their way through a stretch of trials.
+
+    Parameters
+    ----------
+    device : Device
+    variant : Variant
+    rules : list of RuleText
+    networks : list of Loaded
+    requests : list of Request
+    capacity : int
+        Spikes of one network that one launch has room for; at least those of one readout step.
+    """
+
+    def __init__(self, device: Device, variant: Variant, rules: list[RuleText], networks: list[Loaded],
+                 requests: list[Request], capacity: int):  # fmt: skip
+        self.device, self.variant, self.rules = device, variant, rules
+        self.networks, self.requests, self.capacity = networks, requests, capacity
+        self.real = np.dtype(variant.real)
+        self.steps = np.array([len(q.trials.inputs) for q in requests])
+        self.learns = any(q.trials.learn for q in requests)
+        self.jobs = np.zeros(len(requests), job_dtype(rules))
+        self.stacks: dict[str, Stack] = {}
+        self._network_arrays()
+        self._stretch_arrays()
+        for r, rule in enumerate(rules):
+            self._readout_arrays(r, rule)
+
+    # up
+
+    def _put(self, name: str, array: np.ndarray, place: np.ndarray | None = None) -> None:
+        stack = self.stacks[name] = Stack(self.device, array)
+        (self.jobs if place is None else place)[name.rpartition("/")[2]] = stack.pointers()
+
+    def _stack(self, parts: list[np.ndarray], shape: tuple[int, ...], dtype: Any, fill: Any = 0) -> np.ndarray:
+        """Gather parts of different lengths, filled up to one shape."""
+        out = np.full((len(parts), *shape), fill, dtype)
+        for row, part in zip(out, parts, strict=True):
+            row[tuple(slice(s) for s in part.shape)] = part
+        return out
+
+    def _network_arrays(self) -> None:
+        for name in ("cells", "numbers", "weight", "target", "cut", "delay"):
+            self.jobs[name] = [n.pointers[name] for n in self.networks]
+
+    def _stretch_arrays(self) -> None:
+        v, requests, size = self.variant, self.requests, len(self.requests)
+        trials, states = [q.trials for q in requests], [q.state for q in requests]
+        t, n = int(self.steps.max()), max(len(q.outcome) for q in trials)
+        self._put("inputs", self._stack([q.inputs for q in trials], (t, v.channels_in), self.real))
+        if v.extra_current:
+            self._put("current", self._stack([q.current for q in trials], (t, v.n_pad), self.real))
+        self._put("trial_end", self._stack([q.trial_end for q in trials], (t,), np.int32, -1))
+        self._put("outcome", self._stack([q.outcome for q in trials], (n, v.channels), self.real))
+        rows = [np.stack([getattr(s, k) for k in STATES]) for s in states]
+        self._put("state", self._stack(rows, (len(STATES), v.n_pad), self.real))
+        self._put("pending", self._stack([s.pending for s in states], (v.slots, v.n_pad), self.real))
+        self._put("drive", np.zeros((size, v.n_pad), self.real))
+        self._put("readouts", np.stack([s.readouts for s in states]))
+        self._put("output", np.stack([s.output for s in states]))
+        self._put("spikes", np.zeros((size, 2, 2, self.capacity), np.uint32))
+        self._put("reached", np.zeros((size, 2, 2), np.int64))
+        self._put("progress", np.zeros((size, 2), np.int64))
+        self.jobs["first_step"] = [q.first_step for q in trials]
+        self.jobs["stream"] = [q.stream for q in trials]
+        self.jobs["noise_seed"] = [n.grid.noise_seed % 2**64 for n in self.networks]
+        self.jobs["n_steps"], self.jobs["capacity"] = self.steps, self.capacity
+        self.jobs["learns"] = [q.learn for q in trials]
+
+    def _readout_arrays(self, r: int, rule: RuleText) -> None:
+        v, size, place = self.variant, len(self.requests), self.jobs[f"readout{r}"]
+        taught = [q.teaching[r] for q in self.requests]
+        readouts = [q.readouts[r] for q in self.requests]
+        t, n = int(self.steps.max()), max(len(q.trials.outcome) for q in self.requests)
+
+        def put(name: str, array: np.ndarray) -> None:
+            self._put(f"{r}/{name}", array, place)
+
+        put("target", self._stack([x.target for x in taught], (t, v.channels), self.real))
+        put("gate", self._stack([x.gate for x in taught], (t, v.channels), self.real))
+        put("window", self._stack([x.window for x in taught], (t,), np.int8))
+        put("y", np.zeros((size, t, v.channels), self.real))
+        put("p_hat", np.zeros((size, n, v.channels), self.real))
+        put("constants", np.array([tuple(x.constants) for x in readouts], rule.constants))
+        put("what_constants", np.array([x.what_constants for x in readouts], self.real))
+        put("what", np.stack([x.what for x in readouts]))
+        put("total", np.stack([x.mean for x in readouts]))
+        put("mean", np.zeros((size, v.m), self.real))
+        put("count", np.stack([x.count for x in readouts]))
+        put("seen", np.stack([x.seen for x in readouts]))
+        if rule.needs_scratch and self.learns:
+            put("scratch", np.zeros((size, v.scratch_bytes), np.uint8))
+        for f, (name, *_) in enumerate(rule.state):
+            if f == 0 or self.learns:  # a readout that does not learn only speaks
+                put(name, np.stack([x.state[f] for x in readouts]))
+
+    # run and down
+
+    def run(self) -> list[Activity | ActivityError]:
+        """Carry all networks to the end of their stretch; states and readouts are written back."""
+        device, rules, variant = self.device, self.rules, self.variant
+        launch = device.kernel(variant.source(rules), variant.threads, variant.shared_bytes(rules))
+        jobs, blocks = device.upload(self.jobs), len(self.jobs)
+        spikes: list[list[np.ndarray]] = [[] for _ in self.jobs]
+        began = np.zeros(blocks, np.int64)
+        launch(jobs, 0, LONGEST, blocks)
+        buffer = 0
+        while True:
+            launch(jobs, 1 - buffer, LONGEST, blocks)  # runs while the spikes of the last one come down
+            reached = self.stacks["reached"].read()[:, buffer]
+            found = self.stacks["spikes"].read()[:, buffer]
+            for r in np.flatnonzero(reached[:, 0]):
+                part = found[r, :, : reached[r, 0]].astype(np.int64)
+                part[0] += self.requests[r].trials.first_step + began[r] * variant.sub_steps
+                spikes[r].append(part)
+            if np.all(reached[:, 1] == began):  # nobody moved: all are done, or have failed
+                break
+            began, buffer = reached[:, 1], 1 - buffer
+        return self._collect(spikes)
+
+    def _collect(self, spikes: list[list[np.ndarray]]) -> list[Activity | ActivityError]:
+        found = {name: self.stacks[name].read() for name in ("state", "pending", "readouts", "output", "progress")}
+        n, results = self.variant.n, []
+        for i, request in enumerate(self.requests):
+            state = request.state
+            for row, name in enumerate(STATES):
+                getattr(state, name)[:] = found["state"][i, row, :n]
+            state.pending[:] = found["pending"][i, :, :n]
+            state.readouts[:] = found["readouts"][i]
+            state.output[:] = found["output"][i]
+        back = [self._readout_back(r, rule) for r, rule in enumerate(self.rules)]
+        for i, (request, network) in enumerate(zip(self.requests, self.networks, strict=True)):
+            done, failed = found["progress"][i]
+            trials, grid = request.trials, network.grid
+            when = [b[0][i, : self.steps[i]] for b in back]
+            what = [b[1][i, : len(trials.outcome)] for b in back]
+            step, cell = np.concatenate([np.zeros((2, 0), np.int64), *spikes[i]], axis=1)
+            activity: Activity | ActivityError = Activity(step, cell.astype(np.int32), when, what)
+            if failed:
+                try:
+                    check_finite(request.state, (trials.first_step + done * grid.steps_per_readout) * grid.dt_ms)
+                except ActivityError as error:
+                    activity = error
+            results.append(activity)
+        return results
+
+    def _readout_back(self, r: int, rule: RuleText) -> tuple[np.ndarray, np.ndarray]:
+        """Write a readout's arrays back; returns y and p_hat of all replicates."""
+        read = {name: self.stacks[f"{r}/{name}"].read() for name in ("y", "p_hat", "total", "count")}
+        learned = {}
+        if self.learns:
+            names = ["what", "seen", *(name for name, *_ in rule.state)]
+            learned = {name: self.stacks[f"{r}/{name}"].read() for name in names}
+        for i, request in enumerate(self.requests):
+            readout = request.readouts[r]
+            readout.mean[:] = read["total"][i]
+            readout.count[:] = read["count"][i]
+            if request.trials.learn:
+                readout.what[:] = learned["what"][i]
+                readout.seen[:] = learned["seen"][i]
+                for name, array in zip(readout.state._fields, readout.state, strict=True):
+                    array[...] = learned[name][i]
+        return read["y"], read["p_hat"]

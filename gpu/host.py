@@ -1,0 +1,116 @@
+"""The host as a device: the kernel's text, unmodified, compiled by a C++ compiler and run fiber by fiber.
+
+For tests only: it is some thousand times slower than a GPU, and shows the same
+bits. What a device does is allocate, upload, launch and download; everything
+else of the engine is above that and does not know which device it has.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from gpu.device import Kernel, cache_folder
+from reservoir.errors import DeviceError
+
+FOLDER = Path(__file__).parent
+OPTIONS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fno-fast-math", "-fPIC", "-shared", "-fvisibility=hidden",
+           "-Wno-unknown-pragmas")  # fmt: skip
+ORDERS = ("ascending", "descending", "shuffled")
+
+
+class HostBuffer:
+    """Memory of the host device."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = np.ascontiguousarray(array)
+        self.pointer = self.array.ctypes.data
+
+
+class HostDevice:
+    """Runs kernels on the host.
+
+    Parameters
+    ----------
+    order : {"ascending", "descending", "shuffled"}
+        In which order the warps of a block take turns.
+    free : int
+        Bytes it pretends to have.
+    """
+
+    name = "host"
+    multiprocessors = 1
+
+    def __init__(self, order: str = "ascending", free: int = 2**31):
+        self.order, self.free = ORDERS.index(order), free
+        self.launches = 0
+
+    def free_bytes(self) -> int:
+        """Memory left."""
+        return self.free
+
+    def upload(self, array: np.ndarray) -> HostBuffer:
+        """Copy an array to the device."""
+        return HostBuffer(array.copy())
+
+    def zeros(self, shape: tuple[int, ...], dtype) -> HostBuffer:
+        """Allocate an array of zeros."""
+        return HostBuffer(np.zeros(shape, dtype))
+
+    def download(self, buffer: HostBuffer, rows: np.ndarray | None = None) -> np.ndarray:
+        """Copy an array back; `rows` = leading elements wanted of each row."""
+        return buffer.array.copy()
+
+    def kernel(self, source: str, threads: int, shared_bytes: int) -> Kernel:
+        """Compile a kernel, or load it from the cache."""
+        library = ctypes.CDLL(str(compile_for_host(source)))
+        library.launch.restype = ctypes.c_char_p
+
+        def launch(jobs: HostBuffer, buffer: int, longest: int, blocks: int) -> None:
+            self.launches += 1
+            fault = library.launch(
+                ctypes.c_void_p(jobs.pointer), buffer, longest, blocks, threads, shared_bytes, self.order,
+                ctypes.c_ulonglong(self.launches),
+            )  # fmt: skip
+            if fault:
+                raise DeviceError(f"host device: {fault.decode()}")
+
+        return launch
+
+    def synchronize(self) -> None:
+        """Wait for everything; nothing runs beside the host."""
+
+
+def compile_for_host(source: str) -> Path:
+    """Compile a kernel's source into a library; returns its path.
+
+    Raises
+    ------
+    DeviceError
+        If there is no C++ compiler, or it refuses the source.
+    """
+    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    if compiler is None:
+        raise DeviceError("host device: no C++ compiler (g++); Debian, Ubuntu: apt install g++")
+    text = f'#include "host.h"\n{source}\n#include "host_main.h"\n'
+    headers = b"".join((FOLDER / name).read_bytes() for name in ("host.h", "host_main.h"))
+    key = hashlib.sha256(repr((text, headers, OPTIONS, compiler, platform.machine())).encode()).hexdigest()[:32]
+    path = cache_folder() / f"{key}.so"
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            file, made = Path(folder, "kernel.cpp"), Path(folder, "kernel.so")
+            file.write_text(text, encoding="utf-8")
+            command = [compiler, *OPTIONS, f"-I{FOLDER}", str(file), "-o", str(made)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise DeviceError(f"host device: {compiler} fails:\n{done.stderr}")
+            made.replace(path)
+    return path

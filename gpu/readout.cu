@@ -1,0 +1,66 @@
+// What happens to one readout in one readout step; stands in a namespace of its own after the rule's text.
+// Equals reservoir/learning.py and reservoir/rules/identity.py.
+
+// y_k = w_k . x, one warp per output; then the features of the "what" window are added up.
+__device__ void read_out(const Arrays &r, i64 t, const real *x, real *y)
+{
+    for (int k = threadIdx.x >> 5; k < K; k += WARPS) {
+        real sum = dot(r.state.when + k * M, x);
+        if ((threadIdx.x & 31) == 0)
+            y[k] = r.y[t * K + k] = sum;
+    }
+    if (r.window[t]) {
+        for (int i = threadIdx.x; i < M; i += THREADS)
+            r.total[i] = r.total[i] + x[i];
+        if (threadIdx.x == 0)
+            r.count[0] += 1;
+    }
+}
+
+// The end of a trial: m = mean x, p_hat = V m, dV = eta_w (o - p_hat) m^T / (eps + |m|^2).
+__device__ void end_trial(const Arrays &r, const real *outcome, real *p_hat, bool learns, real *sums)
+{
+    const i64 seen = r.seen[0] + 1;
+    const real factor = real(1) / real(larger(r.count[0], (i64)1));
+    for (int i = threadIdx.x; i < M; i += THREADS) {
+        r.mean[i] = r.total[i] * factor;
+        r.total[i] = 0;
+    }
+    __syncthreads();
+    for (int k = threadIdx.x >> 5; k <= K; k += WARPS) {
+        real sum = dot(k < K ? r.what + k * M : r.mean, r.mean);
+        if ((threadIdx.x & 31) == 0)
+            sums[k] = sum;
+    }
+    if (threadIdx.x == 0) {
+        r.count[0] = 0;
+        if (learns)
+            r.seen[0] = seen;
+    }
+    __syncthreads();
+    const real eta = r.what_constants[0], epsilon = r.what_constants[1], anneal = r.what_constants[2];
+    const real rate = larger(eta, anneal / real(seen)), norm = epsilon + sums[K];
+    for (int k = 0; k < K; k++) {
+        if (threadIdx.x == 0)
+            p_hat[k] = sums[k];
+        if (learns) {
+            const real c = rate * (outcome[k] - sums[k]) / norm;
+            for (int i = threadIdx.x; i < M; i += THREADS)
+                r.what[k * M + i] = r.what[k * M + i] + c * r.mean[i];
+        }
+    }
+    __syncthreads();
+}
+
+// After y is known to all.
+__device__ void learn(const Arrays &r, i64 t, i64 clock, int trial_end, bool learns, const real *x, const real *y,
+                      const real *outcome, void *sums, unsigned char *workspace)
+{
+    if (learns)
+        step(*r.constants, r.state, x, y, r.target + t * K, r.gate + t * K, clock, trial_end >= 0, sums, workspace,
+             r.scratch);
+    if (trial_end >= 0) {
+        __syncthreads();
+        end_trial(r, outcome + trial_end * K, r.p_hat + (i64)trial_end * K, learns, (real *)sums);
+    }
+}

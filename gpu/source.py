@@ -1,0 +1,248 @@
+"""The CUDA source of one variant: sizes and options as constants, the rules' device texts, the kernel.
+
+The text is the same wherever it is compiled: by NVRTC for a GPU, by a C++
+compiler for the host. What a network needs at run time is one `Job`, a struct of
+pointers and whole numbers, whose fields are listed here once for both sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reservoir.derived import BLOW_UP_MV, Derived
+from reservoir.errors import InputError
+from reservoir.noise import PURPOSE_MEMBRANE, quarter
+from reservoir.types import Grid, Readout, padded
+
+FOLDER = Path(__file__).parent
+STATES = ("v", "u", "current", "current_rise", "trace", "trace_rise", "trace_mean", "trace_variance")
+"""Rows of a network's state, as in network.cu."""
+FIXED_NUMBERS = 9
+"""Numbers of the grid beside the two tables of trace jumps."""
+JOB = (
+    ("const real *", "cells"), ("const real *", "numbers"), ("const real *", "weight"), ("const u32 *", "target"),
+    ("const u32 *", "cut"), ("const u32 *", "delay"), ("const real *", "inputs"), ("const real *", "current"),
+    ("const int *", "trial_end"), ("const real *", "outcome"), ("real *", "state"), ("real *", "pending"),
+    ("real *", "drive"), ("i64 *", "readouts"), ("real *", "output"), ("u32 *", "spikes"), ("i64 *", "reached"),
+    ("i64 *", "progress"), ("u64 ", "first_step"), ("u64 ", "stream"), ("u64 ", "noise_seed"), ("i64 ", "n_steps"),
+    ("i64 ", "capacity"), ("i64 ", "learns"),
+)  # fmt: skip
+ARRAYS = (
+    ("const real *", "target"), ("const real *", "gate"), ("const signed char *", "window"), ("real *", "y"),
+    ("real *", "p_hat"), ("const Constants *", "constants"), ("const real *", "what_constants"), ("real *", "what"),
+    ("real *", "total"), ("real *", "mean"), ("i64 *", "count"), ("i64 *", "seen"), ("void *", "scratch"),
+)  # fmt: skip
+C_TYPES = {"float32": "float", "float64": "double", "int64": "i64", "int32": "int", "int8": "signed char"}
+SHARED_TRACES_BYTES = 65536
+"""Traces stand in shared memory up to here; beyond, too few blocks would share a multiprocessor."""
+
+
+class RuleText:
+    """What the compiled code of one readout depends on.
+
+    Parameters
+    ----------
+    readout : Readout
+        Gives the rule's device text and the types and numbers of rows of its state.
+
+    Raises
+    ------
+    InputError
+        If the rule has no device text.
+    """
+
+    def __init__(self, readout: Readout):
+        self.text = device_text(readout.rule)
+        self.state = tuple(
+            (name, array.dtype.name, array.shape[0])
+            for name, array in zip(readout.state._fields, readout.state, strict=True)
+        )
+        numbers = np.dtype(
+            [(f"c{i}", np.asarray(c).dtype) for i, c in enumerate(readout.constants)], align=True
+        )
+        self.constants = numbers
+        # Once is the parameter of `step`.
+        self.needs_workspace = self.text.count("workspace") > 1
+        self.needs_scratch = self.text.count("scratch") > 1
+
+    @property
+    def key(self) -> tuple:
+        """Equal for readouts that one compiled kernel serves."""
+        return self.text, self.state, self.constants.descr
+
+    def source(self, index: int) -> str:
+        """Return the namespace of readout `index`."""
+        lines = [f"namespace readout{index} {{"]
+        for name, kind, rows in self.state:
+            lines.append(f"typedef {C_TYPES[kind]} {name}_type;\nconstexpr int {name}_rows = {rows};")
+        fields = " ".join(f"{name}_type *{name};" for name, *_ in self.state)
+        arrays = " ".join(f"{kind}{name};" for kind, name in ARRAYS)
+        return "\n".join(
+            [*lines, f"struct State {{ {fields} }};", '#line 1 "rule"', self.text,
+             f"struct Arrays {{ {arrays} State state; }};", _file("readout.cu"), "}\n"]
+        )  # fmt: skip
+
+    @property
+    def dtype(self) -> np.dtype:
+        """`Arrays` as NumPy sees it."""
+        return np.dtype([(name, np.uint64) for _, name in ARRAYS] + [(name, np.uint64) for name, *_ in self.state])
+
+
+def device_text(rule: Any) -> str:
+    """Return the CUDA text of a rule's step.
+
+    It must stand in the class that defines `step`: a subclass with another step
+    does not inherit it.
+
+    Raises
+    ------
+    InputError
+    """
+    for cls in type(rule).__mro__:
+        if "step" in vars(cls):
+            text = vars(cls).get("device")
+            if text:
+                return text
+            break
+    raise InputError("rule", rule.name, "a rule with a device text (the class attribute `device`), or --backend cpu")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Everything that decides the compiled code, except the rules."""
+
+    real: str
+    n: int
+    channels_in: int
+    channels: int
+    sub_steps: int
+    hold: int
+    slots: int
+    dense: bool
+    noisy: bool
+    rises: bool
+    trace_rises: bool
+    normalised: bool
+    heun: bool
+    feeds_back: bool
+    extra_current: bool
+    threads: int
+
+    @classmethod
+    def of(cls, d: Derived, grid: Grid, dense: bool, extra_current: bool, threads: int = 0) -> Variant:
+        """Collect the options of a network on a grid; `threads` 0 = as suits its size."""
+        n = d.bias.size
+        return cls(
+            real=np.dtype(grid.dtype).name, n=n, channels_in=len(d.encoders), channels=len(d.feedback),
+            sub_steps=grid.steps_per_readout, hold=grid.noise_hold_steps, slots=d.n_slots, dense=dense,
+            noisy=grid.noise > 0, rises=bool(d.rise_decay.size), trace_rises=bool(d.trace_rise_jump.size),
+            normalised=grid.normalise_ms > 0, heun=grid.scheme == "heun", feeds_back=bool(d.feedback.any()),
+            extra_current=extra_current, threads=threads or pick_threads(n),
+        )  # fmt: skip
+
+    @property
+    def size(self) -> int:
+        """Bytes of a real number."""
+        return np.dtype(self.real).itemsize
+
+    @property
+    def quarter(self) -> int:
+        """Noise groups: a quarter of the padded cells."""
+        return quarter(self.n)
+
+    @property
+    def n_pad(self) -> int:
+        """Cells with those that fill up the last noise groups."""
+        return 4 * self.quarter
+
+    @property
+    def m(self) -> int:
+        """Features, padded."""
+        return padded(self.n + 1)
+
+    @property
+    def words(self) -> int:
+        """32-bit words of the spike mask."""
+        return self.n_pad // 32
+
+    @property
+    def warps(self) -> int:
+        """Warps of a block."""
+        return self.threads // 32
+
+    @property
+    def traces_shared(self) -> bool:
+        """Whether traces stand in shared memory."""
+        return 4 * self.n_pad * self.size <= SHARED_TRACES_BYTES
+
+    @property
+    def numbers(self) -> int:
+        """Length of the table of numbers."""
+        return 2 * self.sub_steps + FIXED_NUMBERS
+
+    def workspace_bytes(self, rules: list[RuleText]) -> int:
+        """Shared memory for rules whose text names it: three rows of features."""
+        return 3 * 8 * self.m if any(r.needs_workspace for r in rules) else 0
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Device memory for a rule whose text names it: a row of 32 doubles per lower tile."""
+        rows = self.m // 32
+        return rows * (rows + 1) // 2 * 32 * 8
+
+    def shared_bytes(self, rules: list[RuleText]) -> int:
+        """Shared memory of a block, as network.cu lays it out."""
+        parts = [
+            job_dtype(rules).itemsize, 8 * self.words, self.numbers * self.size, self.m * self.size,
+            8 * (self.channels + 2), (len(rules) + 1) * self.channels * self.size,
+            0 if self.dense else self.n_pad * self.size,
+            4 * self.n_pad * self.size if self.traces_shared else 0,
+        ]  # fmt: skip
+        return sum((p + 15) // 16 * 16 for p in parts) + self.workspace_bytes(rules)
+
+    def source(self, rules: list[RuleText]) -> str:
+        """Return the whole text of the variant."""
+        values: dict[str, Any] = dict(
+            N=self.n, QUARTER=self.quarter, M=self.m, K=self.channels, CHANNELS_IN=self.channels_in,
+            SUB_STEPS=self.sub_steps, HOLD=self.hold, SLOTS=self.slots, DENSE=self.dense, NOISY=self.noisy,
+            RISES=self.rises, TRACE_RISES=self.trace_rises, NORMALISED=self.normalised, HEUN=self.heun,
+            FEEDS_BACK=self.feeds_back, EXTRA_CURRENT=self.extra_current, THREADS=self.threads,
+            READOUTS=len(rules), SUMS=self.channels + 2, SHARED_TRACES=self.traces_shared,
+            PARAMETERS_IN_REGISTERS=self.parameters_in_registers, PURPOSE_MEMBRANE=PURPOSE_MEMBRANE,
+            BLOW_UP_MV=int(BLOW_UP_MV), WORKSPACE_BYTES=self.workspace_bytes(rules),
+            SHARED_BYTES=self.shared_bytes(rules),
+        )  # fmt: skip
+        constants = "\n".join(f"constexpr int {k} = {int(v)};" for k, v in values.items())
+        fields = " ".join(f"{kind}{name};" for kind, name in JOB)
+        nested = " ".join(f"readout{i}::Arrays readout{i};" for i in range(len(rules)))
+        calls = " ".join(f"do_({i})" for i in range(len(rules)))
+        return "\n".join([
+            f"#define REAL {C_TYPES[self.real]}", constants, f"#define FOR_EACH_READOUT(do_) {calls}",
+            _file("common.cu"), *[r.source(i) for i, r in enumerate(rules)],
+            f"struct Job {{ {fields} {nested} }};", _file("network.cu"), _file("kernel.cu"),
+        ])  # fmt: skip
+
+    @property
+    def parameters_in_registers(self) -> bool:
+        """Whether a thread has registers for the parameters of its four cells."""
+        return self.quarter <= self.threads and self.threads * self.size <= 2048
+
+
+def pick_threads(n: int) -> int:
+    """Threads of a block: four cells each, up to 512."""
+    return min(quarter(n), 512)
+
+
+def job_dtype(rules: list[RuleText]) -> np.dtype:
+    """`Job` as NumPy sees it: pointers and whole numbers of eight bytes."""
+    return np.dtype(
+        [(name, np.uint64) for _, name in JOB] + [(f"readout{i}", r.dtype) for i, r in enumerate(rules)]
+    )
+
+
+def _file(name: str) -> str:
+    return f'#line 1 "{name}"\n{(FOLDER / name).read_text(encoding="utf-8")}'

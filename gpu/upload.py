@@ -1,0 +1,85 @@
+"""A derived network as the kernel reads it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpu.device import Device
+from gpu.source import Variant
+from reservoir.derived import Derived
+from reservoir.types import Grid
+
+DENSE_FILL = 0.04
+"""From this share of connections on, whole rows are read: 2 instructions per 32 targets of a spike
+instead of about 12 per warp that owns targets, whatever the rate (docs/gpu.md)."""
+DENSE_BYTES = 64 * 2**20
+"""A network's rows in full take no more than this."""
+
+
+def pick_dense(d: Derived) -> bool:
+    """Whether a network's rows of weights are kept in full; delays need sparse rows."""
+    n, size = d.bias.size, d.weight.itemsize
+    fill = d.target.size / (n * n)
+    return d.n_slots == 0 and fill >= DENSE_FILL and n * n * size <= DENSE_BYTES
+
+
+class Loaded:
+    """A network's constant arrays on a device.
+
+    Attributes
+    ----------
+    pointers : dict of str to int
+        Addresses of the arrays by the names of `Job`.
+    nbytes : int
+        Memory they take.
+    """
+
+    def __init__(self, device: Device, variant: Variant, d: Derived, grid: Grid):
+        self.grid = grid
+        arrays = {"cells": cell_rows(variant, d), "numbers": number_table(variant, d)}
+        arrays |= {"weight": dense_rows(variant, d)} if variant.dense else sparse_rows(variant, d)
+        self.nbytes = sum(a.nbytes for a in arrays.values())
+        self._buffers = {k: device.upload(a) for k, a in arrays.items() if a.size}
+        self.pointers = dict.fromkeys(("target", "cut", "delay", "weight"), 0)
+        self.pointers |= {k: b.pointer for k, b in self._buffers.items()}
+
+
+def cell_rows(v: Variant, d: Derived) -> np.ndarray:
+    """Parameters, bias, encoders and feedback, rows of padded cells; cells that fill up never fire."""
+    parameters = np.stack([d.k, d.dt_over_c, d.v_rest, d.v_threshold, d.v_peak, d.a_dt, d.b, d.c, d.d,
+                           d.current_decay, d.rise_decay if d.rise_decay.size else np.zeros_like(d.k), d.bias])  # fmt: skip
+    rows = np.concatenate([parameters, d.encoders, d.feedback])
+    out = np.zeros((len(rows), v.n_pad), rows.dtype)
+    out[:, : v.n] = rows
+    out[4, v.n :] = np.inf  # v_peak
+    return out
+
+
+def number_table(v: Variant, d: Derived) -> np.ndarray:
+    """The grid's numbers, in the order of network.cu."""
+    rise_jump = d.trace_rise_jump if d.trace_rise_jump.size else np.zeros_like(d.trace_jump)
+    single = (d.noise_scale, d.rise_dt, d.trace_decay, d.trace_couple, d.trace_rise_decay, d.trace_scale,
+              d.feature_bias, d.normalise_rate, d.normalise_floor)  # fmt: skip
+    return np.concatenate([d.trace_jump, rise_jump, *single]).astype(v.real)
+
+
+def dense_rows(v: Variant, d: Derived) -> np.ndarray:
+    """Rows of weights in full, ``(N, N_pad)``; -0 where there is no synapse: x + -0 is x, to the bit."""
+    out = np.full((v.n, v.n_pad), -0.0, v.real)
+    pre = np.repeat(np.arange(v.n), np.diff(d.indptr))
+    out[pre, d.target] = d.weight
+    return out
+
+
+def sparse_rows(v: Variant, d: Derived) -> dict[str, np.ndarray]:
+    """Rows of synapses, cut by the warp that owns the target.
+
+    Cell i stands in quarter i // Q at g = i % Q; thread g % THREADS owns it.
+    """
+    pre = np.repeat(np.arange(v.n), np.diff(d.indptr))
+    part = pre * v.warps + d.target % v.quarter % v.threads // 32
+    order = np.argsort(part, kind="stable")
+    cut = np.searchsorted(part[order], np.arange(v.n * v.warps + 1)).astype(np.uint32)
+    delay = d.delay_steps[order] if d.delay_steps.size else np.zeros(0, np.int32)
+    return {"weight": d.weight[order], "target": d.target[order].astype(np.uint32), "cut": cut,
+            "delay": delay.astype(np.uint32)}  # fmt: skip

@@ -1,0 +1,93 @@
+// kappa = P x, den = lambda + x . kappa, w <- w + (delta / den) kappa, q = kappa / sqrt(den);
+// P <- (P - q q^T) / lambda inside the next pass over P. P is kept as lower 32 x 32 tiles, the diagonal ones full.
+struct Constants {
+    p_type forget, gain;
+    i64 interval;
+};
+
+constexpr int BLOCKS = M / 32;  // rows of tiles
+
+// Correct P and multiply it by x, in one pass: `out` gets the row part, `columns` one row of 32 per tile.
+// A warp takes whole rows of tiles; lane l holds column l. Long and short rows go to a warp in turn.
+__device__ void correct_and_multiply(p_type *p, const p_type *q, p_type gain, const p_type *x, p_type *out,
+                                     p_type *columns)
+{
+    const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    for (int turn = 0; turn * WARPS < BLOCKS; turn++) {
+        const int place = turn * WARPS + (turn & 1 ? WARPS - 1 - warp : warp);
+        if (place >= BLOCKS)
+            continue;
+        const int row = BLOCKS - 1 - place;
+        const p_type *qi = q + 32 * row, *xi = x + 32 * row;
+        p_type acc[32];
+#pragma unroll
+        for (int r = 0; r < 32; r++)
+            acc[r] = 0;
+        for (int column = 0; column <= row; column++) {
+            const int tile = row * (row + 1) / 2 + column;
+            p_type *at = p + (i64)tile * 1024 + lane;
+            const p_type qj = q[32 * column + lane], xj = x[32 * column + lane];
+            p_type t[4] = {0, 0, 0, 0};
+#pragma unroll
+            for (int r = 0; r < 32; r++) {
+                const p_type entry = (at[32 * r] - qi[r] * qj) * gain;
+                at[32 * r] = entry;
+                acc[r] = acc[r] + entry * xj;
+                t[r & 3] = t[r & 3] + entry * xi[r];
+            }
+            columns[tile * 32 + lane] = (t[0] + t[2]) + (t[1] + t[3]);  // a diagonal tile's is not used
+        }
+#pragma unroll
+        for (int r = 0; r < 32; r++) {
+            const p_type sum = fold(acc[r]);
+            if (lane == r)
+                out[32 * row + r] = sum;
+        }
+    }
+}
+
+__device__ void step(const Constants &c, const State &s, const real *x, const real *y, const real *target,
+                     const real *gate, i64 clock, bool trial_end, void *sums, unsigned char *workspace, void *scratch)
+{
+    if (clock % c.interval != 0)
+        return;
+    p_type *weighted = (p_type *)workspace, *kappa = weighted + M, *q = kappa + M, *columns = (p_type *)scratch;
+    for (int a = 0; a < p_rows; a++) {
+        if (!(gate[a] > 0))
+            continue;
+        const p_type sqrt_gate = root(p_type(gate[a]));
+        const p_type gain = s.pending[a] ? c.gain : p_type(1);
+        for (int i = threadIdx.x; i < M; i += THREADS) {
+            weighted[i] = sqrt_gate * p_type(x[i]);
+            q[i] = s.q[a * M + i];
+        }
+        __syncthreads();
+        correct_and_multiply(s.p + (i64)a * BLOCKS * (BLOCKS + 1) / 2 * 1024, q, gain, weighted, kappa, columns);
+        __syncthreads();
+        for (int i = threadIdx.x; i < M; i += THREADS) {
+            p_type below = 0;  // tiles under this column, from the top
+            for (int row = i / 32 + 1; row < BLOCKS; row++)
+                below = below + columns[(row * (row + 1) / 2 + i / 32) * 32 + i % 32];
+            kappa[i] = kappa[i] + below;
+        }
+        __syncthreads();
+        if (threadIdx.x < 32) {
+            const p_type found = dot(weighted, kappa);
+            if (threadIdx.x == 0)
+                *(p_type *)sums = found;
+        }
+        __syncthreads();
+        const p_type den = c.forget + *(p_type *)sums, root_den = root(den);
+        for (int k = 0; k < K; k++)
+            if (p_rows == 1 || k == a) {
+                const p_type factor = sqrt_gate * (p_type(target[k]) - p_type(y[k])) / den;
+                for (int i = threadIdx.x; i < M; i += THREADS)
+                    s.when[k * M + i] = s.when[k * M + i] + when_type(factor * kappa[i]);
+            }
+        for (int i = threadIdx.x; i < M; i += THREADS)
+            s.q[a * M + i] = kappa[i] / root_den;
+        if (threadIdx.x == 0)
+            s.pending[a] = 1;
+        __syncthreads();
+    }
+}

@@ -30,9 +30,21 @@ class GpuEngine:
     def __init__(self, device: Device, network: Network, grid: Grid, threads: int = 0, dense: bool | None = None):
         self.device, self.network, self.grid = device, network, grid
         self.derived = derive(network, grid)
-        dense = pick_dense(self.derived) if dense is None else dense
-        self.variant = Variant.of(self.derived, grid, dense, False, threads)
-        self.loaded = Loaded(device, self.variant, self.derived, grid)
+        self.dense = pick_dense(self.derived) if dense is None else dense
+        self.threads = threads
+        self._loaded: dict[int, Loaded] = {}
+
+    def variant(self, rules: list[RuleText], extra_current: bool) -> Variant:
+        """What decides the compiled code of a stretch with these rules."""
+        heavy = any(r.needs_workspace for r in rules)
+        return Variant.of(self.derived, self.grid, self.dense, extra_current, heavy, self.threads)
+
+    def loaded(self, variant: Variant) -> Loaded:
+        """Return the network's arrays on the device, uploaded once; sparse rows depend on the threads."""
+        key = 0 if self.dense else variant.threads
+        if key not in self._loaded:
+            self._loaded[key] = Loaded(self.device, variant, self.derived, self.grid)
+        return self._loaded[key]
 
     def start(self) -> State:
         """Return the state at time zero."""
@@ -50,12 +62,10 @@ class GpuEngine:
 
 def run_batch(engines: list[GpuEngine], requests: list[Request]) -> list[Activity | ActivityError]:
     """Run a stretch on every engine at once; they must share variant and rules."""
-    first = engines[0]
-    if first.variant.feeds_back and len(requests[0].readouts) != 1:
-        raise InputError("rules", len(requests[0].readouts), "exactly one readout when its output is fed back")
-    current = any(len(q.trials.current) for q in requests)
-    variant = Variant(**{**vars(first.variant), "extra_current": current})
-    rules = [RuleText(r) for r in requests[0].readouts]
+    first, rules = engines[0], [RuleText(r) for r in requests[0].readouts]
+    variant = first.variant(rules, any(len(q.trials.current) for q in requests))
+    if variant.feeds_back and len(rules) != 1:
+        raise InputError("rules", len(rules), "exactly one readout when its output is fed back")
     capacity = 4 * variant.sub_steps * variant.n
-    batch = Batch(first.device, variant, rules, [e.loaded for e in engines], requests, capacity)
-    return batch.run()
+    loaded = [e.loaded(variant) for e in engines]
+    return Batch(first.device, variant, rules, loaded, requests, capacity).run()

@@ -1,9 +1,9 @@
 // The kernel: every block carries one network through its readout steps, from where an earlier launch left it.
 
 // Stops before a readout step whose spikes might not fit; the next launch goes on there.
-extern "C" __global__ void __launch_bounds__(THREADS) run(const Job *jobs, int buffer, int longest)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const Job *jobs, int buffer, int longest)
 {
-    const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
+    const int tid = threadIdx.x, lane = tid & 31;
     for (int w = tid; w < (int)(sizeof(Job) / 8); w += THREADS)
         ((u64 *)(arena + AT_JOB))[w] = ((const u64 *)(jobs + blockIdx.x))[w];
     __syncthreads();
@@ -50,6 +50,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) run(const Job *jobs, int b
     for (; t < end && count + (i64)SUB_STEPS * N <= job.capacity && !failed; t++) {
         make_drive(drive, t, fed_back);
         decay_traces(traces);
+#pragma unroll 1
         for (int sub = 0; sub < SUB_STEPS; sub++, step++, into ^= 1) {
             if constexpr (NOISY) {
                 const u64 draw = step / HOLD;

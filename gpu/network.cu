@@ -17,7 +17,7 @@ constexpr int MOVING = TRACE;                      // v, u and currents change e
 constexpr int TRACES = STATES - TRACE;             // the others every readout step or at a spike
 // Job::numbers.
 enum { TRACE_JUMP, RISE_JUMP = TRACE_JUMP + SUB_STEPS, NOISE_SCALE = RISE_JUMP + SUB_STEPS, RISE_DT, TRACE_KEEP,
-       TRACE_COUPLE, RISE_KEEP, SCALE, FEATURE_BIAS, RATE, FLOOR, NUMBERS };
+       TRACE_COUPLE, RISE_KEEP, SCALE, FEATURE_BIAS, RATE, FLOOR, INFINITE, NUMBERS };
 
 // The arena.
 constexpr int align16(int bytes) { return (bytes + 15) / 16 * 16; }
@@ -80,6 +80,7 @@ typedef Own<1, STATE_IN_REGISTERS> Drive;
     _Pragma("unroll") for (int b = 0; b < GROUPS; b++)             \
         if (const int g = b * THREADS + threadIdx.x; g < QUARTER)
 #define FOR_ITS_CELLS _Pragma("unroll") for (int q = 0, i = g; q < 4; q++, i += QUARTER)
+#define FOR_ITS_CELLS_IN_TURN _Pragma("unroll 1") for (int i = g; i < N_PAD; i += QUARTER)
 
 // dt dv/dt and dt du/dt:  C dv/dt = k (v - v_r)(v - v_t) - u + I,  du/dt = a (b (v - v_r) - u).
 __device__ __forceinline__ void slopes(const Parameters &p, int q, int i, real v, real u, real total, real &dv, real &du)
@@ -108,7 +109,7 @@ __device__ __forceinline__ bool membrane(const Parameters &p, Moving &s, int q, 
     real peak = p.get(V_PEAK, q, i);
     bool spike = v_next >= peak;
     if (spike) {  // a step that ends far above the peak is an explosion, not a spike: see BLOW_UP_MV
-        v_next = v_next - peak <= real(BLOW_UP_MV) ? p.get(RESET, q, i) : real(__builtin_huge_val());
+        v_next = v_next - peak <= real(BLOW_UP_MV) ? p.get(RESET, q, i) : number[INFINITE];
         u_next = u_next + p.get(JUMP, q, i);
     }
     s.set(V, q, i, v_next);
@@ -185,7 +186,7 @@ __device__ __forceinline__ void deliver_sparse(real *received, real *pending, in
 __device__ __forceinline__ void write_features(real *traces, i64 readouts, real *x)
 {
     const real weight = larger(number[RATE], real(1) / real(readouts));
-    FOR_OWN_GROUPS FOR_ITS_CELLS
+    FOR_OWN_GROUPS FOR_ITS_CELLS_IN_TURN
     {
         if (i >= N)
             continue;
@@ -207,7 +208,7 @@ __device__ __forceinline__ void write_features(real *traces, i64 readouts, real 
 // Traces before the spikes of a readout step, of own cells.
 __device__ __forceinline__ void decay_traces(real *traces)
 {
-    FOR_OWN_GROUPS FOR_ITS_CELLS
+    FOR_OWN_GROUPS FOR_ITS_CELLS_IN_TURN
     {
         if constexpr (TRACE_RISES) {
             real *rise = traces + (TRACE_RISE - TRACE) * N_PAD + i;

@@ -21,7 +21,7 @@ from reservoir.types import Grid, Readout, padded
 FOLDER = Path(__file__).parent
 STATES = ("v", "u", "current", "current_rise", "trace", "trace_rise", "trace_mean", "trace_variance")
 """Rows of a network's state, as in network.cu."""
-FIXED_NUMBERS = 9
+FIXED_NUMBERS = 10
 """Numbers of the grid beside the two tables of trace jumps."""
 JOB = (
     ("const real *", "cells"), ("const real *", "numbers"), ("const real *", "weight"), ("const u32 *", "target"),
@@ -39,6 +39,10 @@ ARRAYS = (
 C_TYPES = {"float32": "float", "float64": "double", "int64": "i64", "int32": "int", "int8": "signed char"}
 SHARED_TRACES_BYTES = 65536
 """Traces stand in shared memory up to here; beyond, too few blocks would share a multiprocessor."""
+
+
+MOST_THREADS, HEAVY_THREADS = 512, 256
+"""Threads of a block at most; where a rule takes 255 registers, fewer, or they spill."""
 
 
 class RuleText:
@@ -131,9 +135,12 @@ class Variant:
     feeds_back: bool
     extra_current: bool
     threads: int
+    heavy: bool  # a rule needs the registers
 
     @classmethod
-    def of(cls, d: Derived, grid: Grid, dense: bool, extra_current: bool, threads: int = 0) -> Variant:
+    def of(
+        cls, d: Derived, grid: Grid, dense: bool, extra_current: bool = False, heavy: bool = False, threads: int = 0
+    ) -> Variant:
         """Collect the options of a network on a grid; `threads` 0 = as suits its size."""
         n = d.bias.size
         return cls(
@@ -141,7 +148,8 @@ class Variant:
             sub_steps=grid.steps_per_readout, hold=grid.noise_hold_steps, slots=d.n_slots, dense=dense,
             noisy=grid.noise > 0, rises=bool(d.rise_decay.size), trace_rises=bool(d.trace_rise_jump.size),
             normalised=grid.normalise_ms > 0, heun=grid.scheme == "heun", feeds_back=bool(d.feedback.any()),
-            extra_current=extra_current, threads=threads or pick_threads(n),
+            extra_current=extra_current, heavy=heavy,
+            threads=threads or min(quarter(n), HEAVY_THREADS if heavy else MOST_THREADS),
         )  # fmt: skip
 
     @property
@@ -212,7 +220,7 @@ class Variant:
             RISES=self.rises, TRACE_RISES=self.trace_rises, NORMALISED=self.normalised, HEUN=self.heun,
             FEEDS_BACK=self.feeds_back, EXTRA_CURRENT=self.extra_current, THREADS=self.threads,
             READOUTS=len(rules), SUMS=self.channels + 2, SHARED_TRACES=self.traces_shared,
-            PARAMETERS_IN_REGISTERS=self.parameters_in_registers, PURPOSE_MEMBRANE=PURPOSE_MEMBRANE,
+            PARAMETERS_IN_REGISTERS=self.parameters_in_registers, BLOCKS_AT_ONCE=self.blocks_at_once, PURPOSE_MEMBRANE=PURPOSE_MEMBRANE,
             BLOW_UP_MV=int(BLOW_UP_MV), WORKSPACE_BYTES=self.workspace_bytes(rules),
             SHARED_BYTES=self.shared_bytes(rules),
         )  # fmt: skip
@@ -229,12 +237,12 @@ class Variant:
     @property
     def parameters_in_registers(self) -> bool:
         """Whether a thread has registers for the parameters of its four cells."""
-        return self.quarter <= self.threads and self.threads * self.size <= 2048
+        return not self.heavy and self.quarter <= self.threads <= 256
 
-
-def pick_threads(n: int) -> int:
-    """Threads of a block: four cells each, up to 512."""
-    return min(quarter(n), 512)
+    @property
+    def blocks_at_once(self) -> int:
+        """Blocks that must find room on a multiprocessor: leaves 128 registers in single precision, else 255."""
+        return 1 if self.heavy or self.real == "float64" else max(1, MOST_THREADS // self.threads)
 
 
 def job_dtype(rules: list[RuleText]) -> np.dtype:

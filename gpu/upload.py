@@ -59,7 +59,7 @@ def number_table(v: Variant, d: Derived) -> np.ndarray:
     """The grid's numbers, in the order of network.cu."""
     rise_jump = d.trace_rise_jump if d.trace_rise_jump.size else np.zeros_like(d.trace_jump)
     single = (d.noise_scale, d.rise_dt, d.trace_decay, d.trace_couple, d.trace_rise_decay, d.trace_scale,
-              d.feature_bias, d.normalise_rate, d.normalise_floor)  # fmt: skip
+              d.feature_bias, d.normalise_rate, d.normalise_floor, np.array([np.inf]))  # fmt: skip
     return np.concatenate([d.trace_jump, rise_jump, *single]).astype(v.real)
 
 

@@ -32,6 +32,7 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
             }
     }
     if (consolidates && trial_end)
-        for (int i = threadIdx.x; i < K * M; i += THREADS)
-            s.when[i] = s.when[i] + c.beta * (s.learning[i] - s.when[i]);
+        for (int k = 0; k < K; k++)  // as above: a thread moves the weights that it has learned
+            for (int i = threadIdx.x; i < M; i += THREADS)
+                s.when[k * M + i] = s.when[k * M + i] + c.beta * (s.learning[k * M + i] - s.when[k * M + i]);
 }

@@ -1,0 +1,140 @@
+"""Compiling for a GPU with a call of NVRTC of our own, which needs neither a GPU nor CuPy.
+
+CuPy's own way appends ``-ftz=true``, and NVRTC lets the last option win: subnormal
+numbers would become 0 and the bits differ. Here nothing is flushed and nothing
+contracted; division and square root are IEEE by default.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import re
+from functools import cache
+from importlib import util
+from pathlib import Path
+from typing import NamedTuple
+
+from gpu.device import cache_folder
+from reservoir.errors import DeviceError
+
+OPTIONS = ("-std=c++17", "-fmad=false", "-default-device")
+REPORT = ("--ptxas-options=-v",)
+NEEDED = "pip install -e '.[gpu]' (NVIDIA's wheel nvidia-cuda-nvrtc-cu12)"
+
+
+class Compiled(NamedTuple):
+    """A compiled kernel."""
+
+    path: Path  # of the cubin
+    ptx: str
+    log: str
+
+
+class Usage(NamedTuple):
+    """What a kernel takes per thread, from the assembler's log."""
+
+    registers: int
+    stack_bytes: int
+    spill_bytes: int
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Load NVRTC: from NVIDIA's wheel, or wherever the system finds it."""
+    places: list[str] = []
+    spec = util.find_spec("nvidia.cuda_nvrtc") if util.find_spec("nvidia") else None
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        places += map(str, sorted(Path(folder, "lib").glob("libnvrtc.so.*")))
+        places += map(str, sorted(Path(folder, "bin").glob("nvrtc64_*_0.dll")))
+    for place in (*places, "libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so"):
+        try:
+            library = ctypes.CDLL(place)
+        except OSError:
+            continue
+        library.nvrtcGetErrorString.restype = ctypes.c_char_p
+        return library
+    raise DeviceError(f"NVRTC is not installed; {NEEDED}")
+
+
+def nvrtc_version() -> tuple[int, int]:
+    """Version of the compiler.
+
+    Raises
+    ------
+    DeviceError
+        If it is not installed; says how to mend that.
+    """
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    _check(_library().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)))
+    return major.value, minor.value
+
+
+def _check(code: int) -> None:
+    if code:
+        raise DeviceError(f"NVRTC: {_library().nvrtcGetErrorString(code).decode()}")
+
+
+def compile_for_gpu(source: str, architecture: str) -> Compiled:
+    """Compile a kernel's source, or find it in the cache.
+
+    Parameters
+    ----------
+    source : str
+    architecture : str
+        As ``sm_90``.
+
+    Raises
+    ------
+    DeviceError
+        With the compiler's log.
+    """
+    options = (f"-arch={architecture}", *OPTIONS, *REPORT)
+    key = hashlib.sha256(repr((source, options, nvrtc_version())).encode()).hexdigest()[:32]
+    paths = [cache_folder() / f"{key}{suffix}" for suffix in (".ptx", ".log", ".cubin")]
+    if not paths[-1].exists():
+        for path, data in zip(paths, _compile(source, options), strict=True):  # the cubin last
+            made = path.with_suffix(f"{path.suffix}.{id(data):x}")
+            made.write_bytes(data)
+            made.replace(path)
+    ptx, log, cubin = paths
+    return Compiled(cubin, ptx.read_text(), log.read_text())
+
+
+def _compile(source: str, options: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:
+    library, program = _library(), ctypes.c_void_p()
+    _check(
+        library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None)
+    )
+    try:
+        given = (ctypes.c_char_p * len(options))(*[o.encode() for o in options])
+        code = library.nvrtcCompileProgram(program, len(options), given)
+        log = _text(library, program, "ProgramLog")
+        if code:
+            raise DeviceError(f"NVRTC refuses the kernel: {log.decode(errors='replace')}")
+        return _text(library, program, "PTX"), log, _text(library, program, "CUBIN")
+    finally:
+        library.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def _text(library: ctypes.CDLL, program: ctypes.c_void_p, what: str) -> bytes:
+    size = ctypes.c_size_t()
+    _check(getattr(library, f"nvrtcGet{what}Size")(program, ctypes.byref(size)))
+    text = ctypes.create_string_buffer(size.value)
+    _check(getattr(library, f"nvrtcGet{what}")(program, text))
+    return text.raw if what == "CUBIN" else text.raw.rstrip(b"\0")
+
+
+def usage(log: str) -> Usage:
+    """Read registers, stack and spills of the kernel from the assembler's log.
+
+    Raises
+    ------
+    DeviceError
+        If the log does not say.
+    """
+    registers = re.search(r"Used (\d+) registers", log)
+    frame = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", log)
+    if not (registers and frame):
+        raise DeviceError(f"no use of registers in the assembler's log: {log!r}")
+    return Usage(int(registers[1]), int(frame[1]), int(frame[2]) + int(frame[3]))

@@ -36,18 +36,18 @@ class Stack:
     """Arrays of R replicates in one buffer of the device."""
 
     def __init__(self, device: Device, array: np.ndarray):
-        self.device, self.shape, self.dtype = device, array.shape, array.dtype
-        self.buffer = device.upload(array) if array.size else None
-        self.stride = array.nbytes // len(array)
+        self.device, self.stride = device, array.nbytes // len(array)
+        self.like = np.broadcast_to(np.zeros((), array.dtype), array.shape)
+        self.memory = device.upload(array) if array.size else None
 
     def pointers(self) -> np.ndarray:
         """Address of each replicate's part, ``(R,)`` uint64."""
-        start = self.buffer.pointer if self.buffer else 0
-        return np.uint64(start) + np.uint64(self.stride) * np.arange(self.shape[0], dtype=np.uint64)
+        start = self.memory.pointer if self.memory else 0
+        return np.uint64(start) + np.uint64(self.stride) * np.arange(len(self.like), dtype=np.uint64)
 
-    def read(self) -> np.ndarray:
-        """Copy it back."""
-        return self.device.download(self.buffer) if self.buffer else np.zeros(self.shape, self.dtype)
+    def read(self, after: Any = None) -> np.ndarray:
+        """Copy it back; see `gpu.device.Device.download`."""
+        return self.device.download(self.memory, self.like, after) if self.memory else np.zeros_like(self.like)
 
 
 class Batch:
@@ -110,8 +110,9 @@ class Batch:
         self._put("drive", np.zeros((size, v.n_pad), self.real))
         self._put("readouts", np.stack([s.readouts for s in states]))
         self._put("output", np.stack([s.output for s in states]))
-        self._put("spikes", np.zeros((size, 2, 2, self.capacity), np.uint32))
-        self._put("reached", np.zeros((size, 2, 2), np.int64))
+        for buffer in "01":  # one comes down while the other is written
+            self._put(f"spikes{buffer}", np.zeros((size, 2, self.capacity), np.uint32))
+            self._put(f"reached{buffer}", np.zeros((size, 2), np.int64))
         self._put("progress", np.zeros((size, 2), np.int64))
         self.jobs["first_step"] = [q.first_step for q in trials]
         self.jobs["stream"] = [q.stream for q in trials]
@@ -155,19 +156,18 @@ class Batch:
         jobs, blocks = device.upload(self.jobs), len(self.jobs)
         spikes: list[list[np.ndarray]] = [[] for _ in self.jobs]
         began = np.zeros(blocks, np.int64)
-        launch(jobs, 0, LONGEST, blocks)
-        buffer = 0
+        last, buffer = launch(jobs, 0, LONGEST, blocks), 0
         while True:
-            launch(jobs, 1 - buffer, LONGEST, blocks)  # runs while the spikes of the last one come down
-            reached = self.stacks["reached"].read()[:, buffer]
-            found = self.stacks["spikes"].read()[:, buffer]
+            following = launch(jobs, 1 - buffer, LONGEST, blocks)  # runs while the last one's spikes come down
+            reached = self.stacks[f"reached{buffer}"].read(last)
+            found = self.stacks[f"spikes{buffer}"].read(last)
             for r in np.flatnonzero(reached[:, 0]):
                 part = found[r, :, : reached[r, 0]].astype(np.int64)
                 part[0] += self.requests[r].trials.first_step + began[r] * variant.sub_steps
                 spikes[r].append(part)
             if np.all(reached[:, 1] == began):  # nobody moved: all are done, or have failed
                 break
-            began, buffer = reached[:, 1], 1 - buffer
+            began, buffer, last = reached[:, 1], 1 - buffer, following
         return self._collect(spikes)
 
     def _collect(self, spikes: list[list[np.ndarray]]) -> list[Activity | ActivityError]:

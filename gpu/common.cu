@@ -40,7 +40,7 @@ template <class T>
 __device__ __forceinline__ T dot(const T *a, const T *b)
 {
     T acc = 0;
-#pragma unroll 8
+#pragma unroll 4
     for (int i = threadIdx.x & 31; i < M; i += 32)
         acc = acc + a[i] * b[i];
     return fold(acc);

@@ -1,4 +1,8 @@
-"""What the engine asks of a device, and the GPU through CuPy."""
+"""What the engine asks of a device, and a GPU through CuPy.
+
+A launch goes into one stream; what it left can come down in another while the
+next launch runs. Nothing of CuPy is imported before a `CudaDevice` is made.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +12,144 @@ from typing import Any, Protocol
 
 import numpy as np
 
-
-class Buffer(Protocol):
-    """Memory of a device."""
-
-    pointer: int
+from reservoir.errors import DeviceError
 
 
 class Kernel(Protocol):
-    """A compiled kernel, ready to be launched."""
+    """A compiled kernel; a call queues a launch and returns a ticket for it."""
 
-    def __call__(self, jobs: Any, buffer: int, longest: int, blocks: int) -> None: ...
+    def __call__(self, jobs: Any, buffer: int, longest: int, blocks: int) -> Any: ...
 
 
 class Device(Protocol):
-    """Allocates, uploads, launches, downloads."""
+    """Allocates, uploads, launches, downloads; memory has an address, ``pointer``."""
 
     name: str
 
     def free_bytes(self) -> int: ...
     def upload(self, array: np.ndarray) -> Any: ...
-    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any: ...
-    def download(self, buffer: Any) -> np.ndarray: ...
+    def download(self, memory: Any, like: np.ndarray, after: Any = None) -> np.ndarray:
+        """Copy memory back, once the launch `after`, else every launch, is done."""
+        ...
+
     def kernel(self, source: str, threads: int, shared_bytes: int) -> Kernel: ...
-    def synchronize(self) -> None: ...
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept."""
+    """Where compiled kernels are kept: ``WHATWHEN_CACHE_DIR``, else ``~/.cache/whatwhen``."""
     root = os.environ.get("WHATWHEN_CACHE_DIR") or Path.home() / ".cache" / "whatwhen"
     folder = Path(root) / "kernels"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def why_not() -> str:
+    """Say in one line what keeps a GPU from being used, and how to mend it; empty if nothing does."""
+    try:
+        import cupy
+    except ImportError as error:
+        return f"CuPy does not import ({error}); pip install -e '.[gpu]'"
+    try:
+        if not cupy.is_available():
+            return "CuPy finds no CUDA device; run on a machine with an NVIDIA GPU and its driver"
+        capability = int(cupy.cuda.Device().compute_capability)
+    except RuntimeError as error:
+        return f"CUDA does not start: {error}; see nvidia-smi"
+    if capability < 70:
+        return f"the GPU has compute capability {capability / 10}; 7.0 or newer is needed"
+    from gpu.compile import nvrtc_version
+
+    try:
+        nvrtc_version()
+    except DeviceError as error:
+        return str(error)
+    return ""
+
+
+class CudaMemory:
+    """Memory of a GPU, freed with this object."""
+
+    def __init__(self, memory: Any):
+        self.memory, self.pointer = memory, int(memory.ptr)
+
+
+class CudaDevice:
+    """The current GPU of CuPy.
+
+    Raises
+    ------
+    DeviceError
+        If there is none, or something is missing; says what.
+    """
+
+    name = "gpu"
+
+    def __init__(self) -> None:
+        if reason := why_not():
+            raise DeviceError(f"--backend gpu: {reason}")
+        import cupy
+
+        self._cupy = cupy
+        self.device = cupy.cuda.Device()
+        self.architecture = f"sm_{self.device.compute_capability}"
+        self.stream = cupy.cuda.Stream(non_blocking=True)
+        self._copies = cupy.cuda.Stream(non_blocking=True)
+
+    def describe(self) -> dict[str, Any]:
+        """Card, driver and CUDA versions."""
+        runtime = self._cupy.cuda.runtime
+        properties = runtime.getDeviceProperties(self.device.id)
+        return {
+            "card": properties["name"].decode(), "architecture": self.architecture,
+            "multiprocessors": int(properties["multiProcessorCount"]),
+            "memory_bytes": int(runtime.memGetInfo()[1]), "driver": int(runtime.driverGetVersion()),
+            "runtime": int(runtime.runtimeGetVersion()), "cupy": self._cupy.__version__,
+        }  # fmt: skip
+
+    def free_bytes(self) -> int:
+        """Memory that can still be allocated, what CuPy keeps for reuse included."""
+        free, _ = self._cupy.cuda.runtime.memGetInfo()
+        return int(free) + int(self._cupy.get_default_memory_pool().free_bytes())
+
+    def upload(self, array: np.ndarray) -> CudaMemory:
+        """Copy an array to the GPU.
+
+        Raises
+        ------
+        MemoryError
+        """
+        array = np.ascontiguousarray(array)
+        memory = self._cupy.cuda.alloc(array.nbytes)
+        memory.copy_from_host_async(array.ctypes.data, array.nbytes, stream=self.stream)
+        self.stream.synchronize()
+        return CudaMemory(memory)
+
+    def download(self, memory: CudaMemory, like: np.ndarray, after: Any = None) -> np.ndarray:
+        """Copy memory back into a new array like `like`."""
+        stream = self.stream
+        if after is not None:
+            stream = self._copies
+            stream.wait_event(after)
+        pinned = self._cupy.cuda.alloc_pinned_memory(like.nbytes)
+        memory.memory.copy_to_host_async(pinned.ptr, like.nbytes, stream=stream)
+        stream.synchronize()
+        count = like.nbytes // like.itemsize
+        return np.frombuffer(pinned, like.dtype, count).reshape(like.shape).copy()
+
+    def kernel(self, source: str, threads: int, shared_bytes: int) -> Kernel:
+        """Compile a kernel, or load it from the cache."""
+        from gpu.compile import compile_for_gpu
+
+        path = compile_for_gpu(source, self.architecture).path
+        function = self._cupy.RawModule(path=str(path)).get_function("run")
+        function.max_dynamic_shared_size_bytes = shared_bytes
+
+        def launch(jobs: CudaMemory, buffer: int, longest: int, blocks: int) -> Any:
+            with self.stream:
+                function(
+                    (blocks,), (threads,), (np.uint64(jobs.pointer), np.int32(buffer), np.int32(longest)),
+                    shared_mem=shared_bytes,
+                )  # fmt: skip
+                return self.stream.record()
+
+        return launch

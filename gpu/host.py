@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +28,16 @@ OPTIONS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fno-fast-math", "-fPIC", 
 ORDERS = ("ascending", "descending", "shuffled")
 
 
-class HostBuffer:
+class HostMemory:
     """Memory of the host device."""
 
-    def __init__(self, array: np.ndarray):
-        self.array = np.ascontiguousarray(array)
+    def __init__(self, array: np.ndarray, device: HostDevice):
+        self.array, self._device = np.ascontiguousarray(array), device
         self.pointer = self.array.ctypes.data
+        device.free -= array.nbytes
+
+    def __del__(self) -> None:
+        self._device.free += self.array.nbytes
 
 
 class HostDevice:
@@ -43,11 +48,10 @@ class HostDevice:
     order : {"ascending", "descending", "shuffled"}
         In which order the warps of a block take turns.
     free : int
-        Bytes it pretends to have.
+        Bytes it pretends to have at first.
     """
 
     name = "host"
-    multiprocessors = 1
 
     def __init__(self, order: str = "ascending", free: int = 2**31):
         self.order, self.free = ORDERS.index(order), free
@@ -57,24 +61,29 @@ class HostDevice:
         """Memory left."""
         return self.free
 
-    def upload(self, array: np.ndarray) -> HostBuffer:
-        """Copy an array to the device."""
-        return HostBuffer(array.copy())
+    def upload(self, array: np.ndarray) -> HostMemory:
+        """Copy an array to the device.
 
-    def zeros(self, shape: tuple[int, ...], dtype) -> HostBuffer:
-        """Allocate an array of zeros."""
-        return HostBuffer(np.zeros(shape, dtype))
+        Raises
+        ------
+        MemoryError
+            Beyond what it pretends to have.
+        """
+        memory = HostMemory(array.copy(), self)
+        if self.free < 0:
+            raise MemoryError(f"{array.nbytes} bytes")
+        return memory
 
-    def download(self, buffer: HostBuffer, rows: np.ndarray | None = None) -> np.ndarray:
-        """Copy an array back; `rows` = leading elements wanted of each row."""
-        return buffer.array.copy()
+    def download(self, memory: HostMemory, like: np.ndarray, after: Any = None) -> np.ndarray:
+        """Copy memory back."""
+        return memory.array.copy()
 
     def kernel(self, source: str, threads: int, shared_bytes: int) -> Kernel:
         """Compile a kernel, or load it from the cache."""
         library = ctypes.CDLL(str(compile_for_host(source)))
         library.launch.restype = ctypes.c_char_p
 
-        def launch(jobs: HostBuffer, buffer: int, longest: int, blocks: int) -> None:
+        def launch(jobs: HostMemory, buffer: int, longest: int, blocks: int) -> None:
             self.launches += 1
             fault = library.launch(
                 ctypes.c_void_p(jobs.pointer), buffer, longest, blocks, threads, shared_bytes, self.order,
@@ -84,9 +93,6 @@ class HostDevice:
                 raise DeviceError(f"host device: {fault.decode()}")
 
         return launch
-
-    def synchronize(self) -> None:
-        """Wait for everything; nothing runs beside the host."""
 
 
 def compile_for_host(source: str) -> Path:

@@ -9,9 +9,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
     __syncthreads();
     const i64 begin = job.progress[0];
     const i64 end = begin + longest < job.n_steps ? begin + longest : job.n_steps;
+    i64 *reached = buffer ? job.reached1 : job.reached0;  // spikes written, readout step reached
     if (tid == 0) {
-        job.reached[2 * buffer] = 0;
-        job.reached[2 * buffer + 1] = begin;
+        reached[0] = 0;
+        reached[1] = begin;
     }
     if (begin >= end || job.progress[1])
         return;
@@ -39,7 +40,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
     drive.load(job.drive);
     const u64 stream = 16 * job.stream + PURPOSE_MEMBRANE;
     const u32 key0 = (u32)job.noise_seed, key1 = (u32)(job.noise_seed >> 32);
-    u32 *spike_step = job.spikes + (i64)buffer * 2 * job.capacity, *spike_cell = spike_step + job.capacity;
+    u32 *spike_step = buffer ? job.spikes1 : job.spikes0, *spike_cell = spike_step + job.capacity;
     u64 step = job.first_step + begin * SUB_STEPS, made = ~(u64)0;
     u32 words[NOISY ? GROUPS : 1][4];
     i64 count = 0, t = begin;
@@ -149,7 +150,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
         job.readouts[0] += t - begin;
         job.progress[0] = t;
         job.progress[1] = failed;
-        job.reached[2 * buffer] = count;
-        job.reached[2 * buffer + 1] = t;
+        reached[0] = count;
+        reached[1] = t;
     }
 }

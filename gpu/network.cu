@@ -6,7 +6,7 @@
 constexpr int GROUPS = (QUARTER + THREADS - 1) / THREADS;  // per thread
 constexpr int N_PAD = 4 * QUARTER;
 constexpr int WORDS = N_PAD / 32;
-constexpr bool STATE_IN_REGISTERS = GROUPS == 1;
+constexpr bool STATE_IN_REGISTERS = GROUPS == 1 && !HEAVY;
 
 // Rows of Job::cells.
 enum { K_, DT_OVER_C, V_REST, V_THRESHOLD, V_PEAK, A_DT, B, RESET, JUMP, DECAY, RISE_DECAY, PARAMETERS, BIAS = PARAMETERS,

@@ -27,7 +27,8 @@ JOB = (
     ("const real *", "cells"), ("const real *", "numbers"), ("const real *", "weight"), ("const u32 *", "target"),
     ("const u32 *", "cut"), ("const u32 *", "delay"), ("const real *", "inputs"), ("const real *", "current"),
     ("const int *", "trial_end"), ("const real *", "outcome"), ("real *", "state"), ("real *", "pending"),
-    ("real *", "drive"), ("i64 *", "readouts"), ("real *", "output"), ("u32 *", "spikes"), ("i64 *", "reached"),
+    ("real *", "drive"), ("i64 *", "readouts"), ("real *", "output"), ("u32 *", "spikes0"), ("u32 *", "spikes1"),
+    ("i64 *", "reached0"), ("i64 *", "reached1"),
     ("i64 *", "progress"), ("u64 ", "first_step"), ("u64 ", "stream"), ("u64 ", "noise_seed"), ("i64 ", "n_steps"),
     ("i64 ", "capacity"), ("i64 ", "learns"),
 )  # fmt: skip
@@ -220,7 +221,7 @@ class Variant:
             RISES=self.rises, TRACE_RISES=self.trace_rises, NORMALISED=self.normalised, HEUN=self.heun,
             FEEDS_BACK=self.feeds_back, EXTRA_CURRENT=self.extra_current, THREADS=self.threads,
             READOUTS=len(rules), SUMS=self.channels + 2, SHARED_TRACES=self.traces_shared,
-            PARAMETERS_IN_REGISTERS=self.parameters_in_registers, BLOCKS_AT_ONCE=self.blocks_at_once, PURPOSE_MEMBRANE=PURPOSE_MEMBRANE,
+            PARAMETERS_IN_REGISTERS=self.parameters_in_registers, BLOCKS_AT_ONCE=self.blocks_at_once, HEAVY=self.heavy, PURPOSE_MEMBRANE=PURPOSE_MEMBRANE,
             BLOW_UP_MV=int(BLOW_UP_MV), WORKSPACE_BYTES=self.workspace_bytes(rules),
             SHARED_BYTES=self.shared_bytes(rules),
         )  # fmt: skip
@@ -237,7 +238,7 @@ class Variant:
     @property
     def parameters_in_registers(self) -> bool:
         """Whether a thread has registers for the parameters of its four cells."""
-        return not self.heavy and self.quarter <= self.threads <= 256
+        return not self.heavy and not (self.rises and self.heun) and self.quarter <= self.threads <= 256
 
     @property
     def blocks_at_once(self) -> int:

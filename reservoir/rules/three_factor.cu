@@ -17,7 +17,7 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
         __syncthreads();
         // e . e, x . x and, where other weights learn than speak, what those would have said
         for (int d = threadIdx.x >> 5; d < (consolidates ? 2 + K : 2); d += WARPS) {
-            real found = d == 0 ? dot(e, e) : d == 1 ? dot(x, x) : dot(weights + (d - 2) * M, x);
+            const real found = dot(d == 0 ? e : d == 1 ? x : weights + (d - 2) * M, d == 0 ? e : x);
             if ((threadIdx.x & 31) == 0)
                 sum[d] = found;
         }

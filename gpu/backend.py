@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-import numpy as np
+import copy
+import logging
 
 from gpu.batch import Batch, Request
-from gpu.device import Device
+from gpu.device import CudaDevice, Device
 from gpu.source import RuleText, Variant
-from gpu.upload import Loaded, pick_dense
+from gpu.upload import Loaded, loaded_bytes, pick_dense
 from reservoir.derived import derive, start_state
-from reservoir.errors import ActivityError, InputError
+from reservoir.errors import ActivityError, DeviceError, InputError
 from reservoir.types import Activity, Grid, Network, Readout, State, Teaching, Trials
+
+USABLE = 0.95
+"""Share of the free memory that a batch may take; allocations are rounded up."""
+ROOM = 4
+"""A launch has room for the spikes of so many readout steps in which every cell fires in every step."""
+
+log = logging.getLogger("whatwhen.gpu")
+
+
+class GpuBackend:
+    """CUDA kernels, one block per network.
+
+    Parameters
+    ----------
+    device : Device, optional
+        Without it the current GPU of CuPy.
+
+    Raises
+    ------
+    DeviceError
+        If there is no GPU: never a CPU run instead.
+    """
+
+    name = "gpu"
+
+    def __init__(self, device: Device | None = None) -> None:
+        self.device = CudaDevice() if device is None else device
+
+    def load(self, network: Network, grid: Grid) -> GpuEngine:
+        """Derive the constants of the loop."""
+        return GpuEngine(self.device, network, grid)
 
 
 class GpuEngine:
@@ -27,24 +59,20 @@ class GpuEngine:
         Whether rows of weights are kept in full. Changes no result.
     """
 
-    def __init__(self, device: Device, network: Network, grid: Grid, threads: int = 0, dense: bool | None = None):
+    def __init__(
+        self, device: Device, network: Network, grid: Grid, threads: int = 0, dense: bool | None = None
+    ):
         self.device, self.network, self.grid = device, network, grid
         self.derived = derive(network, grid)
         self.dense = pick_dense(self.derived) if dense is None else dense
         self.threads = threads
         self._loaded: dict[int, Loaded] = {}
 
-    def variant(self, rules: list[RuleText], extra_current: bool) -> Variant:
-        """What decides the compiled code of a stretch with these rules."""
-        heavy = any(r.needs_workspace for r in rules)
-        return Variant.of(self.derived, self.grid, self.dense, extra_current, heavy, self.threads)
-
-    def loaded(self, variant: Variant) -> Loaded:
-        """Return the network's arrays on the device, uploaded once; sparse rows depend on the threads."""
-        key = 0 if self.dense else variant.threads
-        if key not in self._loaded:
-            self._loaded[key] = Loaded(self.device, variant, self.derived, self.grid)
-        return self._loaded[key]
+    def with_noise(self, seed: int) -> GpuEngine:
+        """Return the same network with noise of its own; its arrays are shared."""
+        other = copy.copy(self)
+        other.grid = self.grid._replace(noise_seed=seed)
+        return other
 
     def start(self) -> State:
         """Return the state at time zero."""
@@ -59,13 +87,123 @@ class GpuEngine:
             raise found
         return found
 
+    def variant(self, rules: list[RuleText], extra_current: bool) -> Variant:
+        """What decides the compiled code of a stretch with these rules."""
+        heavy = any(r.needs_workspace for r in rules)
+        return Variant.of(self.derived, self.grid, self.dense, extra_current, heavy, self.threads)
+
+    def loaded(self, variant: Variant) -> Loaded:
+        """Return the network's arrays on the device, uploaded once; sparse rows depend on the threads."""
+        key = 0 if self.dense else variant.threads
+        if key not in self._loaded:
+            self._loaded[key] = Loaded(self.device, variant, self.derived)
+        return self._loaded[key]
+
+    def bytes_to_load(self, variant: Variant) -> int:
+        """Memory that `loaded` would still take."""
+        there = (0 if self.dense else variant.threads) in self._loaded
+        return 0 if there else loaded_bytes(variant, self.derived)
+
+    def unload(self) -> None:
+        """Free the network's arrays on the device."""
+        self._loaded.clear()
+
+
+class _Counter:
+    """A device that only counts bytes."""
+
+    name = "none"
+
+    def __init__(self) -> None:
+        self.bytes, self.pointer = 0, 0
+
+    def upload(self, array) -> _Counter:
+        self.bytes += array.nbytes
+        return self
+
 
 def run_batch(engines: list[GpuEngine], requests: list[Request]) -> list[Activity | ActivityError]:
-    """Run a stretch on every engine at once; they must share variant and rules."""
+    """Carry R networks through their stretches at once.
+
+    Parameters
+    ----------
+    engines : list of GpuEngine
+        On one device; networks and grids of one kind. `GpuEngine.with_noise` makes replicates
+        that share weights.
+    requests : list of Request
+        Each with the same rules in the same order, their parameters free.
+
+    Returns
+    -------
+    list of Activity or ActivityError
+        In the order of `requests`; an error concerns its own replicate alone.
+
+    Raises
+    ------
+    InputError
+        If the replicates do not go together, or a rule has no device text.
+    DeviceError
+        If the device has no room for even one.
+    """
     first, rules = engines[0], [RuleText(r) for r in requests[0].readouts]
     variant = first.variant(rules, any(len(q.trials.current) for q in requests))
     if variant.feeds_back and len(rules) != 1:
         raise InputError("rules", len(rules), "exactly one readout when its output is fed back")
-    capacity = 4 * variant.sub_steps * variant.n
-    loaded = [e.loaded(variant) for e in engines]
-    return Batch(first.device, variant, rules, loaded, requests, capacity).run()
+    for i, (engine, request) in enumerate(zip(engines, requests, strict=True)):
+        same = [r.key for r in map(RuleText, request.readouts)] == [r.key for r in rules]
+        if not same or engine.variant(rules, variant.extra_current) != variant:
+            raise InputError(f"batch[{i}]", "another variant", "networks, grids and rules of one kind")
+    results: list[Activity | ActivityError] = []
+    sizes = _part_sizes(engines, requests, variant, rules)
+    if len(sizes) > 1:
+        log.warning("GPU memory: %d networks of %d cells do not fit at once; run in %d parts of at most %d",
+                    len(requests), variant.n, len(sizes), max(sizes))  # fmt: skip
+    for size in sizes:
+        part = slice(len(results), len(results) + size)
+        try:
+            loaded = [e.loaded(variant) for e in engines[part]]
+            grids = [e.grid for e in engines[part]]
+            batch = Batch(first.device, variant, rules, loaded, grids, requests[part], _capacity(variant))
+            results += batch.run()
+        except MemoryError as error:
+            raise _no_room(first.device, len(requests), variant, size // 2) from error
+        if len(sizes) > 1:
+            for engine in engines[part]:
+                engine.unload()
+    return results
+
+
+def _capacity(variant: Variant) -> int:
+    return ROOM * variant.sub_steps * variant.n
+
+
+def _part_sizes(
+    engines: list[GpuEngine], requests: list[Request], variant: Variant, rules: list[RuleText]
+) -> list[int]:
+    """Split R replicates into parts that fit into the free memory."""
+    counter = _Counter()
+    longest = max(len(q.trials.inputs) for q in requests), max(len(q.trials.outcome) for q in requests)
+    Batch(counter, variant, rules, [], [engines[0].grid], requests[:1], _capacity(variant), longest)  # type: ignore[arg-type]
+    free = USABLE * engines[0].device.free_bytes()
+    sizes, left, met = [0], free, set()
+    for engine in engines:
+        need = counter.bytes + (0 if id(engine._loaded) in met else engine.bytes_to_load(variant))
+        if sizes[-1] and need > left:
+            sizes.append(0)
+            left, met = free, set[int]()
+            need = counter.bytes + engine.bytes_to_load(variant)
+        if need > left:
+            raise _no_room(engine.device, len(requests), variant, 0, need)
+        met.add(id(engine._loaded))
+        sizes[-1] += 1
+        left -= need
+    return sizes
+
+
+def _no_room(device: Device, r: int, variant: Variant, fit: int, need: int = 0) -> DeviceError:
+    wanted = f"one of them needs {need / 1e9:.3g} GB" if need else f"at most {fit} at once might fit"
+    free = device.free_bytes() / 1e9
+    return DeviceError(
+        f"GPU memory: no room for R = {r} networks of N = {variant.n} cells ({free:.3g} GB free; {wanted}); "
+        "run fewer seeds at once, shorter stretches, or float32"
+    )

@@ -17,7 +17,7 @@ from gpu.source import STATES, RuleText, Variant, job_dtype
 from gpu.upload import Loaded
 from reservoir.derived import check_finite
 from reservoir.errors import ActivityError
-from reservoir.types import Activity, Readout, State, Teaching, Trials
+from reservoir.types import Activity, Grid, Readout, State, Teaching, Trials
 
 LONGEST = 4096
 """Readout steps of one launch at most, so that spikes stream out while the next one runs."""
@@ -47,7 +47,9 @@ class Stack:
 
     def read(self, after: Any = None) -> np.ndarray:
         """Copy it back; see `gpu.device.Device.download`."""
-        return self.device.download(self.memory, self.like, after) if self.memory else np.zeros_like(self.like)
+        return (
+            self.device.download(self.memory, self.like, after) if self.memory else np.zeros_like(self.like)
+        )
 
 
 class Batch:
@@ -59,21 +61,27 @@ class Batch:
     variant : Variant
     rules : list of RuleText
     networks : list of Loaded
+    grids : list of Grid
+        Of which the noise seed counts, and the time for messages.
     requests : list of Request
     capacity : int
         Spikes of one network that one launch has room for; at least those of one readout step.
+    longest : tuple of int, optional
+        Readout steps and trials to make room for; the most that any request has.
     """
 
-    def __init__(self, device: Device, variant: Variant, rules: list[RuleText], networks: list[Loaded],
-                 requests: list[Request], capacity: int):  # fmt: skip
+    def __init__(
+        self, device: Device, variant: Variant, rules: list[RuleText], networks: list[Loaded],
+        grids: list[Grid], requests: list[Request], capacity: int, longest: tuple[int, int] | None = None,
+    ):  # fmt: skip
         self.device, self.variant, self.rules = device, variant, rules
-        self.networks, self.requests, self.capacity = networks, requests, capacity
+        self.networks, self.grids, self.requests, self.capacity = networks, grids, requests, capacity
         self.real = np.dtype(variant.real)
         self.steps = np.array([len(q.trials.inputs) for q in requests])
+        self.longest = longest or (int(self.steps.max()), max(len(q.trials.outcome) for q in requests))
         self.learns = any(q.trials.learn for q in requests)
         self.jobs = np.zeros(len(requests), job_dtype(rules))
         self.stacks: dict[str, Stack] = {}
-        self._network_arrays()
         self._stretch_arrays()
         for r, rule in enumerate(rules):
             self._readout_arrays(r, rule)
@@ -84,7 +92,9 @@ class Batch:
         stack = self.stacks[name] = Stack(self.device, array)
         (self.jobs if place is None else place)[name.rpartition("/")[2]] = stack.pointers()
 
-    def _stack(self, parts: list[np.ndarray], shape: tuple[int, ...], dtype: Any, fill: Any = 0) -> np.ndarray:
+    def _stack(
+        self, parts: list[np.ndarray], shape: tuple[int, ...], dtype: Any, fill: Any = 0
+    ) -> np.ndarray:
         """Gather parts of different lengths, filled up to one shape."""
         out = np.full((len(parts), *shape), fill, dtype)
         for row, part in zip(out, parts, strict=True):
@@ -98,7 +108,7 @@ class Batch:
     def _stretch_arrays(self) -> None:
         v, requests, size = self.variant, self.requests, len(self.requests)
         trials, states = [q.trials for q in requests], [q.state for q in requests]
-        t, n = int(self.steps.max()), max(len(q.outcome) for q in trials)
+        t, n = self.longest
         self._put("inputs", self._stack([q.inputs for q in trials], (t, v.channels_in), self.real))
         if v.extra_current:
             self._put("current", self._stack([q.current for q in trials], (t, v.n_pad), self.real))
@@ -116,7 +126,7 @@ class Batch:
         self._put("progress", np.zeros((size, 2), np.int64))
         self.jobs["first_step"] = [q.first_step for q in trials]
         self.jobs["stream"] = [q.stream for q in trials]
-        self.jobs["noise_seed"] = [n.grid.noise_seed % 2**64 for n in self.networks]
+        self.jobs["noise_seed"] = [g.noise_seed % 2**64 for g in self.grids]
         self.jobs["n_steps"], self.jobs["capacity"] = self.steps, self.capacity
         self.jobs["learns"] = [q.learn for q in trials]
 
@@ -124,7 +134,7 @@ class Batch:
         v, size, place = self.variant, len(self.requests), self.jobs[f"readout{r}"]
         taught = [q.teaching[r] for q in self.requests]
         readouts = [q.readouts[r] for q in self.requests]
-        t, n = int(self.steps.max()), max(len(q.trials.outcome) for q in self.requests)
+        t, n = self.longest
 
         def put(name: str, array: np.ndarray) -> None:
             self._put(f"{r}/{name}", array, place)
@@ -152,13 +162,16 @@ class Batch:
     def run(self) -> list[Activity | ActivityError]:
         """Carry all networks to the end of their stretch; states and readouts are written back."""
         device, rules, variant = self.device, self.rules, self.variant
+        self._network_arrays()
         launch = device.kernel(variant.source(rules), variant.threads, variant.shared_bytes(rules))
         jobs, blocks = device.upload(self.jobs), len(self.jobs)
         spikes: list[list[np.ndarray]] = [[] for _ in self.jobs]
-        began = np.zeros(blocks, np.int64)
+        began: np.ndarray = np.zeros(blocks, np.int64)
         last, buffer = launch(jobs, 0, LONGEST, blocks), 0
         while True:
-            following = launch(jobs, 1 - buffer, LONGEST, blocks)  # runs while the last one's spikes come down
+            following = launch(
+                jobs, 1 - buffer, LONGEST, blocks
+            )  # runs while the last one's spikes come down
             reached = self.stacks[f"reached{buffer}"].read(last)
             found = self.stacks[f"spikes{buffer}"].read(last)
             for r in np.flatnonzero(reached[:, 0]):
@@ -171,7 +184,9 @@ class Batch:
         return self._collect(spikes)
 
     def _collect(self, spikes: list[list[np.ndarray]]) -> list[Activity | ActivityError]:
-        found = {name: self.stacks[name].read() for name in ("state", "pending", "readouts", "output", "progress")}
+        found = {
+            name: self.stacks[name].read() for name in ("state", "pending", "readouts", "output", "progress")
+        }
         n, results = self.variant.n, []
         for i, request in enumerate(self.requests):
             state = request.state
@@ -181,16 +196,18 @@ class Batch:
             state.readouts[:] = found["readouts"][i]
             state.output[:] = found["output"][i]
         back = [self._readout_back(r, rule) for r, rule in enumerate(self.rules)]
-        for i, (request, network) in enumerate(zip(self.requests, self.networks, strict=True)):
+        for i, (request, grid) in enumerate(zip(self.requests, self.grids, strict=True)):
             done, failed = found["progress"][i]
-            trials, grid = request.trials, network.grid
+            trials = request.trials
             when = [b[0][i, : self.steps[i]] for b in back]
             what = [b[1][i, : len(trials.outcome)] for b in back]
             step, cell = np.concatenate([np.zeros((2, 0), np.int64), *spikes[i]], axis=1)
             activity: Activity | ActivityError = Activity(step, cell.astype(np.int32), when, what)
             if failed:
                 try:
-                    check_finite(request.state, (trials.first_step + done * grid.steps_per_readout) * grid.dt_ms)
+                    check_finite(
+                        request.state, (trials.first_step + done * grid.steps_per_readout) * grid.dt_ms
+                    )
                 except ActivityError as error:
                     activity = error
             results.append(activity)

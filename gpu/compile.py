@@ -103,9 +103,7 @@ def compile_for_gpu(source: str, architecture: str) -> Compiled:
 
 def _compile(source: str, options: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:
     library, program = _library(), ctypes.c_void_p()
-    _check(
-        library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None)
-    )
+    _check(library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None))
     try:
         given = (ctypes.c_char_p * len(options))(*[o.encode() for o in options])
         code = library.nvrtcCompileProgram(program, len(options), given)

@@ -23,8 +23,8 @@ from gpu.device import Kernel, cache_folder
 from reservoir.errors import DeviceError
 
 FOLDER = Path(__file__).parent
-OPTIONS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fno-fast-math", "-fPIC", "-shared", "-fvisibility=hidden",
-           "-Wno-unknown-pragmas")  # fmt: skip
+OPTIONS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fno-fast-math", "-fPIC", "-shared", 
+           "-fvisibility=hidden", "-Wno-unknown-pragmas")  # fmt: skip
 ORDERS = ("ascending", "descending", "shuffled")
 
 
@@ -108,7 +108,9 @@ def compile_for_host(source: str) -> Path:
         raise DeviceError("host device: no C++ compiler (g++); Debian, Ubuntu: apt install g++")
     text = f'#include "host.h"\n{source}\n#include "host_main.h"\n'
     headers = b"".join((FOLDER / name).read_bytes() for name in ("host.h", "host_main.h"))
-    key = hashlib.sha256(repr((text, headers, OPTIONS, compiler, platform.machine())).encode()).hexdigest()[:32]
+    key = hashlib.sha256(repr((text, headers, OPTIONS, compiler, platform.machine())).encode()).hexdigest()[
+        :32
+    ]
     path = cache_folder() / f"{key}.so"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:

@@ -8,9 +8,9 @@ constexpr int N_PAD = 4 * QUARTER;
 constexpr int WORDS = N_PAD / 32;
 constexpr bool STATE_IN_REGISTERS = GROUPS == 1 && !HEAVY;
 
-// Rows of Job::cells.
-enum { K_, DT_OVER_C, V_REST, V_THRESHOLD, V_PEAK, A_DT, B, RESET, JUMP, DECAY, RISE_DECAY, PARAMETERS, BIAS = PARAMETERS,
-       ENCODERS, FEEDBACK = ENCODERS + CHANNELS_IN };
+// Rows of Job::cells: what every step needs, what a spike needs, what a readout step needs.
+enum { K_, DT_OVER_C, V_REST, V_THRESHOLD, V_PEAK, A_DT, B, DECAY, RISE_DECAY, PARAMETERS,
+       RESET = PARAMETERS, JUMP, BIAS, ENCODERS, FEEDBACK = ENCODERS + CHANNELS_IN };
 // Rows of Job::state.
 enum { V, U, CURRENT, RISE, TRACE, TRACE_RISE, MEAN, VARIANCE, STATES };
 constexpr int MOVING = TRACE;                      // v, u and currents change every step
@@ -109,8 +109,8 @@ __device__ __forceinline__ bool membrane(const Parameters &p, Moving &s, int q, 
     real peak = p.get(V_PEAK, q, i);
     bool spike = v_next >= peak;
     if (spike) {  // a step that ends far above the peak is an explosion, not a spike: see BLOW_UP_MV
-        v_next = v_next - peak <= real(BLOW_UP_MV) ? p.get(RESET, q, i) : number[INFINITE];
-        u_next = u_next + p.get(JUMP, q, i);
+        v_next = v_next - peak <= real(BLOW_UP_MV) ? job.cells[RESET * N_PAD + i] : number[INFINITE];
+        u_next = u_next + job.cells[JUMP * N_PAD + i];
     }
     s.set(V, q, i, v_next);
     s.set(U, q, i, u_next);

@@ -24,18 +24,19 @@ STATES = ("v", "u", "current", "current_rise", "trace", "trace_rise", "trace_mea
 FIXED_NUMBERS = 10
 """Numbers of the grid beside the two tables of trace jumps."""
 JOB = (
-    ("const real *", "cells"), ("const real *", "numbers"), ("const real *", "weight"), ("const u32 *", "target"),
-    ("const u32 *", "cut"), ("const u32 *", "delay"), ("const real *", "inputs"), ("const real *", "current"),
-    ("const int *", "trial_end"), ("const real *", "outcome"), ("real *", "state"), ("real *", "pending"),
-    ("real *", "drive"), ("i64 *", "readouts"), ("real *", "output"), ("u32 *", "spikes0"), ("u32 *", "spikes1"),
-    ("i64 *", "reached0"), ("i64 *", "reached1"),
-    ("i64 *", "progress"), ("u64 ", "first_step"), ("u64 ", "stream"), ("u64 ", "noise_seed"), ("i64 ", "n_steps"),
-    ("i64 ", "capacity"), ("i64 ", "learns"),
+    ("const real *", "cells"), ("const real *", "numbers"), ("const real *", "weight"),
+    ("const u32 *", "target"), ("const u32 *", "cut"), ("const u32 *", "delay"), ("const real *", "inputs"),
+    ("const real *", "current"), ("const int *", "trial_end"), ("const real *", "outcome"),
+    ("real *", "state"), ("real *", "pending"), ("real *", "drive"), ("i64 *", "readouts"),
+    ("real *", "output"), ("u32 *", "spikes0"), ("u32 *", "spikes1"), ("i64 *", "reached0"),
+    ("i64 *", "reached1"), ("i64 *", "progress"), ("u64 ", "first_step"), ("u64 ", "stream"),
+    ("u64 ", "noise_seed"), ("i64 ", "n_steps"), ("i64 ", "capacity"), ("i64 ", "learns"),
 )  # fmt: skip
 ARRAYS = (
-    ("const real *", "target"), ("const real *", "gate"), ("const signed char *", "window"), ("real *", "y"),
-    ("real *", "p_hat"), ("const Constants *", "constants"), ("const real *", "what_constants"), ("real *", "what"),
-    ("real *", "total"), ("real *", "mean"), ("i64 *", "count"), ("i64 *", "seen"), ("void *", "scratch"),
+    ("const real *", "target"), ("const real *", "gate"), ("const signed char *", "window"),
+    ("real *", "y"), ("real *", "p_hat"), ("const Constants *", "constants"),
+    ("const real *", "what_constants"), ("real *", "what"), ("real *", "total"), ("real *", "mean"),
+    ("i64 *", "count"), ("i64 *", "seen"), ("void *", "scratch"),
 )  # fmt: skip
 C_TYPES = {"float32": "float", "float64": "double", "int64": "i64", "int32": "int", "int8": "signed char"}
 SHARED_TRACES_BYTES = 65536
@@ -94,7 +95,9 @@ class RuleText:
     @property
     def dtype(self) -> np.dtype:
         """`Arrays` as NumPy sees it."""
-        return np.dtype([(name, np.uint64) for _, name in ARRAYS] + [(name, np.uint64) for name, *_ in self.state])
+        return np.dtype(
+            [(name, np.uint64) for _, name in ARRAYS] + [(name, np.uint64) for name, *_ in self.state]
+        )
 
 
 def device_text(rule: Any) -> str:
@@ -113,7 +116,9 @@ def device_text(rule: Any) -> str:
             if text:
                 return text
             break
-    raise InputError("rule", rule.name, "a rule with a device text (the class attribute `device`), or --backend cpu")
+    raise InputError(
+        "rule", rule.name, "a rule with a device text (the class attribute `device`), or --backend cpu"
+    )
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,13 @@ class Variant:
 
     @classmethod
     def of(
-        cls, d: Derived, grid: Grid, dense: bool, extra_current: bool = False, heavy: bool = False, threads: int = 0
+        cls,
+        d: Derived,
+        grid: Grid,
+        dense: bool,
+        extra_current: bool = False,
+        heavy: bool = False,
+        threads: int = 0,
     ) -> Variant:
         """Collect the options of a network on a grid; `threads` 0 = as suits its size."""
         n = d.bias.size
@@ -221,7 +232,8 @@ class Variant:
             RISES=self.rises, TRACE_RISES=self.trace_rises, NORMALISED=self.normalised, HEUN=self.heun,
             FEEDS_BACK=self.feeds_back, EXTRA_CURRENT=self.extra_current, THREADS=self.threads,
             READOUTS=len(rules), SUMS=self.channels + 2, SHARED_TRACES=self.traces_shared,
-            PARAMETERS_IN_REGISTERS=self.parameters_in_registers, BLOCKS_AT_ONCE=self.blocks_at_once, HEAVY=self.heavy, PURPOSE_MEMBRANE=PURPOSE_MEMBRANE,
+            PARAMETERS_IN_REGISTERS=self.parameters_in_registers, BLOCKS_AT_ONCE=self.blocks_at_once,
+            HEAVY=self.heavy, PURPOSE_MEMBRANE=PURPOSE_MEMBRANE,
             BLOW_UP_MV=int(BLOW_UP_MV), WORKSPACE_BYTES=self.workspace_bytes(rules),
             SHARED_BYTES=self.shared_bytes(rules),
         )  # fmt: skip
@@ -242,7 +254,7 @@ class Variant:
 
     @property
     def blocks_at_once(self) -> int:
-        """Blocks that must find room on a multiprocessor: leaves 128 registers in single precision, else 255."""
+        """Blocks that must find room on a multiprocessor: leaves 128 registers in float32, else 255."""
         return 1 if self.heavy or self.real == "float64" else max(1, MOST_THREADS // self.threads)
 
 

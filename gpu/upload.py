@@ -7,7 +7,6 @@ import numpy as np
 from gpu.device import Device
 from gpu.source import Variant
 from reservoir.derived import Derived
-from reservoir.types import Grid
 
 DENSE_FILL = 0.04
 """From this share of connections on, whole rows are read: 2 instructions per 32 targets of a spike
@@ -34,8 +33,7 @@ class Loaded:
         Memory they take.
     """
 
-    def __init__(self, device: Device, variant: Variant, d: Derived, grid: Grid):
-        self.grid = grid
+    def __init__(self, device: Device, variant: Variant, d: Derived):
         arrays = {"cells": cell_rows(variant, d), "numbers": number_table(variant, d)}
         arrays |= {"weight": dense_rows(variant, d)} if variant.dense else sparse_rows(variant, d)
         self.nbytes = sum(a.nbytes for a in arrays.values())
@@ -44,10 +42,21 @@ class Loaded:
         self.pointers |= {k: b.pointer for k, b in self._buffers.items()}
 
 
+def loaded_bytes(v: Variant, d: Derived) -> int:
+    """Memory that `Loaded` takes."""
+    rows = 12 + len(d.encoders) + len(d.feedback)
+    if v.dense:
+        weights = v.n * v.n_pad * v.size
+    else:
+        weights = d.target.size * (v.size + 4) + 4 * d.delay_steps.size + 4 * (v.n * v.warps + 1)
+    return rows * v.n_pad * v.size + v.numbers * v.size + weights
+
+
 def cell_rows(v: Variant, d: Derived) -> np.ndarray:
     """Parameters, bias, encoders and feedback, rows of padded cells; cells that fill up never fire."""
-    parameters = np.stack([d.k, d.dt_over_c, d.v_rest, d.v_threshold, d.v_peak, d.a_dt, d.b, d.c, d.d,
-                           d.current_decay, d.rise_decay if d.rise_decay.size else np.zeros_like(d.k), d.bias])  # fmt: skip
+    rise_decay = d.rise_decay if d.rise_decay.size else np.zeros_like(d.k)
+    parameters = np.stack([d.k, d.dt_over_c, d.v_rest, d.v_threshold, d.v_peak, d.a_dt, d.b,
+                           d.current_decay, rise_decay, d.c, d.d, d.bias])  # fmt: skip
     rows = np.concatenate([parameters, d.encoders, d.feedback])
     out = np.zeros((len(rows), v.n_pad), rows.dtype)
     out[:, : v.n] = rows

@@ -161,16 +161,22 @@ def run_batch(engines: list[GpuEngine], requests: list[Request]) -> list[Activit
     for size in sizes:
         part = slice(len(results), len(results) + size)
         try:
-            loaded = [e.loaded(variant) for e in engines[part]]
-            grids = [e.grid for e in engines[part]]
-            batch = Batch(first.device, variant, rules, loaded, grids, requests[part], _capacity(variant))
-            results += batch.run()
+            results += _run_part(engines[part], requests[part], variant, rules)
         except MemoryError as error:
             raise _no_room(first.device, len(requests), variant, size // 2) from error
         if len(sizes) > 1:
             for engine in engines[part]:
                 engine.unload()
     return results
+
+
+def _run_part(
+    engines: list[GpuEngine], requests: list[Request], variant: Variant, rules: list[RuleText]
+) -> list[Activity | ActivityError]:
+    """Carry out what fits; its memory is free again afterwards."""
+    loaded = [e.loaded(variant) for e in engines]
+    grids = [e.grid for e in engines]
+    return Batch(engines[0].device, variant, rules, loaded, grids, requests, _capacity(variant)).run()
 
 
 def _capacity(variant: Variant) -> int:
@@ -183,7 +189,8 @@ def _part_sizes(
     """Split R replicates into parts that fit into the free memory."""
     counter = _Counter()
     longest = max(len(q.trials.inputs) for q in requests), max(len(q.trials.outcome) for q in requests)
-    Batch(counter, variant, rules, [], [engines[0].grid], requests[:1], _capacity(variant), longest)  # type: ignore[arg-type]
+    one = Batch(counter, variant, rules, [], [engines[0].grid], requests[:1], _capacity(variant), longest)  # type: ignore[arg-type]
+    counter.bytes += one.jobs.nbytes
     free = USABLE * engines[0].device.free_bytes()
     sizes, left, met = [0], free, set()
     for engine in engines:

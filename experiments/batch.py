@@ -18,8 +18,10 @@ from experiments.plan import Job
 from experiments.runs import run_to_file
 from experiments.sidecar import write_sidecar
 from experiments.trained import train_to_file
+from reservoir.backends import get_backend
 from reservoir.errors import ActivityError, InputError
 from reservoir.storage import Recording, read_run
+from reservoir.types import Backend
 
 GRACE_S = 2.0
 """How long Ctrl-C waits for runs to stop by themselves."""
@@ -108,15 +110,19 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
         executor = ThreadPoolExecutor(threads)
         futures: dict[Future[Result], Job] = {}
         try:
-            futures = {executor.submit(_carry_out, job, backend, threads, tick): job for job in todo}
-            for future in as_completed(futures):
-                job = futures[future]
-                try:
-                    results[job.path] = result = future.result()
-                except (InputError, ActivityError) as error:
-                    raise RunError(f"{job}: {error}") from error
-                _say(f"{job}: {result.health_line}")
-                _warn(job, result)
+            for wave in _waves(todo, backend, threads):
+                place = _place(backend, len(wave))
+                futures |= {
+                    executor.submit(_carry_out, job, place, backend, threads, tick): job for job in wave
+                }
+                for future in as_completed([f for f in futures if futures[f] in wave]):
+                    job = futures[future]
+                    try:
+                        results[job.path] = result = future.result()
+                    except (InputError, ActivityError) as error:
+                        raise RunError(f"{job}: {error}") from error
+                    _say(f"{job}: {result.health_line}")
+                    _warn(job, result)
         except KeyboardInterrupt:
             stop.set()
             raise _leave(executor, futures, len(jobs) - len(todo), len(jobs)) from None
@@ -128,12 +134,32 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
     return [results[job.path] for job in jobs]
 
 
-def _carry_out(job: Job, backend: str, threads: int, tick) -> Result:
+def _waves(todo: list[Job], backend: str, threads: int) -> list[list[Job]]:
+    """Runs on a GPU go in step, so all of a wave must go on at once."""
+    size = threads if backend == "gpu" else max(1, len(todo))
+    return [todo[i : i + size] for i in range(0, len(todo), size)]
+
+
+def _place(name: str, runs: int) -> Backend:
+    """Return the backend that some runs share."""
+    backend = get_backend(name)
+    if name != "gpu":
+        return backend
+    from gpu.lockstep import Lockstep
+
+    return Lockstep(backend, runs)  # type: ignore[arg-type]
+
+
+def _carry_out(job: Job, place: Backend, backend: str, threads: int, tick) -> Result:
     started, clock = time.time(), time.perf_counter()
-    if job.recording is None:
-        run_to_file(job.experiment, job.seed, job.path.parent, backend=backend, progress=tick)
-    else:
-        train_to_file(job.recording, job.experiment, job.path.parent, progress=tick)
+    try:
+        if job.recording is None:
+            run_to_file(job.experiment, job.seed, job.path.parent, backend=place, progress=tick)
+        else:
+            train_to_file(job.recording, job.experiment, job.path.parent, progress=tick)
+    finally:
+        if backend == "gpu":
+            place.leave()  # type: ignore[attr-defined]
     write_sidecar(job, started, time.perf_counter() - clock, backend, threads)
     return summarise_run(_read(job), job)
 

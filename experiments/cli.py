@@ -49,7 +49,9 @@ BackendName = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Runs at once; changes no result.  [default: the number of cores]"),
+    typer.Option(
+        metavar="N", help="Runs at once; changes no result.  [default: the number of cores; 256 on a GPU]"
+    ),
 ]
 Precision = Annotated[
     str | None, typer.Option(metavar="float32|float64", help="The same as --set simulation.precision=...")
@@ -126,7 +128,7 @@ def run(
     overrides = steps.overrides(set_, precision, record)
     folder = out or Path("results") / Path(config).stem
     jobs = steps.jobs(config, overrides, seed, seeds, folder, backend)
-    threads = plan.pick_threads(threads, jobs)
+    threads = plan.pick_threads(threads, jobs, backend)
     if dry_run:
         return typer.echo(
             json.dumps(plan.estimates(jobs, threads)) if as_json else plan.describe(jobs, threads)
@@ -219,7 +221,7 @@ def compare(
     folder = out or Path("results") / f"{Path(config).stem}-compare"
     labels = [label.strip() for label in rules.split(",")] if rules else None
     jobs = steps.jobs(config, overrides, seed, seeds, folder, backend, labels)
-    threads = plan.pick_threads(threads, jobs)
+    threads = plan.pick_threads(threads, jobs, backend)
     if dry_run:
         return typer.echo(plan.describe(jobs, threads))
     with steps.leaving_no_empty(folder):

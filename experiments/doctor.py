@@ -75,7 +75,7 @@ def _hdf5() -> Finding:
 
 
 def _gpu() -> Finding:
-    from gpu.backend import why_not
+    from gpu.device import why_not
 
     reason, _, mend = why_not().partition("; ")
     return Finding("GPU", reason or "ready", not reason, mend, needed=False)

@@ -184,12 +184,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def pick_threads(threads: int | None, jobs: list[Job]) -> int:
-    """How many runs go on at once: as asked, else one per core, at most one per run to do."""
+GPU_RUNS = 256
+"""Runs that share a GPU at once: each has a thread and its arrays on the host."""
+
+
+def pick_threads(threads: int | None, jobs: list[Job], backend: str = "cpu") -> int:
+    """How many runs go on at once: as asked, else one per core or `GPU_RUNS`, at most one per run to do."""
     if threads is not None and threads < 1:
         raise InputError("--threads", threads, "a number >= 1")
     todo = sum(not job.finished for job in jobs)
-    return max(1, min(threads or cores(), todo))
+    return max(1, min(threads or (GPU_RUNS if backend == "gpu" else cores()), todo))
 
 
 def describe(jobs: list[Job], threads: int) -> str:

@@ -25,7 +25,7 @@ from reservoir.network import build_network, check_network
 from reservoir.replay import features
 from reservoir.storage import SCHEMA_VERSION, FileSink, MemorySink, Recording, Sink, read_run, run_id
 from reservoir.training import Trainer, write_static
-from reservoir.types import NUMERICS_VERSION, Engine, Grid, Network, Session
+from reservoir.types import NUMERICS_VERSION, Backend, Engine, Grid, Network, Session
 
 Progress = Callable[[int], None] | None
 """Called with the number of trials and probes just finished."""
@@ -64,7 +64,7 @@ def run(
     seed: int = 0,
     *,
     out: str | Path | None = None,
-    backend: str = "cpu",
+    backend: str | Backend = "cpu",
     network: Network | None = None,
     current: np.ndarray | None = None,
     progress: Callable[[int], None] | None = None,
@@ -78,7 +78,7 @@ def run(
     seed : int
     out : path, optional
         Folder for ``<run_id>.h5``; without it the run stays in memory.
-    backend : {"cpu", "gpu", "reference"}
+    backend : {"cpu", "gpu", "reference"} or Backend
     network : Network, optional
         Own connectivity and cell parameters in place of ``experiment.network``.
     current : (T, N) ndarray, optional
@@ -109,7 +109,7 @@ def run_to_file(
     seed: int,
     out: str | Path,
     *,
-    backend: str = "cpu",
+    backend: str | Backend = "cpu",
     network: Network | None = None,
     current: np.ndarray | None = None,
     progress: Callable[[int], None] | None = None,
@@ -179,7 +179,7 @@ class Parts(NamedTuple):
 
 
 def _prepare(
-    experiment: Experiment, seed: int, backend: str, network: Network | None, current: np.ndarray | None
+    experiment: Experiment, seed: int, backend: str | Backend, network: Network | None, current: np.ndarray | None
 ) -> Parts:
     """Build everything that can refuse a value, before a file is opened."""
     seeds = experiment.seeds.resolve(seed)
@@ -193,7 +193,8 @@ def _prepare(
         check_network(network, session.n_cues, session.n_channels)
     if current is not None and current.shape != (session.time_ms.size, network.n_neurons):
         raise InputError("current", current.shape, f"shape ({session.time_ms.size}, {network.n_neurons})")
-    return Parts(grid, session, network, get_backend(backend).load(network, grid), current)
+    chosen = get_backend(backend) if isinstance(backend, str) else backend
+    return Parts(grid, session, network, chosen.load(network, grid), current)
 
 
 def _run(experiment: Experiment, config: dict, sink: Sink, parts: Parts, progress: Progress) -> None:

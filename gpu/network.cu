@@ -17,7 +17,7 @@ constexpr int MOVING = TRACE;                      // v, u and currents change e
 constexpr int TRACES = STATES - TRACE;             // the others every readout step or at a spike
 // Job::numbers.
 enum { TRACE_JUMP, RISE_JUMP = TRACE_JUMP + SUB_STEPS, NOISE_SCALE = RISE_JUMP + SUB_STEPS, RISE_DT, TRACE_KEEP,
-       TRACE_COUPLE, RISE_KEEP, SCALE, FEATURE_BIAS, RATE, FLOOR, INFINITE, NUMBERS };
+       TRACE_COUPLE, RISE_KEEP, SCALE, FEATURE_BIAS, RATE, FLOOR, INFINITE, TINY, TINY_SQUARED, NUMBERS };
 
 // The arena.
 constexpr int align16(int bytes) { return (bytes + 15) / 16 * 16; }
@@ -182,6 +182,8 @@ __device__ __forceinline__ void deliver_sparse(real *received, real *pending, in
     __syncwarp();
 }
 
+__device__ __forceinline__ real or_zero(real a, real least) { return a >= least ? a : real(0); }
+
 // x = (features of the traces, bias, zeros): the features of own cells; see reservoir/traces.py.
 __device__ __forceinline__ void write_features(real *traces, i64 readouts, real *x)
 {
@@ -194,8 +196,9 @@ __device__ __forceinline__ void write_features(real *traces, i64 readouts, real 
         if constexpr (NORMALISED) {
             real *mean = traces + (MEAN - TRACE) * N_PAD + i, *variance = traces + (VARIANCE - TRACE) * N_PAD + i;
             real deviation = trace - *mean;
-            real mean_next = *mean + weight * deviation;
-            real variance_next = *variance + weight * (deviation * deviation - *variance);
+            real mean_next = or_zero(*mean + weight * deviation, number[TINY]);
+            real variance_next =
+                or_zero(*variance + weight * (deviation * deviation - *variance), number[TINY_SQUARED]);
             *mean = mean_next;
             *variance = variance_next;
             x[i] = (trace - mean_next) / (root(variance_next) + number[FLOOR]) * number[SCALE];
@@ -212,10 +215,10 @@ __device__ __forceinline__ void decay_traces(real *traces)
     {
         if constexpr (TRACE_RISES) {
             real *rise = traces + (TRACE_RISE - TRACE) * N_PAD + i;
-            traces[i] = traces[i] * number[TRACE_KEEP] + *rise * number[TRACE_COUPLE];
-            *rise = *rise * number[RISE_KEEP];
+            traces[i] = or_zero(traces[i] * number[TRACE_KEEP] + *rise * number[TRACE_COUPLE], number[TINY]);
+            *rise = or_zero(*rise * number[RISE_KEEP], number[TINY]);
         } else {
-            traces[i] = traces[i] * number[TRACE_KEEP];
+            traces[i] = or_zero(traces[i] * number[TRACE_KEEP], number[TINY]);
         }
     }
 }

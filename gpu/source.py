@@ -21,7 +21,7 @@ from reservoir.types import Grid, Readout, padded
 FOLDER = Path(__file__).parent
 STATES = ("v", "u", "current", "current_rise", "trace", "trace_rise", "trace_mean", "trace_variance")
 """Rows of a network's state, as in network.cu."""
-FIXED_NUMBERS = 10
+FIXED_NUMBERS = 12
 """Numbers of the grid beside the two tables of trace jumps."""
 JOB = (
     ("const real *", "cells"), ("const real *", "numbers"), ("const real *", "weight"),

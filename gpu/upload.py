@@ -7,6 +7,7 @@ import numpy as np
 from gpu.device import Device
 from gpu.source import Variant
 from reservoir.derived import Derived
+from reservoir.traces import TINY
 
 DENSE_FILL = 0.04
 """From this share of connections on, whole rows are read: 2 instructions per 32 targets of a spike
@@ -67,8 +68,9 @@ def cell_rows(v: Variant, d: Derived) -> np.ndarray:
 def number_table(v: Variant, d: Derived) -> np.ndarray:
     """The grid's numbers, in the order of network.cu."""
     rise_jump = d.trace_rise_jump if d.trace_rise_jump.size else np.zeros_like(d.trace_jump)
+    limits = np.array([np.inf, TINY, TINY**2])
     single = (d.noise_scale, d.rise_dt, d.trace_decay, d.trace_couple, d.trace_rise_decay, d.trace_scale,
-              d.feature_bias, d.normalise_rate, d.normalise_floor, np.array([np.inf]))  # fmt: skip
+              d.feature_bias, d.normalise_rate, d.normalise_floor, limits)  # fmt: skip
     return np.concatenate([d.trace_jump, rise_jump, *single]).astype(v.real)
 
 

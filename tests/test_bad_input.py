@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import small
 
-from gpu.backend import why_not
+from gpu.device import why_not
 
 
 def refused(result, *parts: str) -> str:

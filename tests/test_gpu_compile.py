@@ -27,10 +27,10 @@ KINDS = {
 }
 
 
-def compile_variant(network, grid, rule, architecture, extra_current=False):
+def compile_variant(network, grid, rules, architecture, extra_current=False):
     d = derive(network, grid)
-    rules = [RuleText(Readout(rule, len(d.feedback), network.n_neurons + 1, grid))]
-    variant = Variant.of(d, grid, pick_dense(d), extra_current, rules[0].needs_workspace)
+    rules = [RuleText(Readout(rule, len(d.feedback), network.n_neurons + 1, grid)) for rule in rules]
+    variant = Variant.of(d, grid, pick_dense(d), extra_current, any(r.needs_workspace for r in rules))
     return compile_for_gpu(variant.source(rules), architecture), variant, rules
 
 
@@ -41,7 +41,7 @@ def test_every_variant_compiles_without_fused_or_flushed_operations(dtype, rule,
     for kind, (network_options, grid_options) in KINDS.items():
         network = lively_network(n_neurons=100, **network_options)
         found, *_ = compile_variant(
-            network, small_grid(dtype, **grid_options), VARIANTS[rule], architecture, kind == "closed"
+            network, small_grid(dtype, **grid_options), [VARIANTS[rule]], architecture, kind == "closed"
         )
         assert found.path.read_bytes()[:4] == b"\x7fELF"
         assert len(re.findall(r"\b(?:add|mul|sub)\S*\.f(?:32|64)\b", found.ptx)) > 50, (
@@ -54,17 +54,20 @@ def test_every_variant_compiles_without_fused_or_flushed_operations(dtype, rule,
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("config", ["meet.toml", "calibration.toml", "force_sine.toml"])
-def test_nothing_shipped_spills_registers(config, precision, architecture, record_property, capsys):
+def test_nothing_shipped_spills_registers(config, precision, architecture, capsys):
     experiment = load_config(config, (f"simulation.precision={precision}",))
     grid = make_grid(experiment.simulation, experiment.trace, 0)
     session = experiment.paradigm.plan(0, grid.readout_step_ms)
     network = build_network(experiment.network, 0, session.n_cues, session.n_channels, grid.dt_ms)
+    parts = [list(part.rules.values()) for part in experiment.split()]
+    parts += [[rule] for rule in experiment.rules.values()]  # as `compare --rules` may ask for
     seen = set()
-    for label, rule in experiment.rules.items():
-        found, variant, rules = compile_variant(network, grid, rule, architecture)
+    for part in parts:
+        found, variant, rules = compile_variant(network, grid, part, architecture)
         if found.path in seen:
             continue
         seen.add(found.path)
+        label = ", ".join(rule.name for rule in part)
         use = usage(found.log)
         with capsys.disabled():
             print(f"\n{config} {precision} {architecture} {label}: {use.registers} registers, "
@@ -78,7 +81,7 @@ def test_nothing_shipped_spills_registers(config, precision, architecture, recor
 def test_a_contracted_kernel_would_be_noticed(monkeypatch):
     """The check on the PTX sees what the compiler does by default."""
     monkeypatch.setattr(nvrtc, "OPTIONS", ("-std=c++17", "-default-device", "-ftz=true"))
-    found, *_ = compile_variant(lively_network(), small_grid(np.float32), VARIANTS["lms"], "sm_90")
+    found, *_ = compile_variant(lively_network(), small_grid(np.float32), [VARIANTS["lms"]], "sm_90")
     assert re.search(r"\bfma\S*\.f32\b", found.ptx) and ".ftz" in found.ptx
 
 

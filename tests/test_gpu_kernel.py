@@ -169,13 +169,12 @@ LONG = {"open": list(VARIANTS), **{name: [name] for name in ("three_factor", "lm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("loop", LONG)
 @pytest.mark.parametrize("dtype", PRECISIONS)
-def test_a_hundred_thousand_steps_equal_the_cpu_engine(dtype, loop, order):
+def test_a_hundred_thousand_steps_equal_the_cpu_engine(dtype, loop):
     """All rules in the open loop; the closed loop rule by rule. 10 s of 40 cells at dt = 0.1 ms."""
     network = lively_network(feedback_pa=0.0 if loop == "open" else 40.0)
     grid = small_grid(dtype, normalise_ms=1000.0)
     trials = two_trials(grid, N, n_steps=10_000)
-    left = compare(network, grid, [VARIANTS[v] for v in LONG[loop]], trials, (order,))
+    left = compare(network, grid, [VARIANTS[v] for v in LONG[loop]], trials, ("shuffled",))
     assert left["spike_step"].size > 5000 and left["spike_step"].max() > 99_000

@@ -1,0 +1,161 @@
+"""The GPU leaves the same bits as the Numba engine: ``make gpu-check``, or ``python -m gpu.check``.
+
+Every case runs R networks on the GPU, again and again, and once each on the
+CPU; after every thousand steps everything that changes is hashed: membranes,
+currents, traces, spikes, outputs, weights, P. Needs a GPU: without one it ends
+with an error, so it cannot pass on a CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from gpu.backend import GpuEngine, run_batch
+from gpu.batch import Request
+from gpu.device import CudaDevice, Device
+from gpu.workload import grid_of, network_of, part_of, taught, trials_of
+from reservoir.cpu import CpuEngine
+from reservoir.errors import DeviceError
+from reservoir.rules import LMS, RLS, Gate, ThreeFactor
+from reservoir.types import Activity
+
+BETWEEN_HASHES = 100
+"""Readout steps, i.e. a thousand steps of 0.1 ms."""
+
+
+class Case(NamedTuple):
+    """A kind of network and the rules that learn from it."""
+
+    network: dict
+    trace: dict
+    simulation: dict
+    rules: list
+
+
+LOCAL = ThreeFactor(eta=0.1, eligibility_ms=20.0, consolidation=0.1)
+LEAST_SQUARES = RLS(memory_trials=20)
+ONE_P = RLS(gate=Gate(kind="none", undelivered="zero"), precision="float32")
+CASES = {
+    "open loop, all rules": Case({}, {}, {}, [LOCAL, LMS(eta=0.001), LEAST_SQUARES, ONE_P]),
+    "open loop, local rule": Case({}, {}, {}, [ThreeFactor()]),
+    "closed loop, local rule": Case(dict(feedback_pa=20.0), dict(rise_ms=0.0), {}, [LOCAL]),
+    "closed loop, LMS, delays": Case(
+        dict(feedback_pa=20.0, delay_max_ms=3.0), dict(normalise_ms=0.0), {}, [LMS(eta=0.001)]
+    ),
+    "closed loop, RLS, double exponential, Heun": Case(
+        dict(feedback_pa=20.0, synapse_rise_ms=2.0), {}, dict(scheme="heun"), [LEAST_SQUARES]
+    ),
+    "closed loop, RLS with one P in float32": Case(dict(feedback_pa=20.0), {}, {}, [ONE_P]),
+}
+
+
+def follow(run: Callable, engines: list, case: Case, steps: int) -> list[list[str]]:
+    """Advance all engines side by side; returns a hash per replicate and thousand steps.
+
+    Parameters
+    ----------
+    run : callable
+        ``run(engines, requests)`` returns activities, or errors in their place.
+    engines : list
+        With ``start``, ``grid`` and ``network``.
+    case : Case
+    steps : int
+        Readout steps.
+    """
+    grid, n = engines[0].grid, engines[0].network.n_neurons
+    trials = [trials_of(grid, n, steps, seed) for seed in range(len(engines))]
+    states = [e.start() for e in engines]
+    readouts, teaching = zip(*[taught(case.rules, n, grid, t) for t in trials], strict=True)
+    hashes: list[list[str]] = [[] for _ in engines]
+    for begin in range(0, steps, BETWEEN_HASHES):
+        requests = []
+        for i in range(len(engines)):
+            piece, lesson = part_of(trials[i], teaching[i], grid, begin, min(begin + BETWEEN_HASHES, steps))
+            requests.append(Request(states[i], piece, readouts[i], lesson))
+        for i, activity in enumerate(run(engines, requests)):
+            hashes[i].append(_hash(requests[i], activity))
+    return hashes
+
+
+def _hash(request: Request, activity: Activity | Exception) -> str:
+    if isinstance(activity, Exception):
+        raise activity
+    digest = hashlib.blake2b(digest_size=12)
+    arrays = [activity.spike_step, activity.spike_neuron, *activity.when, *activity.what, *request.state]
+    for readout in request.readouts:
+        arrays += [*readout.state, readout.what, readout.mean, readout.count, readout.seen]
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def check(
+    device: Device, name: str, precision: str, replicates: int, n: int, steps: int, repeats: int
+) -> str:
+    """Compare one case; returns "" if every hash agrees, else the first that does not."""
+    case = CASES[name]
+    drawn = [network_of(n, seed, **case.network) for seed in range(min(replicates, 7))]
+    networks = [drawn[i % len(drawn)] for i in range(replicates)]
+    grids = [grid_of(precision, 1000 + i, case.trace, **case.simulation) for i in range(replicates)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        cpu = [CpuEngine(a, g) for a, g in zip(networks, grids, strict=True)]
+        expected = follow(
+            lambda engines, requests: list(pool.map(lambda e, q: e.run(*q), engines, requests)),
+            cpu,
+            case,
+            steps,
+        )
+    first = [GpuEngine(device, a, grids[0]) for a in drawn]
+    engines = [first[i % len(first)].with_noise(g.noise_seed) for i, g in enumerate(grids)]
+    for repeat in range(repeats):
+        found = follow(run_batch, engines, case, steps)
+        for i in range(replicates):
+            for at, (a, b) in enumerate(zip(found[i], expected[i], strict=True)):
+                if a != b:
+                    before = at * BETWEEN_HASHES * grids[0].steps_per_readout
+                    return f"repeat {repeat}, replicate {i}: differs after step {before}"
+    return ""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check everything on the GPU; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--neurons", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=100_000, help="of 0.1 ms")
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--replicates", default="1,7,256")
+    a = parser.parse_args(arguments)
+    try:
+        device = CudaDevice()
+        print(f"gpu-check, {datetime.now(UTC):%Y-%m-%d}: {device.describe()}")
+        return report(device, a.neurons, a.steps, a.repeats, [int(r) for r in a.replicates.split(",")])
+    except DeviceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def report(device: Device, n: int, steps: int, repeats: int, replicates: list[int]) -> int:
+    """Print a line per case; returns 0 if all are equal, else 1."""
+    different = 0
+    print(f"N = {n}, {steps} steps, a hash every 1000, {repeats} repeats, against the Numba engine")
+    for name in CASES:
+        for precision in ("float32", "float64"):
+            for r in replicates:
+                found = check(device, name, precision, r, n, steps // 10, repeats)
+                different += bool(found)
+                print(f"{name}, {precision}, R = {r}: {found or 'equal'}", flush=True)
+    print(f"{different} cases differ" if different else "all equal")
+    return int(different > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

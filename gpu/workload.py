@@ -1,0 +1,62 @@
+"""What checks and benchmarks run: networks that fire, trials without end, a teacher on every channel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reservoir.grid import SimulationSpec, TraceSpec, make_grid
+from reservoir.network import NetworkSpec, build_network
+from reservoir.types import Grid, Network, Readout, Teaching, Trials
+
+TRIAL = 100
+"""Readout steps of a trial."""
+CHANNELS, CUES = 2, 1
+
+
+def network_of(n: int, seed: int = 0, **changes) -> Network:
+    """Draw a network of n cells, lively enough to fire when it is small, for a step of 0.1 ms."""
+    degree = min(100, n // 4)
+    spec = {"n_neurons": n, "out_degree": degree, "weight": 2.5 * 100 / degree, **changes}
+    return build_network(NetworkSpec(**spec), seed, CUES, CHANNELS, 0.1)
+
+
+def grid_of(precision: str, noise_seed: int = 0, trace: dict | None = None, **changes) -> Grid:
+    """Return the default grid in a precision."""
+    return make_grid(SimulationSpec(precision=precision, **changes), TraceSpec(**(trace or {})), noise_seed)
+
+
+def trials_of(grid: Grid, n: int, steps: int, seed: int = 0) -> Trials:
+    """Trials of `TRIAL` readout steps, one after another: a cue at the start, an outcome at the end."""
+    rng = np.random.default_rng(seed)
+    count = -(-steps // TRIAL)
+    at = np.arange(steps) % TRIAL
+    inputs = np.zeros((steps, CUES + CHANNELS), grid.dtype)
+    inputs[(at >= 5) & (at < 25), 0] = 1
+    end = np.where(at == TRIAL - 1, np.arange(steps) // TRIAL, -1)
+    outcome = np.eye(CHANNELS, dtype=grid.dtype)[rng.integers(0, CHANNELS, count)]
+    return Trials(0, 0, inputs, np.zeros((0, n), grid.dtype), end.astype(np.int64), outcome, True)
+
+
+def lessons_of(trials: Trials, grid: Grid, shared: bool, seed: int = 1) -> Teaching:
+    """Random targets and gates; the same gate on all channels for a rule that shares P."""
+    rng = np.random.default_rng(seed)
+    shape = (len(trials.inputs), CHANNELS)
+    gate = rng.random((shape[0], 1 if shared else CHANNELS))
+    gate = np.broadcast_to(gate * (rng.random(gate.shape) < 0.7), shape)
+    window = (np.arange(shape[0]) % TRIAL < 40).astype(np.int8)
+    return Teaching(rng.random(shape).astype(grid.dtype), np.ascontiguousarray(gate, grid.dtype), window)
+
+
+def taught(rules: list, n: int, grid: Grid, trials: Trials) -> tuple[list[Readout], list[Teaching]]:
+    """Fresh readouts and what a teacher says to them."""
+    readouts = [Readout(rule, CHANNELS, n + 1, grid) for rule in rules]
+    return readouts, [lessons_of(trials, grid, getattr(rule, "shares_p", False)) for rule in rules]
+
+
+def part_of(trials: Trials, teaching: list[Teaching], grid: Grid, begin: int, end: int):
+    """Cut readout steps ``begin:end`` out of trials and lessons."""
+    piece = trials._replace(
+        first_step=trials.first_step + begin * grid.steps_per_readout,
+        inputs=trials.inputs[begin:end], trial_end=trials.trial_end[begin:end],
+    )  # fmt: skip
+    return piece, [Teaching(*[a[begin:end] for a in lesson]) for lesson in teaching]

@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?=
 JOBS ?= 2
+GPU_PYTHON = $(or $(PYTHON),$(wildcard $(BIN)/python),python3)
 
 # constraints.txt pins versions for these.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -23,10 +24,10 @@ FIND_PYTHON = \
 	  *" without venv") echo "error: $${found% without venv} has no venv module: install it (Debian, Ubuntu: apt install python3-venv) or name another: make PYTHON=/path/to/python3" >&2; exit 1;; \
 	esac
 
-.PHONY: help env demo test verify lint format clean
+.PHONY: help env demo test verify gpu-host-check gpu-check gpu-bench lint format clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 env: $(STAMP)  ## install into .venv, at the versions of constraints.txt
 
@@ -44,6 +45,15 @@ test: $(STAMP)  ## run the tests
 
 verify: $(STAMP)  ## the long equality tests (about 20 minutes)
 	$(BIN)/pytest -n $(JOBS) -m long
+
+gpu-host-check: $(STAMP)  ## the GPU kernel run on the host, 100,000 steps of every rule (minutes; needs g++)
+	$(BIN)/pytest -n $(JOBS) -m long tests/test_gpu_kernel.py
+
+gpu-check:  ## on a GPU: the same bits as the CPU engine (PYTHON with NumPy, Numba, h5py, CuPy; else .venv)
+	$(GPU_PYTHON) -m gpu.check
+
+gpu-bench:  ## on a GPU: speed, with what the card can do (the same Python)
+	$(GPU_PYTHON) -m gpu.bench
 
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .

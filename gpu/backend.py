@@ -187,24 +187,32 @@ def _part_sizes(
     engines: list[GpuEngine], requests: list[Request], variant: Variant, rules: list[RuleText]
 ) -> list[int]:
     """Split R replicates into parts that fit into the free memory."""
-    counter = _Counter()
     longest = max(len(q.trials.inputs) for q in requests), max(len(q.trials.outcome) for q in requests)
-    one = Batch(counter, variant, rules, [], [engines[0].grid], requests[:1], _capacity(variant), longest)  # type: ignore[arg-type]
-    counter.bytes += one.jobs.nbytes
+    each = bytes_of_replicate(engines[0], variant, rules, requests[0], longest)
     free = USABLE * engines[0].device.free_bytes()
     sizes, left, met = [0], free, set()
     for engine in engines:
-        need = counter.bytes + (0 if id(engine._loaded) in met else engine.bytes_to_load(variant))
+        need = each + (0 if id(engine._loaded) in met else engine.bytes_to_load(variant))
         if sizes[-1] and need > left:
             sizes.append(0)
             left, met = free, set[int]()
-            need = counter.bytes + engine.bytes_to_load(variant)
+            need = each + engine.bytes_to_load(variant)
         if need > left:
             raise _no_room(engine.device, len(requests), variant, 0, need)
         met.add(id(engine._loaded))
         sizes[-1] += 1
         left -= need
     return sizes
+
+
+def bytes_of_replicate(
+    engine: GpuEngine, variant: Variant, rules: list[RuleText], request: Request,
+    longest: tuple[int, int] | None = None,
+) -> int:  # fmt: skip
+    """Memory that a replicate of a batch takes, its network's arrays not counted."""
+    counter = _Counter()
+    one = Batch(counter, variant, rules, [], [engine.grid], [request], _capacity(variant), longest)  # type: ignore[arg-type]
+    return counter.bytes + one.jobs.nbytes
 
 
 def _no_room(device: Device, r: int, variant: Variant, fit: int, need: int = 0) -> DeviceError:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gpu.device import Device
+from gpu.device import Device, Kernel
 from gpu.source import STATES, RuleText, Variant, job_dtype
 from gpu.upload import Loaded
 from reservoir.derived import check_finite
@@ -159,12 +159,16 @@ class Batch:
 
     # run and down
 
+    def ready(self) -> tuple[Kernel, Any]:
+        """Return the compiled kernel and the jobs on the device, for launches of one's own."""
+        self._network_arrays()
+        variant, rules = self.variant, self.rules
+        launch = self.device.kernel(variant.source(rules), variant.threads, variant.shared_bytes(rules))
+        return launch, self.device.upload(self.jobs)
+
     def run(self) -> list[Activity | ActivityError]:
         """Carry all networks to the end of their stretch; states and readouts are written back."""
-        device, rules, variant = self.device, self.rules, self.variant
-        self._network_arrays()
-        launch = device.kernel(variant.source(rules), variant.threads, variant.shared_bytes(rules))
-        jobs, blocks = device.upload(self.jobs), len(self.jobs)
+        (launch, jobs), blocks, variant = self.ready(), len(self.jobs), self.variant
         spikes: list[list[np.ndarray]] = [[] for _ in self.jobs]
         began: np.ndarray = np.zeros(blocks, np.int64)
         last, buffer = launch(jobs, 0, LONGEST, blocks), 0

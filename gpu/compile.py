@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import re
+import sys
 from functools import cache
 from importlib import util
 from pathlib import Path
@@ -47,6 +48,7 @@ def _library() -> ctypes.CDLL:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         places += map(str, sorted(Path(folder, "lib").glob("libnvrtc.so.*")))
         places += map(str, sorted(Path(folder, "bin").glob("nvrtc64_*_0.dll")))
+    places += map(str, sorted(Path(sys.prefix, "lib").glob("libnvrtc.so.*")))  # conda's
     for place in (*places, "libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so"):
         try:
             library = ctypes.CDLL(place)

@@ -33,6 +33,13 @@ class Device(Protocol):
         ...
 
     def kernel(self, source: str, threads: int, shared_bytes: int) -> Kernel: ...
+    def mark(self) -> Any:
+        """Return a ticket for this moment, after all launches so far."""
+        ...
+
+    def elapsed_ms(self, begin: Any, end: Any) -> float:
+        """Wait for the second of two tickets; return the time between them on the device."""
+        ...
 
 
 def cache_folder() -> Path:
@@ -142,7 +149,13 @@ class CudaDevice:
 
         path = compile_for_gpu(source, self.architecture).path
         function = self._cupy.RawModule(path=str(path)).get_function("run")
-        function.max_dynamic_shared_size_bytes = shared_bytes
+        try:
+            function.max_dynamic_shared_size_bytes = shared_bytes
+        except RuntimeError as error:
+            raise DeviceError(
+                f"a network of this size needs {shared_bytes} bytes of shared memory, more than the GPU has "
+                f"for a block ({error}); fewer cells, or float32"
+            ) from error
 
         def launch(jobs: CudaMemory, buffer: int, longest: int, blocks: int) -> Any:
             with self.stream:
@@ -153,3 +166,13 @@ class CudaDevice:
                 return self.stream.record()
 
         return launch
+
+    def mark(self) -> Any:
+        """Record an event."""
+        with self.stream:
+            return self.stream.record()
+
+    def elapsed_ms(self, begin: Any, end: Any) -> float:
+        """Time between two events on the GPU."""
+        end.synchronize()
+        return float(self._cupy.cuda.get_elapsed_time(begin, end))

@@ -14,6 +14,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class HostDevice:
         library = ctypes.CDLL(str(compile_for_host(source)))
         library.launch.restype = ctypes.c_char_p
 
-        def launch(jobs: HostMemory, buffer: int, longest: int, blocks: int) -> None:
+        def launch(jobs: HostMemory, buffer: int, longest: int, blocks: int) -> float:
             self.launches += 1
             fault = library.launch(
                 ctypes.c_void_p(jobs.pointer), buffer, longest, blocks, threads, shared_bytes, self.order,
@@ -91,8 +92,17 @@ class HostDevice:
             )  # fmt: skip
             if fault:
                 raise DeviceError(f"host device: {fault.decode()}")
+            return time.perf_counter()
 
         return launch
+
+    def mark(self) -> float:
+        """Return the time."""
+        return time.perf_counter()
+
+    def elapsed_ms(self, begin: float, end: float) -> float:
+        """Time between two marks."""
+        return 1000 * (end - begin)
 
 
 def compile_for_host(source: str) -> Path:

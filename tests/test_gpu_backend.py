@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from host_kernel import needs_compiler
 from lively import (
     VARIANTS,
     N,
@@ -28,6 +29,8 @@ from reservoir.errors import ActivityError, DeviceError, InputError
 from reservoir.rules import LMS, ThreeFactor
 from reservoir.storage import MemorySink
 from reservoir.types import Readout
+
+pytestmark = needs_compiler
 
 
 def prepared(engine, rules, trials):

@@ -1,13 +1,21 @@
 """The check and the benchmark for a real GPU run to their end on the host device; alone they refuse."""
 
-import pytest
+import subprocess
+import sys
 
+import pytest
+from host_kernel import needs_compiler, needs_nvrtc
+
+import gpu.bench
 import gpu.check
 from gpu.check import CASES, check, report
+from gpu.compile import compile_for_gpu
 from gpu.device import why_not
 from gpu.host import HostDevice
 from gpu.source import Variant
 from reservoir.rules import RULES
+
+pytestmark = [needs_compiler, needs_nvrtc]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -40,3 +48,42 @@ def test_without_a_gpu_the_check_is_an_error(capsys):
         pytest.skip("there is a GPU")
     assert gpu.check.main([]) == 2
     assert capsys.readouterr().err.startswith("error: --backend gpu: ")
+
+
+def test_the_benchmark_runs_to_its_end(capsys):
+    device = HostDevice()
+    card = gpu.bench.limits(device, 2, 64, 2)
+    assert all(x > 0 for x in card.values()) and set(card) == {"issued", "issued_integer", "moved"}
+    gpu.bench.report(device, 64, 3, 2, 10, 1, card)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("|")[3].strip() for line in lines if line.startswith(("| MEET", "| RLS"))] == [
+        "3", "1", "2", "3", "1", "2",
+    ]  # fmt: skip
+
+
+def test_the_benchmark_says_when_memory_is_short(capsys):
+    gpu.bench.report(
+        HostDevice(free=3_000_000), 64, 200, 1, 10, 1, {"issued": 1, "issued_integer": 1, "moved": 1}
+    )
+    assert "(of 200: memory)" in capsys.readouterr().out
+
+
+def test_without_a_gpu_the_benchmark_is_an_error(capsys):
+    if not why_not():
+        pytest.skip("there is a GPU")
+    assert gpu.bench.main([]) == 2
+    assert capsys.readouterr().err.startswith("error: --backend gpu: ")
+
+
+def test_the_limits_compile_for_a_gpu_without_fused_operations():
+    source = (gpu.bench.FOLDER / "limits.cu").read_text()
+    for architecture in ("sm_80", "sm_90"):
+        found = compile_for_gpu(source, architecture)
+        assert "fma" not in found.ptx and found.ptx.count("mul.rn.f32") + found.ptx.count("mul.f32") >= 16
+
+
+def test_the_targets_of_make_need_only_what_the_engine_needs():
+    """Checks and benchmarks run where nothing but NumPy, Numba, h5py and CuPy is installed."""
+    hidden = ("scipy", "matplotlib", "pydantic", "typer", "tqdm", "brian2", "cupy")
+    code = f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); import gpu.bench, gpu.check"
+    subprocess.run([sys.executable, "-c", code], check=True)

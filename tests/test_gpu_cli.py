@@ -1,10 +1,13 @@
 """`--backend gpu` from the command line, on the host device: the same files as on the CPU."""
 
 import pytest
+from host_kernel import needs_compiler
 from small import files, whatwhen, write
 
 import gpu.backend
 from gpu.host import HostDevice
+
+pytestmark = needs_compiler
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from host_kernel import needs_nvrtc
 from lively import VARIANTS, lively_network, small_grid
 
 from experiments.config import load_config
@@ -16,6 +17,8 @@ from reservoir.errors import DeviceError
 from reservoir.grid import make_grid
 from reservoir.network import build_network
 from reservoir.types import Readout
+
+pytestmark = needs_nvrtc
 
 ARCHITECTURES = ("sm_80", "sm_90")
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from host_kernel import needs_compiler, needs_nvrtc
 from lively import VARIANTS, assert_same_bits, lively_network, outcome_of, small_grid, two_trials
 
 import gpu.compile as nvrtc
@@ -16,6 +17,8 @@ from gpu.host import HostDevice
 from reservoir.backends import get_backend
 from reservoir.cpu import CpuBackend
 from reservoir.errors import DeviceError
+
+pytestmark = [needs_compiler, needs_nvrtc]
 
 
 class Memory:

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from host_kernel import needs_compiler
 from lively import VARIANTS, N, assert_same_bits, lively_network, outcome_of, small_grid, two_trials
 
 from gpu.backend import GpuEngine
@@ -11,6 +12,8 @@ from gpu.host import ORDERS, HostDevice
 from gpu.source import Variant
 from reservoir.cpu import CpuEngine
 from reservoir.errors import DeviceError
+
+pytestmark = needs_compiler
 
 PRECISIONS = [np.float64, np.float32]
 
@@ -168,7 +171,7 @@ def test_without_a_compiler_the_host_device_says_so(monkeypatch):
 LONG = {"open": list(VARIANTS), **{name: [name] for name in ("three_factor", "lms", "rls", "rls_float32")}}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("loop", LONG)
 @pytest.mark.parametrize("dtype", PRECISIONS)
 def test_a_hundred_thousand_steps_equal_the_cpu_engine(dtype, loop):

@@ -54,8 +54,10 @@ def pins_for(text: str, machine: dict[str, str]) -> dict[str, str]:
 
 
 def conda_bounds(path: Path) -> dict[str, SpecifierSet]:
-    """Names and bounds of an environment file, without its pip section."""
+    """Names and bounds of an environment file; of its pip section, the packages from NVIDIA."""
     lines = [d for d in yaml.safe_load(path.read_text())["dependencies"] if isinstance(d, str)]
+    pip = next(d["pip"] for d in yaml.safe_load(path.read_text())["dependencies"] if isinstance(d, dict))
+    lines += [line.split(";")[0] for line in pip if line.startswith("nvidia-")]
     found = [re.fullmatch(r"([a-z0-9-]+)(.*)", line) for line in lines]
     return {match[1]: SpecifierSet(match[2]) for match in found if match}
 
@@ -128,7 +130,8 @@ def test_conda_files_agree_with_pyproject(gpu):
     assert conda.pop("pip") == SpecifierSet("")
     if gpu:
         # conda's cupy brings NVRTC and the headers; cuda-version stands for "12x" and NVIDIA's wheels.
-        extra = {name: r.specifier for name, r in declared("gpu").items() if name not in pip}
+        extra = {name: r.specifier for name, r in declared("gpu").items()}
+        del pip["nvidia-cuda-nvrtc-cu12"]
         assert conda.pop("cuda-version") == extra["nvidia-cuda-nvrtc-cu12"]
         pip["cupy"] = extra["cupy-cuda12x"]
     assert conda == pip

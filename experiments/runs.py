@@ -179,7 +179,11 @@ class Parts(NamedTuple):
 
 
 def _prepare(
-    experiment: Experiment, seed: int, backend: str | Backend, network: Network | None, current: np.ndarray | None
+    experiment: Experiment,
+    seed: int,
+    backend: str | Backend,
+    network: Network | None,
+    current: np.ndarray | None,
 ) -> Parts:
     """Build everything that can refuse a value, before a file is opened."""
     seeds = experiment.seeds.resolve(seed)

@@ -7,7 +7,7 @@ import logging
 
 from gpu.batch import Batch, Request
 from gpu.device import CudaDevice, Device
-from gpu.source import RuleText, Variant
+from gpu.source import RuleText, Variant, rule_text
 from gpu.upload import Loaded, loaded_bytes, pick_dense
 from reservoir.derived import derive, start_state
 from reservoir.errors import ActivityError, DeviceError, InputError
@@ -145,14 +145,21 @@ def run_batch(engines: list[GpuEngine], requests: list[Request]) -> list[Activit
     DeviceError
         If the device has no room for even one.
     """
-    first, rules = engines[0], [RuleText(r) for r in requests[0].readouts]
+    first, rules = engines[0], [rule_text(r) for r in requests[0].readouts]
     variant = first.variant(rules, any(len(q.trials.current) for q in requests))
     if variant.feeds_back and len(rules) != 1:
         raise InputError("rules", len(rules), "exactly one readout when its output is fed back")
     for i, (engine, request) in enumerate(zip(engines, requests, strict=True)):
-        same = [r.key for r in map(RuleText, request.readouts)] == [r.key for r in rules]
-        if not same or engine.variant(rules, variant.extra_current) != variant:
+        if [rule_text(r) for r in request.readouts] != rules or engine.variant(
+            rules, variant.extra_current
+        ) != variant:
             raise InputError(f"batch[{i}]", "another variant", "networks, grids and rules of one kind")
+    shared = variant.shared_bytes(rules), first.device.shared_bytes()
+    if shared[0] > shared[1]:
+        raise DeviceError(
+            f"a network of N = {variant.n} cells needs {shared[0]} bytes of shared memory, a block of this GPU "
+            f"has {shared[1]}; fewer cells, float32, or --backend cpu"
+        )
     results: list[Activity | ActivityError] = []
     sizes = _part_sizes(engines, requests, variant, rules)
     if len(sizes) > 1:

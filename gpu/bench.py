@@ -20,7 +20,7 @@ import numpy as np
 from gpu.backend import USABLE, GpuEngine, bytes_of_replicate
 from gpu.batch import Batch, Request
 from gpu.device import CudaDevice, Device
-from gpu.source import FOLDER, RuleText, Variant
+from gpu.source import FOLDER, RuleText, Variant, rule_text
 from gpu.workload import grid_of, network_of, taught, trials_of
 from reservoir.errors import DeviceError
 from reservoir.rules import RLS, Gate, ThreeFactor
@@ -73,7 +73,7 @@ def measure(device: Device, row: Row, n: int, life_ms: int, repeats: int) -> tup
     first = GpuEngine(device, network_of(n), grid)
     steps = life_ms * (repeats + 1)
     trials = trials_of(grid, n, steps)
-    texts = [RuleText(r) for r in taught(row.rules, n, grid, trials)[0]]
+    texts = [rule_text(r) for r in taught(row.rules, n, grid, trials)[0]]
     variant = first.variant(texts, False)
     readouts, teaching = taught(row.rules, n, grid, trials)
     lessons = [t._replace(gate=np.ones_like(t.gate)) for t in teaching]

@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--neurons", type=int, default=200)
+    parser.add_argument("--neurons", type=int, default=100)
     parser.add_argument("--steps", type=int, default=100_000, help="of 0.1 ms")
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--replicates", default="1,7,256")

@@ -27,6 +27,10 @@ class Device(Protocol):
     name: str
 
     def free_bytes(self) -> int: ...
+    def shared_bytes(self) -> int:
+        """Shared memory that a block can have."""
+        ...
+
     def upload(self, array: np.ndarray) -> Any: ...
     def download(self, memory: Any, like: np.ndarray, after: Any = None) -> np.ndarray:
         """Copy memory back, once the launch `after`, else every launch, is done."""
@@ -118,6 +122,11 @@ class CudaDevice:
         free, _ = self._cupy.cuda.runtime.memGetInfo()
         return int(free) + int(self._cupy.get_default_memory_pool().free_bytes())
 
+    def shared_bytes(self) -> int:
+        """Shared memory that a block can have."""
+        properties = self._cupy.cuda.runtime.getDeviceProperties(self.device.id)
+        return int(properties["sharedMemPerBlockOptin"])
+
     def upload(self, array: np.ndarray) -> CudaMemory:
         """Copy an array to the GPU.
 
@@ -133,13 +142,16 @@ class CudaDevice:
 
     def download(self, memory: CudaMemory, like: np.ndarray, after: Any = None) -> np.ndarray:
         """Copy memory back into a new array like `like`."""
-        stream = self.stream
-        if after is not None:
-            stream = self._copies
-            stream.wait_event(after)
+        if after is None:
+            found = np.empty(like.shape, like.dtype)
+            memory.memory.copy_to_host_async(found.ctypes.data, like.nbytes, stream=self.stream)
+            self.stream.synchronize()
+            return found
+        # Only into pinned memory does a copy run beside a launch.
+        self._copies.wait_event(after)
         pinned = self._cupy.cuda.alloc_pinned_memory(like.nbytes)
-        memory.memory.copy_to_host_async(pinned.ptr, like.nbytes, stream=stream)
-        stream.synchronize()
+        memory.memory.copy_to_host_async(pinned.ptr, like.nbytes, stream=self._copies)
+        self._copies.synchronize()
         count = like.nbytes // like.itemsize
         return np.frombuffer(pinned, like.dtype, count).reshape(like.shape).copy()
 
@@ -149,13 +161,7 @@ class CudaDevice:
 
         path = compile_for_gpu(source, self.architecture).path
         function = self._cupy.RawModule(path=str(path)).get_function("run")
-        try:
-            function.max_dynamic_shared_size_bytes = shared_bytes
-        except RuntimeError as error:
-            raise DeviceError(
-                f"a network of this size needs {shared_bytes} bytes of shared memory, more than the GPU has "
-                f"for a block ({error}); fewer cells, or float32"
-            ) from error
+        function.max_dynamic_shared_size_bytes = shared_bytes
 
         def launch(jobs: CudaMemory, buffer: int, longest: int, blocks: int) -> Any:
             with self.stream:

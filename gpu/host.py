@@ -62,6 +62,10 @@ class HostDevice:
         """Memory left."""
         return self.free
 
+    def shared_bytes(self) -> int:
+        """Shared memory that a block can have: as on compute capability 9.0."""
+        return 232_448
+
     def upload(self, array: np.ndarray) -> HostMemory:
         """Copy an array to the device.
 

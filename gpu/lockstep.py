@@ -7,7 +7,7 @@ from typing import Any
 
 from gpu.backend import GpuBackend, GpuEngine, run_batch
 from gpu.batch import Request
-from gpu.source import RuleText
+from gpu.source import rule_text
 from reservoir.types import Activity, Grid, Network, Readout, State, Teaching, Trials
 
 
@@ -82,9 +82,9 @@ class _Ticket:
 
     def kind(self) -> tuple:
         """Equal for what goes into one batch."""
-        rules = [RuleText(r) for r in self.request.readouts]
+        rules = [rule_text(r) for r in self.request.readouts]
         variant = self.engine.variant(rules, bool(len(self.request.trials.current)))
-        return variant, str([r.key for r in rules]), self.request.trials.learn
+        return variant, tuple(rules), self.request.trials.learn
 
 
 class _Member:

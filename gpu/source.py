@@ -8,6 +8,7 @@ pointers and whole numbers, whose fields are listed here once for both sides.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,43 +49,31 @@ MOST_THREADS, HEAVY_THREADS = 512, 256
 
 
 class RuleText:
-    """What the compiled code of one readout depends on.
+    """What the compiled code of one readout depends on; made, and kept, by `rule_text`.
 
-    Parameters
+    Attributes
     ----------
-    readout : Readout
-        Gives the rule's device text and the types and numbers of rows of its state.
-
-    Raises
-    ------
-    InputError
-        If the rule has no device text.
+    text : str
+        The rule's device text.
+    state : tuple of (str, str, int)
+        Name, C type and rows of each array of its state.
+    constants : dtype
+        Of a struct of its constants.
     """
 
-    def __init__(self, readout: Readout):
-        self.text = device_text(readout.rule)
-        self.state = tuple(
-            (name, array.dtype.name, array.shape[0])
-            for name, array in zip(readout.state._fields, readout.state, strict=True)
-        )
-        numbers = np.dtype(
-            [(f"c{i}", np.asarray(c).dtype) for i, c in enumerate(readout.constants)], align=True
-        )
-        self.constants = numbers
+    def __init__(self, cls: type, state: tuple, constants: tuple):
+        self.text = device_text(cls)
+        self.state = tuple((name, C_TYPES[np.dtype(char).name], rows) for name, char, rows in state)
+        self.constants = np.dtype([(f"c{i}", c) for i, c in enumerate(constants)], align=True)
         # Once is the parameter of `step`.
         self.needs_workspace = self.text.count("workspace") > 1
         self.needs_scratch = self.text.count("scratch") > 1
-
-    @property
-    def key(self) -> tuple:
-        """Equal for readouts that one compiled kernel serves."""
-        return self.text, self.state, self.constants.descr
 
     def source(self, index: int) -> str:
         """Return the namespace of readout `index`."""
         lines = [f"namespace readout{index} {{"]
         for name, kind, rows in self.state:
-            lines.append(f"typedef {C_TYPES[kind]} {name}_type;\nconstexpr int {name}_rows = {rows};")
+            lines.append(f"typedef {kind} {name}_type;\nconstexpr int {name}_rows = {rows};")
         fields = " ".join(f"{name}_type *{name};" for name, *_ in self.state)
         arrays = " ".join(f"{kind}{name};" for kind, name in ARRAYS)
         return "\n".join(
@@ -100,7 +89,23 @@ class RuleText:
         )
 
 
-def device_text(rule: Any) -> str:
+def rule_text(readout: Readout) -> RuleText:
+    """Return what a readout's code depends on: one object for all readouts that one kernel serves.
+
+    Raises
+    ------
+    InputError
+        If the rule has no device text.
+    """
+    state = zip(readout.state._fields, readout.state, strict=True)
+    fields = tuple((name, array.dtype.char, array.shape[0]) for name, array in state)
+    return _rule_text(type(readout.rule), fields, tuple(type(c) for c in readout.constants))
+
+
+_rule_text: Any = cache(RuleText)
+
+
+def device_text(cls: Any) -> str:
     """Return the CUDA text of a rule's step.
 
     It must stand in the class that defines `step`: a subclass with another step
@@ -110,14 +115,14 @@ def device_text(rule: Any) -> str:
     ------
     InputError
     """
-    for cls in type(rule).__mro__:
-        if "step" in vars(cls):
-            text = vars(cls).get("device")
+    for base in cls.__mro__:
+        if "step" in vars(base):
+            text = vars(base).get("device")
             if text:
                 return text
             break
     raise InputError(
-        "rule", rule.name, "a rule with a device text (the class attribute `device`), or --backend cpu"
+        "rule", cls.name, "a rule with a device text (the class attribute `device`), or --backend cpu"
     )
 
 

@@ -157,6 +157,14 @@ def test_memory_that_runs_out_is_named(monkeypatch):
 # errors
 
 
+def test_a_network_too_large_for_a_block_is_refused():
+    grid = small_grid()
+    engine = GpuEngine(HostDevice(), lively_network(n_neurons=20_000, out_degree=1), grid)
+    with pytest.raises(DeviceError, match=r"N = 20000 cells needs \d+ bytes of shared memory") as caught:
+        outcome_of(engine, [VARIANTS["lms"]], two_trials(grid, 20_000))
+    assert "\n" not in str(caught.value)
+
+
 class Foreign(LMS):
     """A rule of a user's with a step of its own."""
 

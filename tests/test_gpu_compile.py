@@ -10,7 +10,7 @@ from lively import VARIANTS, lively_network, small_grid
 from experiments.config import load_config
 from gpu import compile as nvrtc
 from gpu.compile import compile_for_gpu, nvrtc_version, usage
-from gpu.source import RuleText, Variant
+from gpu.source import Variant, rule_text
 from gpu.upload import pick_dense
 from reservoir.derived import derive
 from reservoir.errors import DeviceError
@@ -32,7 +32,7 @@ KINDS = {
 
 def compile_variant(network, grid, rules, architecture, extra_current=False):
     d = derive(network, grid)
-    rules = [RuleText(Readout(rule, len(d.feedback), network.n_neurons + 1, grid)) for rule in rules]
+    rules = [rule_text(Readout(rule, len(d.feedback), network.n_neurons + 1, grid)) for rule in rules]
     variant = Variant.of(d, grid, pick_dense(d), extra_current, any(r.needs_workspace for r in rules))
     return compile_for_gpu(variant.source(rules), architecture), variant, rules
 

@@ -98,7 +98,7 @@ def cupy(monkeypatch):
         return found
 
     monkeypatch.setattr(nvrtc, "compile_for_gpu", compile_and_remember)
-    properties = {"name": b"Stand-in", "multiProcessorCount": 2}
+    properties = {"name": b"Stand-in", "multiProcessorCount": 2, "sharedMemPerBlockOptin": 232448}
     runtime = SimpleNamespace(
         memGetInfo=lambda: (2**30, 2**31), driverGetVersion=lambda: 12080, runtimeGetVersion=lambda: 12090,
         getDeviceProperties=lambda index: properties,
@@ -131,7 +131,7 @@ def test_a_run_through_cupys_calls_equals_the_cpu_engine(cupy, rule):
 
 def test_the_device_describes_itself(cupy):
     device = CudaDevice()
-    assert device.free_bytes() == 2**30 + 1000
+    assert device.free_bytes() == 2**30 + 1000 and device.shared_bytes() == 232448
     assert device.describe() == {
         "card": "Stand-in", "architecture": "sm_90", "multiprocessors": 2, "memory_bytes": 2**31,
         "driver": 12080, "runtime": 12090, "cupy": "0",

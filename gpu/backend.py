@@ -157,8 +157,8 @@ def run_batch(engines: list[GpuEngine], requests: list[Request]) -> list[Activit
     shared = variant.shared_bytes(rules), first.device.shared_bytes()
     if shared[0] > shared[1]:
         raise DeviceError(
-            f"a network of N = {variant.n} cells needs {shared[0]} bytes of shared memory, a block of this GPU "
-            f"has {shared[1]}; fewer cells, float32, or --backend cpu"
+            f"a network of N = {variant.n} cells needs {shared[0]} bytes of shared memory, a block of this "
+            f"GPU has {shared[1]}; fewer cells, float32, or --backend cpu"
         )
     results: list[Activity | ActivityError] = []
     sizes = _part_sizes(engines, requests, variant, rules)

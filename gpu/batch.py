@@ -203,8 +203,8 @@ class Batch:
         for i, (request, grid) in enumerate(zip(self.requests, self.grids, strict=True)):
             done, failed = found["progress"][i]
             trials = request.trials
-            when = [b[0][i, : self.steps[i]] for b in back]
-            what = [b[1][i, : len(trials.outcome)] for b in back]
+            when = [b[0][i, : self.steps[i]].copy() for b in back]
+            what = [b[1][i, : len(trials.outcome)].copy() for b in back]
             step, cell = np.concatenate([np.zeros((2, 0), np.int64), *spikes[i]], axis=1)
             activity: Activity | ActivityError = Activity(step, cell.astype(np.int32), when, what)
             if failed:

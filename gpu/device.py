@@ -105,6 +105,7 @@ class CudaDevice:
         self.architecture = f"sm_{self.device.compute_capability}"
         self.stream = cupy.cuda.Stream(non_blocking=True)
         self._copies = cupy.cuda.Stream(non_blocking=True)
+        self._kernels: dict[tuple, Kernel] = {}
 
     def describe(self) -> dict[str, Any]:
         """Card, driver and CUDA versions."""
@@ -156,7 +157,13 @@ class CudaDevice:
         return np.frombuffer(pinned, like.dtype, count).reshape(like.shape).copy()
 
     def kernel(self, source: str, threads: int, shared_bytes: int) -> Kernel:
-        """Compile a kernel, or load it from the cache."""
+        """Compile a kernel, or load it from the cache on disk, once."""
+        key = source, threads, shared_bytes
+        if key not in self._kernels:
+            self._kernels[key] = self._load(*key)
+        return self._kernels[key]
+
+    def _load(self, source: str, threads: int, shared_bytes: int) -> Kernel:
         from gpu.compile import compile_for_gpu
 
         path = compile_for_gpu(source, self.architecture).path

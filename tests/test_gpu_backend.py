@@ -105,6 +105,19 @@ def test_a_stretch_longer_than_a_launch_and_its_room_for_spikes(monkeypatch):
     assert 12 <= device.launches <= 14 and LONGEST > 1000
 
 
+def test_a_stretch_of_nothing_changes_nothing():
+    grid = small_grid()
+    engine = GpuEngine(HostDevice(), lively_network(), grid)
+    trials = two_trials(grid)
+    nothing = trials._replace(
+        inputs=trials.inputs[:0], trial_end=trials.trial_end[:0], outcome=trials.outcome[:0]
+    )
+    request = prepared(engine, [VARIANTS["rls"]], nothing)
+    activity = engine.run(*request)
+    assert activity.spike_step.size == activity.when[0].size == activity.what[0].size == 0
+    assert_same_bits(request.state._asdict(), engine.start()._asdict())
+
+
 def test_too_many_replicates_are_split_and_it_is_said(caplog):
     grids = [small_grid(noise_seed=s) for s in range(5)]
     networks = [lively_network(seed=s) for s in range(5)]

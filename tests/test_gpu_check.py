@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from host_kernel import needs_compiler, needs_nvrtc
@@ -13,6 +14,7 @@ from gpu.compile import compile_for_gpu
 from gpu.device import why_not
 from gpu.host import HostDevice
 from gpu.source import Variant
+from reservoir.noise import quarter
 from reservoir.rules import RULES
 
 pytestmark = [needs_compiler, needs_nvrtc]
@@ -38,9 +40,22 @@ def test_a_difference_is_reported_with_its_place(monkeypatch, capsys):
         ),
     )
     monkeypatch.setattr(gpu.check, "CASES", {"open loop, local rule": CASES["open loop, local rule"]})
-    assert report(HostDevice(), 40, 1000, 1, [2]) == 1
+    assert report(HostDevice(), 40, 40, 1000, 1, [2]) == 1
     out = capsys.readouterr().out
-    assert "float64, R = 2: repeat 0, replicate 0: differs after step 0" in out and "2 cases differ" in out
+    assert "float64, N = 40, R = 2: repeat 0, replicate 0: differs after step 0" in out
+    assert "2 of 2 differ" in out
+
+
+def test_a_check_of_nothing_is_no_success(capsys):
+    assert report(HostDevice(), 40, 40, 1000, 1, [2], "no such case") == 1
+
+
+def test_the_check_meets_several_warps():
+    """One warp per block would hide a missing barrier."""
+    defaults = {"--neurons": 1000, "--rls-neurons": 160}
+    text = Path(gpu.check.__file__).read_text()
+    for option, n in defaults.items():
+        assert f'"{option}", type=int, default={n}' in text and quarter(n) > 32
 
 
 def test_without_a_gpu_the_check_is_an_error(capsys):

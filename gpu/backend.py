@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from dataclasses import replace
 
 from gpu.batch import Batch, Request
 from gpu.device import CudaDevice, Device
@@ -57,16 +58,19 @@ class GpuEngine:
         Of the block; 0 = as suits the size. Changes no result.
     dense : bool, optional
         Whether rows of weights are kept in full. Changes no result.
+    wide : bool
+        Whether the network goes over many blocks even if one could hold it. Changes no result.
     """
 
     def __init__(
-        self, device: Device, network: Network, grid: Grid, threads: int = 0, dense: bool | None = None
-    ):
+        self, device: Device, network: Network, grid: Grid, threads: int = 0, dense: bool | None = None,
+        wide: bool = False,
+    ):  # fmt: skip
         self.device, self.network, self.grid = device, network, grid
         self.derived = derive(network, grid)
         self.dense = pick_dense(self.derived) if dense is None else dense
-        self.threads = threads
-        self._loaded: dict[int, Loaded] = {}
+        self.threads, self.wide = threads, wide
+        self._loaded: dict[tuple, Loaded] = {}
 
     def with_noise(self, seed: int) -> GpuEngine:
         """Return the same network with noise of its own; its arrays are shared."""
@@ -90,18 +94,21 @@ class GpuEngine:
     def variant(self, rules: list[RuleText], extra_current: bool) -> Variant:
         """What decides the compiled code of a stretch with these rules."""
         heavy = any(r.needs_workspace for r in rules)
-        return Variant.of(self.derived, self.grid, self.dense, extra_current, heavy, self.threads)
+        found = Variant.of(self.derived, self.grid, self.dense, extra_current, heavy, self.threads)
+        if self.wide or found.shared_bytes(rules) > self.device.shared_bytes():
+            return replace(found, wide=True, dense=False)
+        return found
 
     def loaded(self, variant: Variant) -> Loaded:
         """Return the network's arrays on the device, uploaded once; sparse rows depend on the threads."""
-        key = 0 if self.dense else variant.threads
+        key = variant.dense, variant.threads, variant.blocks
         if key not in self._loaded:
             self._loaded[key] = Loaded(self.device, variant, self.derived)
         return self._loaded[key]
 
     def bytes_to_load(self, variant: Variant) -> int:
         """Memory that `loaded` would still take."""
-        there = (0 if self.dense else variant.threads) in self._loaded
+        there = (variant.dense, variant.threads, variant.blocks) in self._loaded
         return 0 if there else loaded_bytes(variant, self.derived)
 
     def unload(self) -> None:
@@ -162,7 +169,7 @@ def run_batch(engines: list[GpuEngine], requests: list[Request]) -> list[Activit
         )
     results: list[Activity | ActivityError] = []
     sizes = _part_sizes(engines, requests, variant, rules)
-    if len(sizes) > 1:
+    if len(sizes) > 1 and not variant.wide:
         log.warning("GPU memory: %d networks of %d cells do not fit at once; run in %d parts of at most %d",
                     len(requests), variant.n, len(sizes), max(sizes))  # fmt: skip
     for size in sizes:
@@ -200,7 +207,7 @@ def _part_sizes(
     sizes, left, met = [0], free, set()
     for engine in engines:
         need = each + (0 if id(engine._loaded) in met else engine.bytes_to_load(variant))
-        if sizes[-1] and need > left:
+        if sizes[-1] and (need > left or variant.wide):
             sizes.append(0)
             left, met = free, set[int]()
             need = each + engine.bytes_to_load(variant)

@@ -22,6 +22,9 @@ from reservoir.types import Activity, Grid, Readout, State, Teaching, Trials
 LONGEST = 4096
 """Readout steps of one launch at most, so that spikes stream out while the next one runs."""
 
+WIDE_LONGEST = 100
+"""The same for a network over many blocks."""
+
 
 class Request(NamedTuple):
     """What `reservoir.types.Engine.run` is given, for one replicate."""
@@ -124,6 +127,11 @@ class Batch:
             self._put(f"spikes{buffer}", np.zeros((size, 2, self.capacity), np.uint32))
             self._put(f"reached{buffer}", np.zeros((size, 2), np.int64))
         self._put("progress", np.zeros((size, 2), np.int64))
+        if v.wide:
+            self._put("x", np.zeros((size, v.m), self.real))
+            self._put("mask", np.zeros((size, v.words), np.uint32))
+            self._put("list", np.zeros((size, v.n), np.uint32))
+            self._put("listed", np.zeros((size, 4), np.int64))
         self.jobs["first_step"] = [q.first_step for q in trials]
         self.jobs["stream"] = [q.stream for q in trials]
         self.jobs["noise_seed"] = [g.noise_seed % 2**64 for g in self.grids]
@@ -170,6 +178,8 @@ class Batch:
         """Carry all networks to the end of their stretch; states and readouts are written back."""
         (launch, jobs), blocks, variant = self.ready(), len(self.jobs), self.variant
         spikes: list[list[np.ndarray]] = [[] for _ in self.jobs]
+        if variant.wide:
+            return self._run_phases(launch, jobs, spikes)
         began: np.ndarray = np.zeros(blocks, np.int64)
         last, buffer = launch(jobs, 0, LONGEST, blocks), 0
         while True:
@@ -186,6 +196,27 @@ class Batch:
                 break
             began, buffer, last = reached[:, 1], 1 - buffer, following
         return self._collect(spikes)
+
+    def _run_phases(self, launch: Kernel, jobs: Any, spikes: list) -> list[Activity | ActivityError]:
+        """Carry one network over many blocks through its stretch, phase by phase; see wide.cu."""
+        begin, membranes, list_, deliver, features, readout = range(6)
+        v, reached = self.variant, 0
+        while True:
+            launch(jobs, begin, 0, 1)
+            for _ in range(min(int(self.steps[0]) - reached, WIDE_LONGEST)):
+                for sub in range(v.sub_steps):
+                    launch(jobs, membranes, sub, v.blocks)
+                    launch(jobs, list_, sub, 1)
+                    launch(jobs, deliver, sub, v.blocks)
+                launch(jobs, features, 0, v.blocks)
+                launch(jobs, readout, 0, 1)
+            count, now = self.stacks["reached0"].read()[0]
+            part = self.stacks["spikes0"].read()[0, :, :count].astype(np.int64)
+            part[0] += self.requests[0].trials.first_step + reached * v.sub_steps
+            spikes[0].append(part)
+            if now == reached or now == self.steps[0]:
+                return self._collect(spikes)
+            reached = int(now)
 
     def _collect(self, spikes: list[list[np.ndarray]]) -> list[Activity | ActivityError]:
         found = {

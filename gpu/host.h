@@ -192,4 +192,7 @@ inline bool barrier_or(bool predicate, const char *site)
 #define __shfl_xor_sync(mask, value, lanes) host::exchange(value, (host::current & 31) ^ (lanes), HOST_SITE)
 #define __shfl_sync(mask, value, lane) host::exchange(value, lane, HOST_SITE)
 #define __ballot_sync(mask, predicate) host::ballot(predicate, HOST_SITE)
+#define __shfl_up_sync(mask, value, lanes) \
+    host::exchange(value, (host::current & 31) < (lanes) ? (host::current & 31) : (host::current & 31) - (lanes), HOST_SITE)
+#define __popc(word) __builtin_popcount(word)
 #define __ffs(word) __builtin_ffs((int)(word))

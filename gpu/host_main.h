@@ -14,7 +14,8 @@ extern "C" __attribute__((visibility("default"))) const char *launch(const void 
     host::body = [] { run(host_jobs, host_buffer, host_longest); };
     host::fibers.resize(threads);
     host::stacks.resize((size_t)threads * host::STACK);
-    for (int b = 0; b < blocks; b++) {
+    for (int n = 0; n < blocks; n++) {
+        const int b = order == 1 ? blocks - 1 - n : order == 2 ? (n + (int)(random % blocks)) % blocks : n;
         blockIdx.x = b;
         memset(arena, 0xFF, shared_bytes);
         if (!host::run_block(threads, order, random + b))

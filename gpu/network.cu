@@ -3,10 +3,10 @@
 // Thread t owns the noise groups g = t, t + THREADS, ... below QUARTER, and of each its four cells q QUARTER + g.
 // A warp's ballot over one q is so one word of the spike mask, and rows of weights are read coalesced.
 
-constexpr int GROUPS = (QUARTER + THREADS - 1) / THREADS;  // per thread
+constexpr int GROUPS = WIDE ? 1 : (QUARTER + THREADS - 1) / THREADS;  // per thread
 constexpr int N_PAD = 4 * QUARTER;
 constexpr int WORDS = N_PAD / 32;
-constexpr bool STATE_IN_REGISTERS = GROUPS == 1 && !HEAVY;
+constexpr bool STATE_IN_REGISTERS = GROUPS == 1 && !HEAVY && !WIDE;
 
 // Rows of Job::cells: what every step needs, what a spike needs, what a readout step needs.
 enum { K_, DT_OVER_C, V_REST, V_THRESHOLD, V_PEAK, A_DT, B, DECAY, RISE_DECAY, PARAMETERS,
@@ -23,12 +23,12 @@ enum { TRACE_JUMP, RISE_JUMP = TRACE_JUMP + SUB_STEPS, NOISE_SCALE = RISE_JUMP +
 constexpr int align16(int bytes) { return (bytes + 15) / 16 * 16; }
 constexpr int AT_JOB = 0;
 constexpr int AT_MASK = AT_JOB + align16(sizeof(Job));              // [2][WORDS] u32: one is written while one is read
-constexpr int AT_NUMBERS = AT_MASK + align16(2 * WORDS * 4);        // [NUMBERS]
+constexpr int AT_NUMBERS = AT_MASK + (WIDE ? 0 : align16(2 * WORDS * 4));        // [NUMBERS]
 constexpr int AT_X = AT_NUMBERS + align16(NUMBERS * sizeof(real));  // [M] features
-constexpr int AT_SUMS = AT_X + align16(M * sizeof(real));           // [SUMS] doubles: results of dot products
+constexpr int AT_SUMS = AT_X + (WIDE ? 0 : align16(M * sizeof(real)));           // [SUMS] doubles: results of dot products
 constexpr int AT_OUTPUT = AT_SUMS + align16(SUMS * 8);              // [READOUTS + 1][K]; the last is fed back
 constexpr int AT_CURRENT = AT_OUTPUT + align16((READOUTS + 1) * K * sizeof(real));  // [N_PAD], sparse rows only
-constexpr int AT_TRACES = AT_CURRENT + (DENSE ? 0 : align16(N_PAD * sizeof(real)));
+constexpr int AT_TRACES = AT_CURRENT + (DENSE || WIDE ? 0 : align16(N_PAD * sizeof(real)));
 constexpr int AT_WORKSPACE = AT_TRACES + (SHARED_TRACES ? align16(TRACES * N_PAD * sizeof(real)) : 0);
 static_assert(AT_WORKSPACE + WORKSPACE_BYTES == SHARED_BYTES, "the host allocates what is laid out here");
 
@@ -78,7 +78,7 @@ typedef Own<1, STATE_IN_REGISTERS> Drive;
 // For each own group and its four cells. `g` is the same in no two threads; a warp takes or leaves a group as one.
 #define FOR_OWN_GROUPS                                             \
     _Pragma("unroll") for (int b = 0; b < GROUPS; b++)             \
-        if (const int g = b * THREADS + threadIdx.x; g < QUARTER)
+        if (const int g = (WIDE ? blockIdx.x : b) * THREADS + threadIdx.x; g < QUARTER)
 #define FOR_ITS_CELLS _Pragma("unroll") for (int q = 0, i = g; q < 4; q++, i += QUARTER)
 #define FOR_ITS_CELLS_IN_TURN _Pragma("unroll 1") for (int i = g; i < N_PAD; i += QUARTER)
 
@@ -168,7 +168,7 @@ __device__ __forceinline__ void deliver_row(Moving &s, int j)
 // Sparse rows, cut by the warp that owns the target: no two lanes meet, and a warp takes its spikes in order.
 __device__ __forceinline__ void deliver_sparse(real *received, real *pending, int slot, int j)
 {
-    const u32 *cut = job.cut + (i64)j * WARPS + (threadIdx.x >> 5);
+    const u32 *cut = job.cut + (i64)j * CUTS + (WIDE ? blockIdx.x * WARPS : 0) + (threadIdx.x >> 5);
     for (u32 p = cut[0] + (threadIdx.x & 31); p < cut[1]; p += 32) {
         u32 to = job.target[p];
         if constexpr (SLOTS > 0) {

@@ -31,7 +31,8 @@ JOB = (
     ("real *", "state"), ("real *", "pending"), ("real *", "drive"), ("i64 *", "readouts"),
     ("real *", "output"), ("u32 *", "spikes0"), ("u32 *", "spikes1"), ("i64 *", "reached0"),
     ("i64 *", "reached1"), ("i64 *", "progress"), ("u64 ", "first_step"), ("u64 ", "stream"),
-    ("u64 ", "noise_seed"), ("i64 ", "n_steps"), ("i64 ", "capacity"), ("i64 ", "learns"),
+    ("u64 ", "noise_seed"), ("real *", "x"), ("u32 *", "mask"), ("u32 *", "list"), ("i64 *", "listed"),
+    ("i64 ", "n_steps"), ("i64 ", "capacity"), ("i64 ", "learns"),
 )  # fmt: skip
 ARRAYS = (
     ("const real *", "target"), ("const real *", "gate"), ("const signed char *", "window"),
@@ -147,6 +148,7 @@ class Variant:
     extra_current: bool
     threads: int
     heavy: bool  # a rule needs the registers
+    wide: bool = False  # over many blocks, where no block holds the network
 
     @classmethod
     def of(
@@ -202,12 +204,27 @@ class Variant:
     @property
     def traces_shared(self) -> bool:
         """Whether traces stand in shared memory."""
-        return 4 * self.n_pad * self.size <= SHARED_TRACES_BYTES
+        return not self.wide and 4 * self.n_pad * self.size <= SHARED_TRACES_BYTES
 
     @property
     def numbers(self) -> int:
         """Length of the table of numbers."""
         return 2 * self.sub_steps + FIXED_NUMBERS
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of one network."""
+        return -(-self.quarter // self.threads) if self.wide else 1
+
+    @property
+    def cuts(self) -> int:
+        """Warps that own targets."""
+        return self.blocks * self.warps
+
+    @property
+    def sums(self) -> int:
+        """Results of dot products, or totals of warps, that a block keeps."""
+        return self.channels + 2 + (self.warps if self.wide else 0)
 
     def workspace_bytes(self, rules: list[RuleText]) -> int:
         """Shared memory for rules whose text names it: three rows of features."""
@@ -221,10 +238,11 @@ class Variant:
 
     def shared_bytes(self, rules: list[RuleText]) -> int:
         """Shared memory of a block, as network.cu lays it out."""
+        own = 0 if self.wide else 1
         parts = [
-            job_dtype(rules).itemsize, 8 * self.words, self.numbers * self.size, self.m * self.size,
-            8 * (self.channels + 2), (len(rules) + 1) * self.channels * self.size,
-            0 if self.dense else self.n_pad * self.size,
+            job_dtype(rules).itemsize, own * 8 * self.words, self.numbers * self.size,
+            own * self.m * self.size, 8 * self.sums, (len(rules) + 1) * self.channels * self.size,
+            0 if self.dense or self.wide else self.n_pad * self.size,
             4 * self.n_pad * self.size if self.traces_shared else 0,
         ]  # fmt: skip
         return sum((p + 15) // 16 * 16 for p in parts) + self.workspace_bytes(rules)
@@ -236,7 +254,8 @@ class Variant:
             SUB_STEPS=self.sub_steps, HOLD=self.hold, SLOTS=self.slots, DENSE=self.dense, NOISY=self.noisy,
             RISES=self.rises, TRACE_RISES=self.trace_rises, NORMALISED=self.normalised, HEUN=self.heun,
             FEEDS_BACK=self.feeds_back, EXTRA_CURRENT=self.extra_current, THREADS=self.threads,
-            READOUTS=len(rules), SUMS=self.channels + 2, SHARED_TRACES=self.traces_shared,
+            READOUTS=len(rules), SUMS=self.sums, WIDE=self.wide, CUTS=self.cuts,
+            SHARED_TRACES=self.traces_shared,
             PARAMETERS_IN_REGISTERS=self.parameters_in_registers, BLOCKS_AT_ONCE=self.blocks_at_once,
             HEAVY=self.heavy, PURPOSE_MEMBRANE=PURPOSE_MEMBRANE,
             BLOW_UP_MV=int(BLOW_UP_MV), WORKSPACE_BYTES=self.workspace_bytes(rules),
@@ -249,13 +268,18 @@ class Variant:
         return "\n".join([
             f"#define REAL {C_TYPES[self.real]}", constants, f"#define FOR_EACH_READOUT(do_) {calls}",
             _file("common.cu"), *[r.source(i) for i, r in enumerate(rules)],
-            f"struct Job {{ {fields} {nested} }};", _file("network.cu"), _file("kernel.cu"),
+            f"struct Job {{ {fields} {nested} }};", _file("network.cu"),
+            _file("wide.cu" if self.wide else "kernel.cu"),
         ])  # fmt: skip
 
     @property
     def parameters_in_registers(self) -> bool:
         """Whether a thread has registers for the parameters of its four cells."""
-        return not self.heavy and not (self.rises and self.heun) and self.quarter <= self.threads <= 256
+        return (
+            not (self.heavy or self.wide)
+            and not (self.rises and self.heun)
+            and self.quarter <= self.threads <= 256
+        )
 
     @property
     def blocks_at_once(self) -> int:

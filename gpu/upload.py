@@ -49,7 +49,7 @@ def loaded_bytes(v: Variant, d: Derived) -> int:
     if v.dense:
         weights = v.n * v.n_pad * v.size
     else:
-        weights = d.target.size * (v.size + 4) + 4 * d.delay_steps.size + 4 * (v.n * v.warps + 1)
+        weights = d.target.size * (v.size + 4) + 4 * d.delay_steps.size + 4 * (v.n * v.cuts + 1)
     return rows * v.n_pad * v.size + v.numbers * v.size + weights
 
 
@@ -88,9 +88,9 @@ def sparse_rows(v: Variant, d: Derived) -> dict[str, np.ndarray]:
     Cell i stands in quarter i // Q at g = i % Q; thread g % THREADS owns it.
     """
     pre = np.repeat(np.arange(v.n), np.diff(d.indptr))
-    part = pre * v.warps + d.target % v.quarter % v.threads // 32
+    part = pre * v.cuts + d.target % v.quarter % (v.threads * v.blocks) // 32
     order = np.argsort(part, kind="stable")
-    cut = np.searchsorted(part[order], np.arange(v.n * v.warps + 1)).astype(np.uint32)
+    cut = np.searchsorted(part[order], np.arange(v.n * v.cuts + 1)).astype(np.uint32)
     delay = d.delay_steps[order] if d.delay_steps.size else np.zeros(0, np.int32)
     return {"weight": d.weight[order], "target": d.target[order].astype(np.uint32), "cut": cut,
             "delay": delay.astype(np.uint32)}  # fmt: skip

@@ -19,6 +19,9 @@ USABLE = 0.95
 ROOM = 4
 """A launch has room for the spikes of so many readout steps in which every cell fires in every step."""
 
+WIDE_THREADS = 256
+"""Threads of a block of a network over many blocks."""
+
 log = logging.getLogger("whatwhen.gpu")
 
 
@@ -96,7 +99,7 @@ class GpuEngine:
         heavy = any(r.needs_workspace for r in rules)
         found = Variant.of(self.derived, self.grid, self.dense, extra_current, heavy, self.threads)
         if self.wide or found.shared_bytes(rules) > self.device.shared_bytes():
-            return replace(found, wide=True, dense=False)
+            return replace(found, wide=True, dense=False, threads=self.threads or WIDE_THREADS)
         return found
 
     def loaded(self, variant: Variant) -> Loaded:

@@ -199,17 +199,9 @@ class Batch:
 
     def _run_phases(self, launch: Kernel, jobs: Any, spikes: list) -> list[Activity | ActivityError]:
         """Carry one network over many blocks through its stretch, phase by phase; see wide.cu."""
-        begin, membranes, list_, deliver, features, readout = range(6)
         v, reached = self.variant, 0
         while True:
-            launch(jobs, begin, 0, 1)
-            for _ in range(min(int(self.steps[0]) - reached, WIDE_LONGEST)):
-                for sub in range(v.sub_steps):
-                    launch(jobs, membranes, sub, v.blocks)
-                    launch(jobs, list_, sub, 1)
-                    launch(jobs, deliver, sub, v.blocks)
-                launch(jobs, features, 0, v.blocks)
-                launch(jobs, readout, 0, 1)
+            self.queue_phases(launch, jobs, min(int(self.steps[0]) - reached, WIDE_LONGEST))
             count, now = self.stacks["reached0"].read()[0]
             part = self.stacks["spikes0"].read()[0, :, :count].astype(np.int64)
             part[0] += self.requests[0].trials.first_step + reached * v.sub_steps
@@ -217,6 +209,19 @@ class Batch:
             if now == reached or now == self.steps[0]:
                 return self._collect(spikes)
             reached = int(now)
+
+    def queue_phases(self, launch: Kernel, jobs: Any, steps: int) -> None:
+        """Queue the launches of some readout steps of a network over many blocks."""
+        begin, membranes, list_, deliver, features, readout = range(6)
+        blocks = self.variant.blocks
+        launch(jobs, begin, 0, 1)
+        for _ in range(steps):
+            for sub in range(self.variant.sub_steps):
+                launch(jobs, membranes, sub, blocks)
+                launch(jobs, list_, sub, 1)
+                launch(jobs, deliver, sub, blocks)
+            launch(jobs, features, 0, blocks)
+            launch(jobs, readout, 0, 1)
 
     def _collect(self, spikes: list[list[np.ndarray]]) -> list[Activity | ActivityError]:
         found = {

@@ -21,7 +21,7 @@ from gpu.backend import USABLE, GpuEngine, bytes_of_replicate
 from gpu.batch import Batch, Request
 from gpu.device import CudaDevice, Device
 from gpu.source import FOLDER, RuleText, Variant, rule_text
-from gpu.workload import grid_of, network_of, taught, trials_of
+from gpu.workload import grid_of, large_network, network_of, taught, trials_of
 from reservoir.errors import DeviceError
 from reservoir.rules import RLS, Gate, ThreeFactor
 
@@ -97,6 +97,29 @@ def measure(device: Device, row: Row, n: int, life_ms: int, repeats: int) -> tup
     return statistics.median(times[1:]), count
 
 
+def measure_large(device: Device, n: int, degree: int, life_ms: int, repeats: int) -> float:
+    """Return the median milliseconds for `life_ms` of one sparse network over many blocks, float32."""
+    grid, rules = grid_of("float32", 0), [ThreeFactor()]
+    engine = GpuEngine(device, large_network(n, degree), grid, wide=True)
+    trials = trials_of(grid, n, life_ms * (repeats + 1))
+    readouts, lessons = taught(rules, n, grid, trials)
+    texts = [rule_text(r) for r in readouts]
+    variant = engine.variant(texts, False)
+    request = Request(engine.start(), trials, readouts, lessons)
+    batch = Batch(
+        device, variant, texts, [engine.loaded(variant)], [grid], [request], 4 * variant.sub_steps * n
+    )
+    launch, jobs = batch.ready()
+    times = []
+    for repeat in range(repeats + 1):
+        begin = device.mark()
+        batch.queue_phases(launch, jobs, life_ms)
+        times.append(device.elapsed_ms(begin, device.mark()))
+        if (reached := int(batch.stacks["progress"].read()[0, 0])) != (repeat + 1) * life_ms:
+            raise DeviceError(f"the large network stopped early, at {reached} ms")
+    return statistics.median(times[1:])
+
+
 def replicates_that_fit(device: Device, engine: GpuEngine, variant: Variant, texts: list[RuleText],
                         request: Request, wanted: int) -> int:  # fmt: skip
     """Fewer than wanted where memory is short; the table then says so."""
@@ -164,6 +187,18 @@ def report(
               flush=True)  # fmt: skip
 
 
+def report_large(device: Device, n: int, degree: int, life_ms: int, repeats: int) -> None:
+    """Print the line of the large sparse network."""
+    try:
+        ms = measure_large(device, n, degree, life_ms, repeats)
+        found = f"{life_ms / ms:.2f} times life, {ms / life_ms:.3f} ms per ms"
+    except MemoryError:
+        found = "out of memory"
+    print(
+        f"one network of {n} cells x {degree} synapses, float32, local rule, many blocks: {found}", flush=True
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure on the GPU; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -172,6 +207,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--neurons", type=int, default=1000)
     parser.add_argument("--networks", type=int, default=1024, help="with the local rule")
     parser.add_argument("--rls-networks", type=int, default=256)
+    parser.add_argument("--large-neurons", type=int, default=100_000)
+    parser.add_argument("--large-degree", type=int, default=1000)
     parser.add_argument("--life-ms", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=7)
     a = parser.parse_args(arguments)
@@ -181,6 +218,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"gpu-bench, {datetime.now(UTC):%Y-%m-%d}: {described}")
         card = limits(device, 16 * described["multiprocessors"], 2**26, 4096)
         report(device, a.neurons, a.networks, a.rls_networks, a.life_ms, a.repeats, card)
+        report_large(device, a.large_neurons, a.large_degree, 100, 3)
     except DeviceError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -90,7 +90,8 @@ def sparse_rows(v: Variant, d: Derived) -> dict[str, np.ndarray]:
     pre = np.repeat(np.arange(v.n), np.diff(d.indptr))
     part = pre * v.cuts + d.target % v.quarter % (v.threads * v.blocks) // 32
     order = np.argsort(part, kind="stable")
-    cut = np.searchsorted(part[order], np.arange(v.n * v.cuts + 1)).astype(np.uint32)
+    cut = np.zeros(v.n * v.cuts + 1, np.uint32)
+    np.cumsum(np.bincount(part, minlength=v.n * v.cuts), out=cut[1:])
     delay = d.delay_steps[order] if d.delay_steps.size else np.zeros(0, np.int32)
     return {"weight": d.weight[order], "target": d.target[order].astype(np.uint32), "cut": cut,
             "delay": delay.astype(np.uint32)}  # fmt: skip

@@ -20,6 +20,20 @@ def network_of(n: int, seed: int = 0, **changes) -> Network:
     return build_network(NetworkSpec(**spec), seed, CUES, CHANNELS, 0.1)
 
 
+def large_network(n: int, degree: int) -> Network:
+    """Draw a sparse network too large to draw row by row: one target in each of `degree` ranges of cells."""
+    network = network_of(n, out_degree=1)
+    rng = np.random.default_rng(0)
+    width = n // degree
+    target = rng.integers(0, width, (n, degree), np.int32) + width * np.arange(degree, dtype=np.int32)
+    sign = np.where(np.arange(n) < 0.8 * n, 1.0, -4.0)
+    synapses = network.synapses._replace(
+        indptr=np.arange(n + 1, dtype=np.int64) * degree, target=target.ravel(),
+        weight=np.repeat(sign * 2.5 * 100 / degree, degree), delay_steps=np.zeros(n * degree, np.int32),
+    )  # fmt: skip
+    return network._replace(synapses=synapses)
+
+
 def grid_of(precision: str, noise_seed: int = 0, trace: dict | None = None, **changes) -> Grid:
     """Return the default grid in a precision."""
     return make_grid(SimulationSpec(precision=precision, **changes), TraceSpec(**(trace or {})), noise_seed)

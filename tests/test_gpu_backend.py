@@ -170,11 +170,11 @@ def test_memory_that_runs_out_is_named(monkeypatch):
 # errors
 
 
-def test_a_network_too_large_for_a_block_is_refused():
-    grid = small_grid()
-    engine = GpuEngine(HostDevice(), lively_network(n_neurons=20_000, out_degree=1), grid)
-    with pytest.raises(DeviceError, match=r"N = 20000 cells needs \d+ bytes of shared memory") as caught:
-        outcome_of(engine, [VARIANTS["lms"]], two_trials(grid, 20_000))
+def test_a_rule_that_needs_more_shared_memory_than_there_is_is_refused(monkeypatch):
+    grid, device = small_grid(), HostDevice()
+    monkeypatch.setattr(device, "shared_bytes", lambda: 2000)
+    with pytest.raises(DeviceError, match=r"N = 40 cells needs \d+ bytes of shared memory") as caught:
+        outcome_of(GpuEngine(device, lively_network(), grid), [VARIANTS["rls"]], two_trials(grid))
     assert "\n" not in str(caught.value)
 
 
@@ -319,7 +319,8 @@ def test_the_variant_knows_everything_that_decides_the_text():
     base = engine.variant([], False)
     changed = dict(real="float32", n=300, channels_in=2, channels=3, sub_steps=5, hold=2, slots=3,
                    dense=not base.dense, noisy=False, rises=True, trace_rises=True, normalised=True,
-                   heun=True, feeds_back=True, extra_current=True, threads=64, heavy=True)  # fmt: skip
+                   heun=True, feeds_back=True, extra_current=True, threads=64, heavy=True,
+                   wide=True)  # fmt: skip
     assert set(changed) == {f.name for f in dataclasses.fields(base)}
     texts = {dataclasses.replace(base, **{k: v}).source([]) for k, v in changed.items()}
     assert len(texts | {base.source([])}) == len(changed) + 1 and N == 40

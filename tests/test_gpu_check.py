@@ -76,6 +76,11 @@ def test_the_benchmark_runs_to_its_end(capsys):
     ]  # fmt: skip
 
 
+def test_the_benchmark_of_a_large_network_runs_to_its_end(capsys):
+    gpu.bench.report_large(HostDevice(), 400, 20, 10, 1)
+    assert "400 cells x 20 synapses" in (out := capsys.readouterr().out) and "times life" in out
+
+
 def test_the_benchmark_says_when_memory_is_short(capsys):
     gpu.bench.report(
         HostDevice(free=3_000_000), 64, 200, 1, 10, 1, {"issued": 1, "issued_integer": 1, "moved": 1}

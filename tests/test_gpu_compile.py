@@ -1,6 +1,7 @@
 """NVRTC, from its wheel and without a GPU, compiles every variant; nothing is fused, flushed or spilled."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,6 +80,18 @@ def test_nothing_shipped_spills_registers(config, precision, architecture, capsy
         assert use.spill_bytes == 0 and use.stack_bytes == 0, label
         assert use.registers * variant.threads * variant.blocks_at_once <= 65536
         assert variant.shared_bytes(rules) <= 163 * 1024, "the least that a block has on sm_80"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_kernel_of_a_large_network_compiles_without_spills(dtype, architecture):
+    network, grid = lively_network(n_neurons=400), small_grid(dtype, trace_rise_ms=2.0, normalise_ms=30.0)
+    d = derive(network, grid)
+    rules = [rule_text(Readout(VARIANTS["three_factor"], 2, 401, grid))]
+    variant = replace(Variant.of(d, grid, False), n=100_000, wide=True, threads=256)
+    found = compile_for_gpu(variant.source(rules), architecture)
+    assert usage(found.log).spill_bytes == 0 and variant.blocks == 98
+    assert not re.findall(r"\b(?:fma|mad)\S*\.f(?:32|64)\b|\.ftz\b|\.approx\b|\batom|\bred\.", found.ptx)
 
 
 def test_a_contracted_kernel_would_be_noticed(monkeypatch):

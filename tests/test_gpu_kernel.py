@@ -97,6 +97,29 @@ def test_rows_in_full_equal_sparse_rows(rule):
         compare(network, grid, [rule], trials, ("shuffled",), dense=dense)
 
 
+@pytest.mark.parametrize("option", ["plain", "sparse", "double_delays"])
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_a_network_over_many_blocks_equals_the_cpu_engine(dtype, option):
+    """300 cells on three blocks of a warp; with feedback and RLS where there are delays."""
+    network_options, grid_options = OPTIONS[option]
+    closed = option == "sparse"
+    options = {"weight": 10.0, "feedback_pa": 20.0 * closed, **network_options}
+    network, grid = lively_network(n_neurons=300, out_degree=30, **options), small_grid(dtype, **grid_options)
+    rule = VARIANTS["rls" if closed else "three_factor_consolidation"]
+    trials = two_trials(grid, 300, n_steps=50)
+    left = compare(network, grid, [rule], trials, wide=True, threads=32)
+    assert left["spike_step"].size > 150 and left["0.when"].any()
+
+
+def test_a_network_that_no_block_holds_goes_over_many():
+    network, grid = lively_network(n_neurons=20_000, out_degree=2, bias_pa=80.0), small_grid()
+    engine = GpuEngine(HostDevice(), network, grid)
+    assert engine.variant([], False).wide and not GpuEngine(HostDevice(), lively_network(), grid).wide
+    trials = two_trials(grid, 20_000, n_steps=4)
+    found = outcome_of(engine, [VARIANTS["lms"]], trials)
+    assert_same_bits(found, outcome_of(CpuEngine(network, grid), [VARIANTS["lms"]], trials))
+
+
 # planted faults
 
 FAULTS = {

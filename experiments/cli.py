@@ -1,4 +1,8 @@
-"""The command `whatwhen`."""
+"""The command `whatwhen`.
+
+Imports stand where they are needed: `--help` does not wait for Numba, nor a run
+for SciPy, which only scores and tables need.
+"""
 
 from __future__ import annotations
 
@@ -121,7 +125,7 @@ def run(
     same command goes on where it stopped. The very first run compiles for some
     seconds.
     """
-    from experiments import batch, plan, report
+    from experiments import batch, plan
 
     overrides = steps.overrides(set_, precision, record)
     folder = out or Path("results") / Path(config).stem
@@ -133,6 +137,8 @@ def run(
         )
     with steps.leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
+    from experiments import report
+
     entry = report.summarise_results(Path(config).stem, results, overrides)
     text = steps.write_summary(folder, [entry])
     typer.echo(text if as_json else f"{report.describe_results(entry)}\nwritten to {folder}", nl=not as_json)
@@ -211,9 +217,7 @@ def compare(
     very same spikes. Writes compare.csv, one line per value, and compare.md, the
     scores and the paired differences to the first rule, with 95 % intervals.
     """
-    from experiments import batch, plan, report
-    from experiments.compare import comparison, tidy_csv
-    from experiments.sidecar import write_whole
+    from experiments import batch, plan
 
     overrides = steps.overrides(set_, precision)
     folder = out or Path("results") / f"{Path(config).stem}-compare"
@@ -224,6 +228,10 @@ def compare(
         return typer.echo(plan.describe(jobs, threads))
     with steps.leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
+    from experiments import report
+    from experiments.compare import comparison, tidy_csv
+    from experiments.sidecar import write_whole
+
     steps.write_summary(folder, [report.summarise_results(Path(config).stem, results, overrides)])
     labels = labels or list(dict.fromkeys(label for r in results for label in r.labels))
     text = comparison(results, labels)
@@ -275,7 +283,7 @@ def demo(
     and without resets on the same spikes; the local rule in the closed loop; a
     calibration over 11 levels of probability. Fewer probes than in the full protocol.
     """
-    from experiments import batch, plan, report
+    from experiments import batch, plan
     from experiments.demo import NOTE, PARTS
 
     overrides = tuple(set_ or ())
@@ -286,6 +294,8 @@ def demo(
         return typer.echo(f"{plan.describe(jobs, threads)}\n{NOTE}")
     with steps.leaving_no_empty(out):
         results = iter(batch.carry_out(jobs, "cpu", threads))
+    from experiments import report
+
     entries = [
         report.summarise_results(part.name, [next(results) for _ in jobs_of], (*part.overrides, *overrides))
         for part, jobs_of in zip(PARTS, by_part, strict=True)

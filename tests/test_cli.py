@@ -219,3 +219,13 @@ def test_a_full_disk_is_one_line_and_leaves_earlier_runs(done, tmp_path):
     assert ended.stderr.startswith(f"error: {tmp_path}") and len(ended.stderr.splitlines()) == 1
     assert "Traceback" not in ended.stderr
     assert small.files(tmp_path) == []
+
+
+def test_a_run_does_not_wait_for_scipy_and_matplotlib():
+    """Half of the start-up was SciPy, which only scores and tables need."""
+    code = (
+        "import sys, experiments.cli, experiments.batch, experiments.plan, reservoir.backends;"
+        "print([m for m in ('scipy.linalg', 'scipy.stats', 'scipy.optimize', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -77,7 +77,8 @@ def _start(*flags: str) -> dict[str, Any]:
 def _imports() -> dict[str, float]:
     """Seconds that importing each package took by itself, the largest ones, from -X importtime."""
     own: dict[str, float] = {}
-    for line in re.finditer(r"import time:\s*(\d+) \|\s*\d+ \|\s*([\w.]+)", _start("-X", "importtime")["stderr"]):
+    lines = _start("-X", "importtime")["stderr"]
+    for line in re.finditer(r"import time:\s*(\d+) \|\s*\d+ \|\s*([\w.]+)", lines):
         package = line[2].partition(".")[0]
         own[package] = own.get(package, 0.0) + int(line[1]) / 1e6
     total = sum(own.values())

@@ -1,4 +1,7 @@
-"""Measure and write benchmarks/results: `python -m benchmarks [PART ...]`, all parts by default."""
+"""Measure into benchmarks/results: cpu.json, cpu.png and the tables of README.md. All parts, or those named.
+
+python -m benchmarks [table] [limits] [scaling] [startup] [memory]
+"""
 
 from __future__ import annotations
 
@@ -9,57 +12,73 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import comparison, machine, table
+from benchmarks import comparison, figure, kernels, limits, machine, memory, readme, scaling, startup
 from benchmarks.clock import say
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS, README = Path(__file__).parent / "results", Path(__file__).parent / "README.md"
 
 
-def _table() -> tuple[dict[str, Any], str]:
-    comparison.check_peers()
-    rows, checks = comparison.measure()
-    same = [
-        (
-            c["work"],
-            str(c["n"]),
-            c["who"],
-            f"{c['rate_hz']:.3f}",
-            "" if c["rmse"] != c["rmse"] else f"{c['rmse']:.4f}",
-        )
-        for c in checks
-    ]
-    text = (
-        "CPU seconds per second of biological time; ratio = peer / ours, median of pairs\n\n"
-        + table.markdown(table.HEADER, [table.cells(r) for r in rows])
-        + "\n\nWhat every side did: mean rate, RMSE of the output over the second half\n\n"
-        + table.markdown(("work", "n", "who", "rate, Hz", "RMSE"), same)
-    )
-    return comparison.as_json(rows, checks), text
+def _limits() -> dict[str, Any]:
+    found = limits.measure()
+    return {"machine": found, "parts": kernels.measure(found)}
 
 
-PARTS = {"table": _table}
+def _describe_limits(found: dict[str, Any]) -> str:
+    return f"{limits.describe(found['machine'])}\n\n{kernels.describe(found['parts'])}"
+
+
+PARTS = {
+    "table": (comparison.measure, comparison.describe),
+    "limits": (_limits, _describe_limits),
+    "scaling": (scaling.measure, scaling.describe),
+    "startup": (startup.measure, startup.describe),
+    "memory": (memory.measure, memory.describe),
+}
 
 
 def main() -> int:
-    """Measure the parts asked for and merge them into cpu.json."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=", ".join(PARTS))
+    """Measure parts, put each into cpu.json when it is done, and draw the figure."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}")
     parts = parser.parse_args().parts or list(PARTS)
-    path = RESULTS / "cpu.json"
-    RESULTS.mkdir(exist_ok=True)
-    for part in parts:
-        start = time.perf_counter()
+    if unknown := [part for part in parts if part not in PARTS]:
+        return _refuse(f"PART {unknown[0]!r}: any of {', '.join(PARTS)}")
+    if "table" in parts:
         try:
-            found, text = PARTS[part]()
+            comparison.check_peers()
         except comparison.Missing as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 2
-        print(f"\n{text}\n", flush=True)
-        say(f"{part}: {time.perf_counter() - start:.0f} s")
+            return _refuse(str(error))
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / "cpu.json"
+    for part in parts:
+        measure, describe = PARTS[part]
+        started, before = time.perf_counter(), machine.now()
+        found = {**before, **measure()}
         whole = json.loads(path.read_text()) if path.exists() else {}
-        whole |= {"machine": machine.examine(), part: {**machine.now(), **found}}
-        path.write_text(json.dumps(whole, indent=1) + "\n")
+        whole |= {"machine": machine.examine(), part: found}
+        path.write_text(json.dumps(_rounded(whole), indent=1, allow_nan=False) + "\n")
+        print(f"\n{describe(found)}\n", flush=True)
+        say(f"{part}: {time.perf_counter() - started:.0f} s")
+    README.write_text(readme.fill(README.read_text(encoding="utf-8"), whole), encoding="utf-8")
+    figure.draw(whole, RESULTS / "cpu.png")
+    say(f"written: {path}, {RESULTS / 'cpu.png'}, {README}")
     return 0
+
+
+def _refuse(reason: str) -> int:
+    print(f"error: {reason}", file=sys.stderr)
+    return 2
+
+
+def _rounded(value: Any) -> Any:
+    """Keep five digits of every number: no clock has more."""
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(v) for v in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

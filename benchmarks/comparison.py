@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from benchmarks import sine
 from benchmarks.clock import Run, cores, in_turns, say
 from benchmarks.loop import PlainLoop
 from benchmarks.meet import Meet, wall_per_run
 from benchmarks.standalone import Standalone
-from benchmarks.table import Row, compare
+from benchmarks.table import HEADER, Row, cells, compare, markdown
 
 LOOP, BRIAN, REAL_TIME = "plain Numba loop", "Brian2 C++ standalone", "real time"
+ROUNDS = 7
 RESERVOIR, LEARNS = "sine, reservoir only", "sine, RLS every 2 ms"
 
 
@@ -37,18 +40,33 @@ def check_peers() -> None:
         raise Missing("brian2 not found: the peer to compare with (pip install -e '.[dev]')")
 
 
-def measure(rounds: int = 7) -> tuple[list[Row], list[dict]]:
-    """Measure all rows; returns them and what every side did."""
+def measure() -> dict[str, Any]:
+    """Measure all rows, and what every side did: its rate and its error."""
     rows: list[Row] = []
     checks: list[dict] = []
     with tempfile.TemporaryDirectory() as folder, cores(1):
-        for n, seconds, times in ((1000, 4.0, rounds), (2000, 2.0, rounds)):
-            rows += _reservoir(n, seconds, times, Path(folder), checks)
-        for n, seconds, times in ((1000, 4.0, rounds), (2000, 2.0, rounds), (5000, 1.0, 3)):
-            rows += _learning(n, seconds, times, Path(folder), checks)
-        rows += _meet(rounds, checks)
-    rows.append(_seeds())
-    return rows, checks
+        for n, seconds in ((1000, 4.0), (2000, 2.0)):
+            rows += _reservoir(n, seconds, Path(folder), checks)
+        for n, seconds, rounds in ((1000, 4.0, ROUNDS), (2000, 2.0, ROUNDS), (5000, 1.0, 3)):
+            rows += _learning(n, seconds, rounds, Path(folder), checks)
+        rows += _meet(checks)
+    rows.append(_seeds())  # not pinned to one core
+    return {"rows": [asdict(row) for row in rows], "checks": checks}
+
+
+def describe(found: dict[str, Any]) -> str:
+    """Write it for people."""
+    did = [
+        (c["work"], str(c["n"]), c["who"], f"{c['rate_hz']:.3f}",
+         "" if c["rmse"] is None else f"{c['rmse']:.4f}")
+        for c in found["checks"]
+    ]  # fmt: skip
+    return (
+        "CPU seconds per second of biological time on one core; ratio = peer / ours, median of pairs\n\n"
+        + markdown(HEADER, [cells(Row(**row)) for row in found["rows"]])
+        + "\n\nwhat every side did: mean rate; RMSE of the output over the second half\n\n"
+        + markdown(("work", "n", "who", "rate, Hz", "RMSE"), did)
+    )
 
 
 def _take(
@@ -57,12 +75,13 @@ def _take(
     say(f"{work}, N = {n}: " + ", ".join(contestants))
     runs = in_turns(contestants, rounds)
     for name, taken in runs.items():
-        last = taken[-1]
-        checks.append({"work": work, "n": n, "who": name, "rate_hz": last.rate_hz, "rmse": last.rmse})
+        _, rate, rmse = taken[-1]
+        error = None if math.isnan(rmse) else rmse
+        checks.append({"work": work, "n": n, "who": name, "rate_hz": rate, "rmse": error})
     return {name: [run.cpu_s for run in taken] for name, taken in runs.items()}
 
 
-def _reservoir(n: int, seconds: float, rounds: int, folder: Path, checks: list[dict]) -> list[Row]:
+def _reservoir(n: int, seconds: float, folder: Path, checks: list[dict]) -> list[Row]:
     net = sine.network(n)
     wanted = sine.target(round(seconds * 1000 / sine.experiment(n).simulation.dt_ms))
     cost = _take(
@@ -72,7 +91,7 @@ def _reservoir(n: int, seconds: float, rounds: int, folder: Path, checks: list[d
             LOOP: PlainLoop(net, seconds, wanted, False, "float64"),
             BRIAN: Standalone(net, seconds, wanted, False, folder / f"reservoir{n}"),
         },
-        RESERVOIR, n, rounds, checks,
+        RESERVOIR, n, ROUNDS, checks,
     )  # fmt: skip
     return [
         compare(RESERVOIR, n, precision, cost[f"ours {precision}"], peer, cost[peer], target)
@@ -113,30 +132,23 @@ def _learning(n: int, seconds: float, rounds: int, folder: Path, checks: list[di
     return rows
 
 
-def _meet(rounds: int, checks: list[dict]) -> list[Row]:
+def _meet(checks: list[dict]) -> list[Row]:
     rows = []
     for closed, target in ((False, 100.0), (True, 60.0)):
         work = f"MEET, local rule, {'closed' if closed else 'open'} loop"
         sessions = {f"ours {p}": Meet(1000, 20, p, closed) for p in ("float32", "float64")}
-        cost = _take(sessions, work, 1000, rounds, checks)
+        cost = _take(sessions, work, 1000, ROUNDS, checks)
         for p in ("float32", "float64"):
             ours = cost[f"ours {p}"]
             rows.append(compare(work, 1000, p, ours, REAL_TIME, [1.0] * len(ours), target))
     return rows
 
 
-def _seeds(rounds: int = 3, trials: int = 100) -> Row:
+def _seeds() -> Row:
     say("MEET, 8 seeds on 2 cores against 1 seed on 1 core")
-    wall_per_run(2, 2, 2)
     many, one = [], []
-    for _ in range(rounds):
-        many.append(wall_per_run(8, 2, trials))
-        one.append(wall_per_run(1, 1, trials))
+    for _ in range(3):
+        many.append(wall_per_run(8, 2))
+        one.append(wall_per_run(1, 1))
     work = "MEET, whole runs, 8 seeds on 2 cores (wall s per run)"
     return compare(work, 1000, "float64", many, "1 seed on 1 core", one, 1.85)
-
-
-def as_json(rows: list[Row], checks: list[dict]) -> dict:
-    """Return what goes into cpu.json."""
-    finite = [{k: None if v != v else v for k, v in c.items()} for c in checks]
-    return {"rows": [asdict(row) for row in rows], "checks": finite}

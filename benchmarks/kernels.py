@@ -38,28 +38,31 @@ class Need(NamedTuple):
     read: float  # bytes read only
     updated: float  # bytes read and bytes written of what is updated, or written only
     working_set: float
-    operations: float
-    integer: bool = False
+    operations: dict[str, float]  # as `benchmarks.limits` names them
 
 
 def needs(n: int, size: int, synapses: int) -> dict[str, Need]:
     """Return what every part needs at `n` cells and numbers of `size` bytes."""
     row, m = n * size, padded(n + 1)
     p = (m // 32) * (m // 32 + 1) // 2 * 32 * 32  # entries of the lower tiles
+    plain, integer, roots, scattered = (
+        "products and sums", "64-bit integers", "roots with quotients", "scattered additions",
+    )  # fmt: skip
     return {
-        # Reads drive, v_r, v_t, v_peak, k, dt/C, a dt, b, decay; updates v, u, current. 15 operations.
-        "neuron update": Need(9 * row, 6 * row, 12 * row, 15 * n),
-        # Philox: 10 rounds of 12 operations for 4 cells, then 7 for the sum of bytes, per cell 37.
-        "noise": Need(0, row, row, 37 * n, integer=True),
+        # Reads drive, k, dt/C, a dt, decay (v_r, v_t, v_peak, b belong to a cell type); updates v, u, I.
+        "neuron update": Need(5 * row, 6 * row, 8 * row, {plain: 15 * n}),
+        # Philox: 10 rounds of 10 operations and 4 x 7 for sums of digits serve 4 cells twice;
+        # each draw is shifted, masked, centred, converted, scaled and added.
+        "noise": Need(4 * n, 4 * n, 4 * n, {integer: (100 + 28) / 8 * n, plain: 6 * n}),
         # Per synaptic event: the target, the weight, and the sum at the target.
-        "delivery, per event": Need(4 + size, 2 * size, synapses * (4 + size) + row, 1),
-        # Traces: two states updated; mean and variance updated, feature and drive written, bias read.
-        "traces and features": Need(row, 10 * row, 7 * row, 16 * n),
-        "DOT, 2 channels": Need(3 * m * size, 0, 3 * m * size, 4 * m),
-        # e updated, x read; |e|, |x|, weights updated by e.
-        "local rule, 2 channels": Need(m * size, 6 * m * size, 4 * m * size, 11 * m),
+        "delivery, per event": Need(4 + size, 2 * size, synapses * (4 + size) + row, {scattered: 1}),
+        # Two states of the trace, mean and variance updated, feature and drive written, bias read.
+        "traces and features": Need(row, 10 * row, 7 * row, {plain: 14 * n, roots: n}),
+        "DOT, 2 channels": Need(3 * m * size, 0, 3 * m * size, {plain: 4 * m}),
+        # e updated, x read; |e|, |x|; weights of each channel updated by e.
+        "local rule, 2 channels": Need(m * size, 6 * m * size, 4 * m * size, {plain: 11 * m}),
         # P read and written once; two products and two sums to multiply, one of each to correct.
-        "RLS update": Need(0, 2 * p * size, p * size, 6 * p),
+        "RLS update": Need(0, 2 * p * size, p * size, {plain: 6 * p}),
     }
 
 
@@ -162,9 +165,9 @@ def held_against(need: Need, seconds: float, precision: str, limits: dict[str, A
     """Compare a time with what its bytes and its operations take at least."""
     move = need.read / bandwidth(limits, "read", precision, need.working_set)
     move += need.updated / bandwidth(limits, "update", precision, need.working_set)
-    compute = need.operations / (1e9 * limits["gop_s"]["integer" if need.integer else precision])
+    compute = sum(count / (1e9 * limits[precision][kind]) for kind, count in need.operations.items())
     return {
-        "ns": 1e9 * seconds, "bytes": need.read + need.updated, "operations": need.operations,
+        "ns": 1e9 * seconds, "bytes": need.read + need.updated, "operations": sum(need.operations.values()),
         "of_bandwidth": move / seconds, "of_compute": compute / seconds,
         "fraction": max(move, compute) / seconds,
     }  # fmt: skip
@@ -172,11 +175,10 @@ def held_against(need: Need, seconds: float, precision: str, limits: dict[str, A
 
 def describe(found: list[dict[str, Any]]) -> str:
     """Write it for people."""
+    shares = ("of_bandwidth", "of_compute", "fraction")
     rows = [
-        (
-            r["part"], str(r["n"]), r["precision"], f"{r['ns']:.4g}", f"{r['bytes']:.4g}", f"{r['operations']:.4g}",
-            f"{r['of_bandwidth']:.2f}", f"{r['of_compute']:.2f}", f"{r['fraction']:.2f}",
-        )
+        (r["part"], str(r["n"]), r["precision"], *(f"{r[k]:.3g}" for k in ("ns", "bytes", "operations")),
+         *(f"{r[k]:.2f}" for k in shares))
         for r in found
     ]  # fmt: skip
     header = ("part", "n", "precision", "ns", "bytes", "operations", "of bandwidth", "of compute", "fraction")

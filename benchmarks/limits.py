@@ -8,7 +8,6 @@ rate alternates products and sums that must not be fused, as in the simulator.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numba as nb
@@ -58,6 +57,7 @@ def _multiply_add(x, passes, a, b):
 def _integer(x, passes, a, b):
     """4 products of 32-bit halves, 4 masks and 4 exclusive ors per element and pass."""
     low = np.uint64(0xFFFFFFFF)
+    a, b = a & low, b & low
     for _ in range(passes):
         for i in range(x.size):
             y = x[i]
@@ -69,41 +69,64 @@ def _integer(x, passes, a, b):
     return x[0]
 
 
-def rate(call: Callable[[int], Any], work: float, seconds: float = 0.01, repeats: int = 7) -> float:
-    """Return the best work per CPU second; a call takes a number of passes, each doing `work`."""
-    call(1)
+@nb.njit(fastmath=False, boundscheck=False, error_model="numpy")
+def _root_quotient(x, passes, a):
+    """One square root and one quotient per element and pass."""
+    for _ in range(passes):
+        for i in range(x.size):
+            x[i] = a / np.sqrt(x[i])
+    return x[0]
+
+
+@nb.njit(fastmath=False, boundscheck=False)
+def _scatter(x, passes, places, weights):
+    """Add to elements in random order, one by one."""
+    for _ in range(passes):
+        for p in range(places.size):
+            x[places[p]] += weights[p]
+    return x[0]
+
+
+def rate(
+    kernel: Any, work: float, x: np.ndarray, *rest: Any, seconds: float = 0.01, repeats: int = 7
+) -> float:
+    """Return the best work per CPU second of ``kernel(x, passes, *rest)``, each pass doing `work`."""
+
+    def spend(passes: int) -> float:
+        start = time.process_time()
+        kernel(x, passes, *rest)
+        return time.process_time() - start
+
+    spend(1)
     passes = 1
-    while (spent := _time(call, passes)) < seconds / 4:
+    while (spent := spend(passes)) < seconds / 4:
         passes *= 4
     passes = max(1, round(passes * seconds / spent))
-    return work * passes / min(_time(call, passes) for _ in range(repeats))
-
-
-def _time(call: Callable[[int], Any], passes: int) -> float:
-    start = time.process_time()
-    call(passes)
-    return time.process_time() - start
+    return work * passes / min(spend(passes) for _ in range(repeats))
 
 
 def measure() -> dict[str, Any]:
     """Measure the curves and rates; the best of several, for a limit is what is possible."""
     say("limits of this machine")
-    found: dict[str, Any] = {"bytes": list(SIZES), "read_gb_s": {}, "update_gb_s": {}, "gop_s": {}}
+    found: dict[str, Any] = {"bytes": list(SIZES), "read_gb_s": {}, "update_gb_s": {}}
+    small = 1024  # elements: in the first-level cache
     with cores(1):
         for name in PRECISIONS:
-            real = np.dtype(name).type
-            arrays = [np.ones(size // real().itemsize, real) for size in SIZES]
-            found["read_gb_s"][name] = [rate(lambda p, x=x: _read(x, p), x.nbytes) / 1e9 for x in arrays]
-            found["update_gb_s"][name] = [
-                rate(lambda p, x=x: _update(x, p, real(1)), 2 * x.nbytes) / 1e9 for x in arrays
-            ]
-            x = np.ones(1024, real)
-            found["gop_s"][name] = (
-                rate(lambda p, x=x: _multiply_add(x, p, real(0.5), real(0.25)), 8 * x.size) / 1e9
-            )
-        words = np.ones(1024, np.uint64)
-        a, b = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-        found["gop_s"]["integer"] = rate(lambda p: _integer(words, p, a, b), 12 * words.size) / 1e9
+            one = np.dtype(name).type(1)
+            arrays = [np.ones(size // one.itemsize, one.dtype) for size in SIZES]
+            found["read_gb_s"][name] = [1e-9 * rate(_read, x.nbytes, x) for x in arrays]
+            found["update_gb_s"][name] = [1e-9 * rate(_update, 2 * x.nbytes, x, one) for x in arrays]
+            x = np.ones(small, one.dtype)
+            places = np.random.default_rng(0).permutation(small).astype(np.uint32)
+            found[name] = {
+                "products and sums": 1e-9 * rate(_multiply_add, 8 * small, x, one / 2, one / 4),
+                "roots with quotients": 1e-9 * rate(_root_quotient, small, x, one),
+                "scattered additions": 1e-9 * rate(_scatter, small, x, places, x.copy()),
+            }
+        words, a, b = np.ones(small, np.uint64), np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+        integer = 1e-9 * rate(_integer, 12 * small, words, a, b)
+        for name in PRECISIONS:
+            found[name]["64-bit integers"] = integer
     return found
 
 
@@ -115,19 +138,17 @@ def bandwidth(limits: dict[str, Any], which: str, precision: str, working_set: f
 
 def describe(found: dict[str, Any]) -> str:
     """Write it for people."""
+    curves = [(which, p) for which in ("read", "update") for p in PRECISIONS]
     rows = [
-        (
-            _size(size),
-            *(f"{found[which][p][i]:.0f}" for which in ("read_gb_s", "update_gb_s") for p in PRECISIONS),
-        )
+        (_size(size), *(f"{found[f'{which}_gb_s'][p][i]:.0f}" for which, p in curves))
         for i, size in enumerate(found["bytes"])
     ]
-    header = ("working set", *(f"{which} {p}" for which in ("read", "update") for p in PRECISIONS))
-    rates = ", ".join(f"{name} {value:.0f}" for name, value in found["gop_s"].items())
+    rates = [(name, *(f"{found[p][name]:.3g}" for p in PRECISIONS)) for name in found[PRECISIONS[0]]]
     return (
         "one core, GB/s\n\n"
-        + markdown(header, rows)
-        + f"\n\nvector operations without fusion, 10^9/s: {rates}"
+        + markdown(("working set", *(f"{which} {p}" for which, p in curves)), rows)
+        + "\n\n10^9 per second, in the first-level cache, without fusion\n\n"
+        + markdown(("operations", *PRECISIONS), rates)
     )
 
 

@@ -1,16 +1,15 @@
-"""Cost as work grows: cells, time, rules, seeds; one factor at a time, log-log slopes.
+"""Cost as work grows: cells, time, rules, seeds; one at a time, log-log slopes.
 
-The MEET network in the open loop, out-degree 100 at every size, so that
-synapses grow with cells; the local rule; float64, noise on. A slope of 1 is
-cost in proportion.
+The MEET network in the open loop with 100 targets per cell at every size, so
+that synapses grow with cells; float64, noise on. A slope of 1 is cost in
+proportion.
 """
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ import numpy as np
 from benchmarks.clock import cores, say
 from benchmarks.meet import experiment
 from benchmarks.table import markdown
-from experiments.config import Experiment
 from reservoir.cpu import CpuBackend
 from reservoir.grid import make_grid
 from reservoir.network import build_network
@@ -26,78 +24,84 @@ from reservoir.rules import RULES
 from reservoir.storage import MemorySink
 from reservoir.training import Trainer
 
-CELLS = (250, 500, 1000, 2000, 5000, 10_000, 20_000)
-TRIALS = (2, 4, 8, 16, 32, 64)
-READOUTS = (1, 2, 4, 8, 16)
-SEEDS = (1, 2, 4, 8)
 REPEATS = 3
+LOCAL, SQUARES = RULES["three_factor"](), RULES["rls"](interval_ms=8.0)
 
 
-class Session:
-    """One or several seeds of MEET, built once; a call trains them and returns CPU seconds."""
+class Training:
+    """One or several seeds of MEET, loaded once; a call trains them and returns CPU seconds."""
 
-    def __init__(self, n: int, trials: int, readouts: int = 1, seeds: int = 1):
-        self.e = experiment(trials, f"network.n_neurons={n}")
-        self.rules = {f"rule{i}": RULES["three_factor"]() for i in range(readouts)}
-        self.parts = [_load(self.e, seed) for seed in range(seeds)]
+    def __init__(self, n: int, trials: int, rules: Sequence[Any], seeds: int = 1):
+        self.experiment = e = experiment(trials, f"network.n_neurons={n}")
+        self.rules = {f"rule{i}": rule for i, rule in enumerate(rules)}
+        self.loaded = []
+        self.seconds = 0.0  # biological time
+        for seed in range(seeds):
+            grid = make_grid(e.simulation, e.trace, seed)
+            session = e.paradigm.plan(seed, grid.readout_step_ms)
+            network = build_network(e.network, seed, 1, 2, grid.dt_ms)
+            self.loaded.append((CpuBackend().load(network, grid), network, grid, session))
 
     def __call__(self) -> float:
         """Train every seed once."""
-        e, spent = self.e, 0.0
-        for network, grid, session, engine in self.parts:
-            trainer = Trainer(
-                engine, network, grid, session, self.rules, MemorySink(), e.record, e.simulation.settle_ms
-            )
+        e, spent, self.seconds = self.experiment, 0.0, 0.0
+        for parts in self.loaded:
+            trainer = Trainer(*parts, self.rules, MemorySink(), e.record, e.simulation.settle_ms)
             start = time.process_time()
             trainer.run()
             spent += time.process_time() - start
+            self.seconds += trainer.duration_ms / 1000
         return spent
 
 
-def _load(e: Experiment, seed: int) -> tuple:
-    grid = make_grid(e.simulation, e.trace, seed)
-    session = e.paradigm.plan(seed, grid.readout_step_ms)
-    network = build_network(e.network, seed, 1, 2, grid.dt_ms)
-    return network, grid, session, CpuBackend().load(network, grid)
+SERIES: dict[str, tuple[str, Sequence[int], Callable[[int], Training]]] = {
+    "cells": ("cells", (250, 500, 1000, 2000, 5000, 10_000, 20_000), lambda n: Training(n, 2, [LOCAL])),
+    "cells, least squares": ("cells", (250, 500, 1000, 2000, 4000), lambda n: Training(n, 2, [SQUARES])),
+    "time": ("biological s", (2, 4, 8, 16, 32, 64), lambda trials: Training(1000, trials, [LOCAL])),
+    "local rules": ("rules", (0, 1, 2, 4, 8, 16), lambda count: Training(1000, 4, [LOCAL] * count)),
+    "least squares": ("rules", (0, 1, 2, 4, 8), lambda count: Training(1000, 4, [SQUARES] * count)),
+    "seeds": ("seeds", (1, 2, 4, 8), lambda seeds: Training(1000, 4, [LOCAL], seeds)),
+}
+"""What grows, in which unit, through which values, and what is trained."""
 
 
 def measure() -> dict[str, Any]:
-    """Vary one factor at a time."""
-    series: dict[str, tuple[tuple[int, ...], Callable[[int], Session]]] = {
-        "cells": (CELLS, lambda n: Session(n, 2)),
-        "trials": (TRIALS, lambda trials: Session(1000, trials)),
-        "readouts": (READOUTS, lambda readouts: Session(1000, 4, readouts)),
-        "seeds": (SEEDS, lambda seeds: Session(1000, 4, 1, seeds)),
-    }
-    found = {}
+    """Vary one thing at a time; rules are what they add to the reservoir without any."""
+    found: dict[str, Any] = {}
     with cores(1):
-        for name, (values, make) in series.items():
-            say(f"scaling with {name}")
-            sessions = [make(value) for value in values]
-            times = [[session() for session in sessions] for _ in range(REPEATS + 1)][1:]
-            cost = [statistics.median(column) for column in zip(*times, strict=True)]
-            found[name] = {"values": values, "cpu_s": cost, "slopes": slopes(values, cost)}
-    return found
+        for name, (unit, values, make) in SERIES.items():
+            say(f"cost as work grows: {name}")
+            trainings = [make(value) for value in values]
+            times = [[training() for training in trainings] for _ in range(REPEATS + 1)][1:]
+            cost = np.array([statistics.median(column) for column in zip(*times, strict=True)])
+            x = np.array([t.seconds for t in trainings] if name == "time" else values, float)
+            base = 0.0
+            if x[0] == 0:
+                base, x, cost = float(cost[0]), x[1:], cost[1:] - cost[0]
+            found[name] = {
+                "unit": unit, "values": x.tolist(), "cpu_s": cost.tolist(), "base_s": base,
+                "slope": slope(x, cost), "slope_at_end": slope(x[-2:], cost[-2:]),
+            }  # fmt: skip
+    return {"series": found}
 
 
-def slopes(values: tuple[int, ...], cost: list[float]) -> dict[str, float]:
-    """Slope over all points, and between the last two."""
-    x, y = np.log(values), np.log(cost)
-    return {"all": float(np.polyfit(x, y, 1)[0]), "last": float((y[-1] - y[-2]) / (x[-1] - x[-2]))}
+def slope(x: np.ndarray, y: np.ndarray) -> float:
+    """Slope of a line through points on log-log axes."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def describe(found: dict[str, Any]) -> str:
     """Write it for people."""
     parts = []
-    for name, one in found.items():
-        first = one["cpu_s"][0] / one["values"][0]
+    for name, one in found["series"].items():
+        each = np.array(one["cpu_s"]) / np.array(one["values"])
         rows = [
-            (f"{v}", f"{c:.3g}", f"{c / v / first:.2f}")
-            for v, c in zip(one["values"], one["cpu_s"], strict=True)
+            (f"{v:.4g}", f"{c:.3g}", f"{e:.2f}")
+            for v, c, e in zip(one["values"], one["cpu_s"], each / each[0], strict=True)
         ]
+        more = f", beyond {one['base_s']:.3g} s of the reservoir" if one["base_s"] else ""
         parts.append(
-            f"{name}: slope {one['slopes']['all']:.2f}, {one['slopes']['last']:.2f} at the end\n\n"
-            + markdown((name, "CPU s", f"per {name.removesuffix('s')}, relative"), rows)
+            f"{name}: slope {one['slope']:.2f}, at the end {one['slope_at_end']:.2f}{more}\n\n"
+            + markdown((one["unit"], "CPU s", "each, relative"), rows)
         )
-    assert all(math.isfinite(one["slopes"]["all"]) for one in found.values())
     return "\n\n".join(parts)

@@ -10,6 +10,7 @@ files, scores and all.
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.clock import Run, cores
 from experiments.batch import carry_out
+from experiments.cli import ALGEBRA
 from experiments.config import Experiment, load_config
 from experiments.plan import make_jobs
 from reservoir.cpu import CpuBackend
@@ -70,13 +72,13 @@ def wall_per_run(seeds: int, on_cores: int) -> float:
     with cores(on_cores), tempfile.TemporaryDirectory() as folder:  # threads of libraries stay on them too
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.meet", str(seeds), str(on_cores), folder],
-            capture_output=True, text=True, check=True,
+            capture_output=True, text=True, check=True, env=os.environ | ALGEBRA,
         )  # fmt: skip
     return float(done.stdout) / seeds
 
 
 def carry_out_seeds(seeds: int, threads: int, folder: Path) -> float:
-    """Return the wall seconds of MEET's first block, 50 trials and 12 probes, per seed, scored and written."""
+    """Return the wall seconds of 50 trials and 12 probes of MEET per seed, scored and written."""
     probes = ("paradigm.probe_repeats=4", "paradigm.probes_after=[1, 20, 50]")
     for trials in (2, 50):  # the first time loads kernels and libraries
         jobs = make_jobs("meet", experiment(trials, *probes), range(seeds), folder)

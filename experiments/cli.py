@@ -337,12 +337,15 @@ def config_validate(config: Config, set_: Set = None) -> None:
     typer.echo(f"{len(rules)} rules ({', '.join(rules)}), {jobs[0].steps} trials and probes; seed 0 is {ids}")
 
 
+ALGEBRA = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
+"""Runs go on side by side, linear algebra inside them does not: its threads would wait for each other
+(scoring took ten times as long on a busy machine), and its sums would depend on the number of cores."""
+
+
 def main() -> None:
     """Entry point."""
-    # Runs go on side by side, one core each. BLAS threads on top of them fight over the cores: scoring
-    # took eight times the CPU time. NumPy reads this when it is first imported, which is later.
-    for library in ("OPENBLAS", "MKL"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    for name, value in ALGEBRA.items():
+        os.environ.setdefault(name, value)  # read when NumPy is loaded, which is not yet
     app(prog_name="whatwhen", args=sys.argv[1:])
 
 

@@ -21,7 +21,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     parts = found.get("limits", {}).get("parts", [])
     with paper():
         height = 16 + ROW_MM * len(rows)
-        sheet = Sheet(183, height + 108)
+        sheet = Sheet(183, height + 100)
         if rows:
             _ratios(sheet, sheet.axes(84, 10, 92, ROW_MM * len(rows), "a", 80), rows)
         if parts:
@@ -30,9 +30,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
             _bandwidth(sheet.axes(113, height + 10, 60, 34, "c"), found["limits"]["machine"])
         if "scaling" in found:
             for i, (name, one) in enumerate(found["scaling"]["series"].items()):
-                left, top = 15 + 29 * i, height + 62
+                left, top = 15 + 29 * i, height + 64
                 _growth(sheet.axes(left, top, 22, 26, "d" if i == 0 else "", 11), name, one, i == 0)
-        sheet.figure.savefig(path, dpi=200)
+        sheet.figure.savefig(path, dpi=120)
 
 
 def _ratios(sheet: Sheet, ax: Axes, rows: list[dict]) -> None:
@@ -60,9 +60,9 @@ def _ratios(sheet: Sheet, ax: Axes, rows: list[dict]) -> None:
     ax.set_xlabel("times faster than the peer named on the right (median and range of pairs)", loc="left")
     key = [("o", BLUE, "target met"), ("o", RED, "not met"), ("o", MIDDLE, "no target"), ("|", INK, "target")]
     for i, (marker, colour, text) in enumerate(key):
-        ax.plot(0.02 + 0.17 * i, 1 + 3 / (ROW_MM * len(rows)), marker, color=colour, transform=ax.transAxes,
+        ax.plot(0.02 + 0.2 * i, 1 + 3 / (ROW_MM * len(rows)), marker, color=colour, transform=ax.transAxes,
                 clip_on=False, ms=3.5 if marker == "o" else 6)  # fmt: skip
-        ax.text(0.04 + 0.17 * i, 1 + 3 / (ROW_MM * len(rows)), text, transform=ax.transAxes, va="center")
+        ax.text(0.04 + 0.2 * i, 1 + 3 / (ROW_MM * len(rows)), text, transform=ax.transAxes, va="center")
 
 
 def _fractions(sheet: Sheet, ax: Axes, parts: list[dict]) -> None:
@@ -101,13 +101,19 @@ def _growth(ax: Axes, name: str, one: dict, first: bool) -> None:
     x, y = np.array(one["values"]), np.array(one["cpu_s"])
     ax.loglog(x, y[0] * x / x[0], color=PALE, lw=0.8)
     ax.loglog(x, y, "o-", color=INK, ms=2.5)
-    ax.set_title(f"{name}\nslope {one['slope']:.2f}, at the end {one['slope_at_end']:.2f}", fontsize=6)
+    ax.set_title(f"{name}\nslope {one['slope']:.2f}\nat the end {one['slope_at_end']:.2f}", fontsize=6)
     ax.set_xlabel(one["unit"])
     ax.set_ylim(0.6 * min(y.min(), y[0]), 2.5 * max(y.max(), (y[0] * x / x[0]).max()))
     ticks = [x[0], x[len(x) // 2], x[-1]]
-    ax.set_xticks(ticks, [f"{t / 1000:g}k" if t >= 1000 else f"{t:.3g}" for t in ticks])
+    ax.set_xticks(ticks, [_tick(t) for t in ticks])
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_formatter(NullFormatter())
     ax.xaxis.set_minor_locator(NullLocator())
     if first:
         ax.set_ylabel("CPU seconds")
+
+
+def _tick(x: float) -> str:
+    if x >= 1000:
+        return f"{x / 1000:g}k"
+    return f"{x:.0f}" if x >= 100 else f"{x:.2g}"

@@ -9,6 +9,7 @@ process of its own; the peak resident set is what the system reports of it.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 
 from benchmarks.clock import say
 from benchmarks.table import markdown
+from experiments.cli import ALGEBRA
 
 TRIALS = (100, 300, 1000)
 
@@ -52,7 +54,7 @@ def measure() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
                 [sys.executable, "-m", "benchmarks.memory", str(trials), folder],
-                capture_output=True, text=True, check=True,
+                capture_output=True, text=True, check=True, env=os.environ | ALGEBRA,
             )  # fmt: skip
         rows.append({"trials": trials, **json.loads(done.stdout)})
     first, last = rows[0], rows[-1]

@@ -296,6 +296,37 @@ def demo(
     typer.echo("\n".join(map(str, paths)))
 
 
+@app.command(
+    epilog=examples(
+        "whatwhen validate --quick", "whatwhen validate --out results/validation",
+        "whatwhen validate strict convergence --json",
+    )
+)  # fmt: skip
+def validate(
+    checks: Annotated[
+        list[str] | None, typer.Argument(metavar="[CHECK]...", help="Some of the checks.  [default: all]")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds, shorter runs: minutes less.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for validation.json and the figure.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the simulator against Brian2, SciPy and published figures.
+
+    Ends with 0 if every check keeps its bound, else with 1. The full set takes a
+    quarter of an hour on two cores, --quick two minutes; docs/validation.md says
+    what is checked, and how. Checks against Brian2 need it installed.
+    """
+    from experiments.validate import as_table, describe
+    from experiments.validate import validate as run_checks
+
+    report = run_checks(checks or (), quick, out)
+    typer.echo(json.dumps(as_table(report)) if as_json else describe(report))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
 @config_app.command("list")
 def config_list() -> None:
     """Names of the configs that come with the package."""

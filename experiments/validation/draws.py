@@ -1,0 +1,44 @@
+"""Our membrane noise as a table, for simulators and statistics that cannot draw it themselves."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from reservoir.noise import PURPOSE_MEMBRANE, UNIT_SCALE, fill_byte_sums, split_key
+from reservoir.types import padded
+
+
+@nb.njit(nogil=True)
+def _fill(out, scratch, key0, key1, first, stream):
+    for t in range(out.shape[0]):
+        fill_byte_sums(scratch, key0, key1, first + t, stream, PURPOSE_MEMBRANE)
+        for i in range(out.shape[1]):
+            out[t, i] = scratch[i]
+
+
+def membrane_draws(seed: int, first: int, n: int, n_neurons: int, stream: int = 0) -> np.ndarray:
+    """Return successive draws of every neuron, before scaling.
+
+    Parameters
+    ----------
+    seed : int
+        Noise seed.
+    first, n : int
+        Index of the first draw, and how many.
+    n_neurons : int
+    stream : int
+
+    Returns
+    -------
+    (n, n_neurons) float64 ndarray
+        Integers; times `UNIT_SCALE` they have mean 0 and variance 1.
+    """
+    out = np.empty((n, n_neurons))
+    _fill(out, np.zeros(padded(n_neurons)), *split_key(seed), first, stream)
+    return out
+
+
+def unit_draws(seed: int, first: int, n: int, n_neurons: int, stream: int = 0) -> np.ndarray:
+    """Return `membrane_draws` with mean 0 and variance 1."""
+    return membrane_draws(seed, first, n, n_neurons, stream) * UNIT_SCALE

@@ -15,13 +15,16 @@ from experiments.plan import cores
 from experiments.report import align
 from experiments.runs import software
 from experiments.sidecar import write_whole
-from experiments.validation import convergence, oracle, strict
+from experiments.validation import convergence, idiomatic, noise, oracle, published, strict
 from experiments.validation.findings import Context, Finding
 from reservoir.errors import InputError
 
 CHECKS: dict[str, ModuleType] = {
     "strict": strict,
+    "idiomatic": idiomatic,
+    "published": published,
     "convergence": convergence,
+    "noise": noise,
 }
 
 

@@ -127,7 +127,7 @@ def simulate_strictly(
     synapses = brian2.Synapses(
         cells, cells, "weight : 1", on_pre=f"{received}_post = {received}_post + weight", clock=clock
     )
-    connect(synapses, derived, [d.weight for d in derived])
+    connect(synapses, networks, np.concatenate([d.weight for d in derived]))
     feed = brian2.NetworkOperation(_feeder(cells, derived, grids, inputs), clock=clock, when="start")
     monitor = brian2.SpikeMonitor(cells)
     net = brian2.Network(cells, synapses, feed, monitor)
@@ -136,13 +136,14 @@ def simulate_strictly(
     return split(monitor, brian2.ms, grid.dt_ms, size, len(networks), state)
 
 
-def connect(synapses: Any, derived: Sequence[Derived], weights: Sequence[Any]) -> None:
+def connect(synapses: Any, networks: Sequence[Network], weight: Any) -> None:
     """Make the synapses of all blocks, presynaptic neuron by presynaptic neuron."""
-    size = derived[0].v_peak.size
-    before = [np.repeat(np.arange(size), np.diff(d.indptr)) + i * size for i, d in enumerate(derived)]
-    after = [d.target.astype(np.int64) + i * size for i, d in enumerate(derived)]
+    size = networks[0].n_neurons
+    rows = [np.repeat(np.arange(size), np.diff(n.synapses.indptr)) for n in networks]
+    before = [row + i * size for i, row in enumerate(rows)]
+    after = [n.synapses.target.astype(np.int64) + i * size for i, n in enumerate(networks)]
     synapses.connect(i=np.concatenate(before), j=np.concatenate(after))
-    synapses.weight = np.concatenate(weights)
+    synapses.weight = weight
 
 
 def _feeder(cells: Any, derived: Sequence[Derived], grids: Sequence[Grid], inputs: np.ndarray) -> Any:

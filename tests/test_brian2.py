@@ -23,6 +23,8 @@ CASES = {
     "2007": (dict(model="2007", bias_pa=300.0, weight=30.0, cue_pa=300.0), 20.0),
     "2003": (dict(model="2003", bias_pa=6.0, weight=1.0, cue_pa=5.0), 1.0),
     "double exponential": (dict(weight=600.0, synapse_rise_ms=2.0), 20.0),
+    "heun": (dict(weight=30.0), 20.0),
+    "double exponential, heun": (dict(weight=600.0, synapse_rise_ms=2.0), 20.0),
 }
 
 
@@ -30,7 +32,8 @@ def both(case: str, seeds=(3, 4)):
     """Two networks, what Brian2 makes of them and what the reference does."""
     changes, noise = CASES[case]
     networks = [lively_network(n_neurons=N, seed=s, **changes) for s in seeds]
-    grids = [small_grid(noise=noise, noise_seed=s << 33) for s in seeds]
+    scheme = "heun" if "heun" in case else "euler"
+    grids = [small_grid(noise=noise, noise_seed=s << 33, scheme=scheme) for s in seeds]
     inputs = np.zeros((READOUT_STEPS, 3))
     inputs[20:60, 0] = 1.0
     inputs[90:120, 1] = 0.7

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from reservoir import grid as discretisation
 from reservoir.grid import SimulationSpec, TraceSpec, make_grid
 from reservoir.network import synapses_from_matrix
 from reservoir.neurons import CELL_TYPES, COLUMNS, preset
@@ -18,15 +17,9 @@ ORDER = {"euler": 1, "heun": 2}
 """Order of convergence of each scheme in theory."""
 
 
-def schemes() -> tuple[str, ...]:
-    """Return the integration schemes this version has."""
-    return tuple(getattr(discretisation, "SCHEMES", ("euler",)))
-
-
 def quiet_grid(dt_ms: float, scheme: str = "euler") -> Grid:
     """Return a grid without noise and readout steps of 1 ms."""
-    chosen = {"scheme": scheme} if len(schemes()) > 1 else {}
-    simulation = SimulationSpec(dt_ms=dt_ms, readout_step_ms=1.0, noise=0.0, **chosen)
+    simulation = SimulationSpec(dt_ms=dt_ms, scheme=scheme, readout_step_ms=1.0, noise=0.0)
     return make_grid(simulation, TraceSpec(), 0)
 
 

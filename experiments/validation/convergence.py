@@ -15,11 +15,11 @@ from experiments.validation.cells import (
     injected,
     integrate,
     quiet_grid,
-    schemes,
     uncoupled,
 )
 from experiments.validation.findings import Context, Finding
 from reservoir.backends import get_backend
+from reservoir.grid import SCHEMES
 
 NEEDS_BRIAN2 = False
 DT_MS = (0.25, 0.125, 0.0625, 0.03125, 0.015625)
@@ -64,7 +64,7 @@ def order(dt_ms: tuple[float, ...], worst: np.ndarray) -> np.ndarray:
 def run(context: Context) -> list[Finding]:
     """Measure the order for every cell type, scheme and engine."""
     found = []
-    for scheme in schemes():
+    for scheme in SCHEMES:
         for backend in ("reference",) if context.quick else ("reference", "cpu"):
             context.say(f"{scheme}, {backend}")
             names, worst = errors(backend, scheme)

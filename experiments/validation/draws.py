@@ -5,16 +5,17 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from reservoir.noise import PURPOSE_MEMBRANE, UNIT_SCALE, fill_byte_sums, split_key
-from reservoir.types import padded
+from reservoir.noise import PURPOSE_MEMBRANE, UNIT_SCALE, fill_draws, quarter, split_key
 
 
 @nb.njit(nogil=True)
-def _fill(out, scratch, key0, key1, first, stream):
+def _fill(out, words, key0, key1, first, stream):
     for t in range(out.shape[0]):
-        fill_byte_sums(scratch, key0, key1, first + t, stream, PURPOSE_MEMBRANE)
+        draw = first + t
+        fill_draws(words, key0, key1, draw // 2, stream, PURPOSE_MEMBRANE)
         for i in range(out.shape[1]):
-            out[t, i] = scratch[i]
+            half = words[i] >> 16 if draw % 2 else words[i] & 0xFFFF
+            out[t, i] = np.int64(half) - 30
 
 
 def membrane_draws(seed: int, first: int, n: int, n_neurons: int, stream: int = 0) -> np.ndarray:
@@ -35,7 +36,7 @@ def membrane_draws(seed: int, first: int, n: int, n_neurons: int, stream: int = 
         Integers; times `UNIT_SCALE` they have mean 0 and variance 1.
     """
     out = np.empty((n, n_neurons))
-    _fill(out, np.zeros(padded(n_neurons)), *split_key(seed), first, stream)
+    _fill(out, np.zeros(4 * quarter(n_neurons), np.uint32), *split_key(seed), first, stream)
     return out
 
 

@@ -15,18 +15,15 @@ import numpy as np
 from experiments.validation import oracle
 from experiments.validation.activity import compare, statistics
 from experiments.validation.findings import Context, Finding
-from experiments.validation.strict import KINDS, N, cue_inputs, ours, prepare
+from experiments.validation.strict import DT_MS, SINGLE, N, cue_inputs, ours, prepare
 from reservoir.network import NetworkSpec
 from reservoir.types import Network
 
 NEEDS_BRIAN2 = True
-DT_MS = 0.1
 NOISE = 20.0
 HORIZON_SEEDS = range(21, 26)
 HORIZON_MS = 100.0
 """Least horizon: a wrong term or constant shows within the first spikes, rounding after hundreds of ms."""
-SPEC = KINDS["single exponential"]
-
 MEET_SPEC = NetworkSpec(n_neurons=N, out_degree=30, weight=8.0)
 """The regime of the shipped MEET networks, at 300 cells."""
 SEEDS = range(31, 95)
@@ -116,7 +113,7 @@ def run(context: Context) -> list[Finding]:
 def _horizon(context: Context) -> list[Finding]:
     seconds, seeds = (1, HORIZON_SEEDS[:2]) if context.quick else (5, HORIZON_SEEDS)
     context.say("without noise")
-    pairs = [prepare(SPEC, seed, DT_MS, noise=0.0) for seed in seeds]
+    pairs = [prepare(SINGLE, seed, noise=0.0) for seed in seeds]
     theirs = simulate([n for n, _ in pairs], seconds, 0.0, exact_decay=True, compiled=not context.quick)
     horizons, before = [], []
     for (network, grid), their in zip(pairs, theirs, strict=True):
@@ -139,7 +136,7 @@ def _statistics(context: Context) -> list[Finding]:
     seconds = QUICK_SECONDS if context.quick else SECONDS
     seeds = SEEDS[:QUICK_SEEDS] if context.quick else SEEDS
     context.say(f"{len(seeds)} networks with noise, {seconds} s")
-    pairs = [prepare(MEET_SPEC, seed, DT_MS, NOISE) for seed in seeds]
+    pairs = [prepare(MEET_SPEC, seed, noise=NOISE) for seed in seeds]
     oracle.load(not context.quick).seed(seeds[0])
     theirs = simulate([n for n, _ in pairs], seconds, NOISE, exact_decay=False, compiled=not context.quick)
     mine = [ours("cpu", network, grid, 0 * cue_inputs(1000 * seconds))[0] for network, grid in pairs]

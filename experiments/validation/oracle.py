@@ -69,18 +69,33 @@ def _compiler_works() -> bool:
 
 
 # One step in the order of reservoir/reference.py; thresholds, synapses and resets follow in this order.
-_MEMBRANE = """
-total = (drive + current) + noise
+_SINGLE = "decayed = current * current_decay"
+_DOUBLE = "decayed = current * current_decay + current_rise * rise_dt"
+_EULER = """
 above_rest = v - v_rest
-dv = k * above_rest * (v - v_threshold) - u + total
-v = v + dt_over_c * dv
-u = u + a_dt * (b * above_rest - u)
+dv = dt_over_c * (k * above_rest * (v - v_threshold) - u + ((drive + current) + noise))
+du = a_dt * (b * above_rest - u)
 """
-_SINGLE = "current = current * current_decay"
-_DOUBLE = """
-current = current * current_decay + current_rise * rise_dt
-current_rise = current_rise * rise_decay
+_HEUN = """
+v_end = v + dv
+u_end = u + du
+above_end = v_end - v_rest
+dv_end = dt_over_c * (k * above_end * (v_end - v_threshold) - u_end + ((drive + decayed) + noise))
+du_end = a_dt * (b * above_end - u_end)
+v = v + 0.5 * (dv + dv_end)
+u = u + 0.5 * (du + du_end)
+current = decayed
 """
+_EULER_END = "v = v + dv\nu = u + du\ncurrent = decayed"
+_RISE_DECAYS = "current_rise = current_rise * rise_decay"
+
+
+def step_of(scheme: str, double: bool) -> str:
+    """Return the statements of one step."""
+    parts = [_DOUBLE if double else _SINGLE, _EULER, _HEUN if scheme == "heun" else _EULER_END]
+    return "\n".join([*parts, _RISE_DECAYS] if double else parts)
+
+
 _PER_CELL = ("dt_over_c", "k", "v_rest", "v_threshold", "v_peak", "a_dt", "b", "current_decay")
 
 
@@ -92,7 +107,7 @@ def simulate_strictly(
     Parameters
     ----------
     networks, grids : sequences of equal length
-        Of one size and kind of synapse, without delays; the grids differ in their noise seed.
+        Of one size, scheme and kind of synapse, without delays; the grids differ in their noise seed.
     inputs : (T, C) ndarray
         Amplitudes of the input channels at every readout step, the same for all.
     compiled : bool
@@ -117,7 +132,7 @@ def simulate_strictly(
         clock=clock,
         namespace={"rise_dt": float(derived[0].rise_dt[0])},
     )
-    cells.run_regularly(_MEMBRANE + (_DOUBLE if double else _SINGLE), clock=clock, when="groups")
+    cells.run_regularly(step_of(grid.scheme, double), clock=clock, when="groups")
     for name in per_cell:
         setattr(cells, name, np.concatenate([getattr(d, name) for d in derived]))
     cells.c_reset = np.concatenate([d.c for d in derived])

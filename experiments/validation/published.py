@@ -6,6 +6,7 @@ error of frequency lets the phase drift and the RMSE grow with time.
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -78,7 +79,7 @@ def learn_sine(experiment: Experiment, seed: int) -> Sine:
 def run(context: Context) -> list[Finding]:
     """Run the sine network on several seeds."""
     n = 1000 if context.quick else 2000
-    weight = 5000 / (0.1 * np.sqrt(n))  # G / (p sqrt(N))
+    weight = 5000 / (0.1 * math.sqrt(n))  # G / (p sqrt(N))
     changes = (f"network.n_neurons={n}", f"network.weight={weight!r}", 'record.spikes="all"')
     experiment = load_config(CONFIG, changes)
     context.say(f"N = {n}, {len(SEEDS)} seeds")

@@ -1,4 +1,4 @@
-"""Two ways of computing the same thing: is their difference small enough not to matter?
+"""Whether two ways of computing the same thing differ by so little that it does not matter.
 
 A test of no difference cannot show that there is none. Two one-sided tests
 (Schuirmann 1987) turn it round: at the 5 % level two means are equivalent if

@@ -15,7 +15,17 @@ from experiments.plan import cores
 from experiments.report import align
 from experiments.runs import software
 from experiments.sidecar import write_whole
-from experiments.validation import convergence, idiomatic, noise, oracle, published, strict
+from experiments.validation import (
+    convergence,
+    held_noise,
+    idiomatic,
+    noise,
+    oracle,
+    published,
+    step_size,
+    strict,
+    work_precision,
+)
 from experiments.validation.findings import Context, Finding
 from reservoir.errors import InputError
 
@@ -24,7 +34,10 @@ CHECKS: dict[str, ModuleType] = {
     "idiomatic": idiomatic,
     "published": published,
     "convergence": convergence,
+    "work-precision": work_precision,
+    "step-size": step_size,
     "noise": noise,
+    "held-noise": held_noise,
 }
 
 

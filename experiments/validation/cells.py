@@ -57,6 +57,12 @@ def every_type() -> Iterator[tuple[str, str, dict[str, float]]]:
             yield form, name, preset(name, form)
 
 
+def rheobase(cell: dict[str, float]) -> float:
+    """Current at which the v-nullcline leaves the u-nullcline, pA (saddle-node; b < k (v_t - v_r))."""
+    k, width, b = cell["k"], cell["v_threshold"] - cell["v_rest"], cell["b"]
+    return (k * width + b) ** 2 / (4 * k)
+
+
 class Exact(NamedTuple):
     """A cell integrated to a relative tolerance of 1e-10."""
 

@@ -15,6 +15,7 @@ from experiments.validation.cells import (
     injected,
     integrate,
     quiet_grid,
+    rheobase,
     uncoupled,
 )
 from experiments.validation.findings import Context, Finding
@@ -29,12 +30,6 @@ START = 0.4
 CURRENT = 0.15
 """Constant current as a share of the rheobase."""
 TOLERANCE = {"euler": 0.1, "heun": 0.2}
-
-
-def rheobase(cell: dict[str, float]) -> float:
-    """Current at which the v-nullcline leaves the u-nullcline, pA (saddle-node; b < k (v_t - v_r))."""
-    k, width, b = cell["k"], cell["v_threshold"] - cell["v_rest"], cell["b"]
-    return (k * width + b) ** 2 / (4 * k)
 
 
 def errors(backend: str, scheme: str, dt_ms: tuple[float, ...] = DT_MS) -> tuple[list[str], np.ndarray]:

@@ -40,13 +40,19 @@ class Outcome(NamedTuple):
 def small_meet(*changes: str) -> Experiment:
     """Return the experiment."""
     size = (f"network.n_neurons={N}", "network.out_degree=30", "network.weight=8.0")
-    experiment = load_config("meet.toml", (*size, *changes)).with_rules(["local"])
+    return shortened(load_config("meet.toml", (*size, *changes)).with_rules(["local"]))
+
+
+def shortened(
+    experiment: Experiment, trials: int = TRIALS, probed: tuple[int, ...] = PROBED, repeats: int = REPEATS
+) -> Experiment:
+    """Return the experiment with one short block."""
     paradigm = replace(
         experiment.paradigm,
         blocks=experiment.paradigm.blocks[:1],
-        trials_per_block=TRIALS,
-        probes_after=PROBED,
-        probe_repeats=REPEATS,
+        trials_per_block=trials,
+        probes_after=probed,
+        probe_repeats=repeats,
     )
     return replace(experiment, paradigm=paradigm)
 
@@ -64,22 +70,18 @@ def measure(experiment: Experiment, seed: int, load: Load | None = None) -> Outc
     seeds = experiment.seeds.resolve(seed)
     grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
     session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
-    network = build_network(
-        experiment.network, seeds.network, session.n_cues, session.n_channels, grid.dt_ms
-    )
+    network = build_network(experiment.network, seeds.network, session.n_cues, session.n_channels, grid.dt_ms)
     sink, engine = MemorySink(), (load or CpuBackend().load)(network, grid)
     settle = experiment.simulation.settle_ms
-    trainer = Trainer(
-        engine, network, grid, session, experiment.rules, sink, experiment.record, settle
-    )
+    trainer = Trainer(engine, network, grid, session, experiment.rules, sink, experiment.record, settle)
     config = json.dumps(experiment.resolved(seed)).encode()
     sink.put("/config", np.frombuffer(config, np.uint8), "1")
     write_static(sink, network, session, trainer.onsets_ms())
     trainer.run()
     recording = sink.recording
     (scores,) = score_run(recording).values()
-    spikes = (recording[f"/spikes/reservoir/{name}"] for name in ("timestamps", "node_ids"))
-    activity = statistics(*spikes, N, settle, trainer.duration_ms)
+    time_ms, neuron = (recording[f"/spikes/reservoir/{name}"] for name in ("timestamps", "node_ids"))
+    activity = statistics(time_ms, neuron, network.n_neurons, settle, trainer.duration_ms)
     return Outcome(activity.rate_hz, activity.cv, float(np.mean(scores["error"])))
 
 

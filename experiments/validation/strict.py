@@ -42,9 +42,7 @@ def cue_inputs(n_steps: int) -> np.ndarray:
     return inputs
 
 
-def prepare(
-    spec: NetworkSpec, seed: int, scheme: str = "euler", noise: float = 20.0
-) -> tuple[Network, Grid]:
+def prepare(spec: NetworkSpec, seed: int, scheme: str = "euler", noise: float = 20.0) -> tuple[Network, Grid]:
     """Draw a network of the recurrent kind and the grid it runs on."""
     network = build_network(spec, seed, 1, 2, DT_MS)
     return network, make_grid(SimulationSpec(dt_ms=DT_MS, scheme=scheme, noise=noise), TraceSpec(), seed)

@@ -162,6 +162,28 @@ def test_an_engine_with_normal_noise_adds_noise_and_nothing_else():
         noise.NormalNoise(network, small_grid(noise=20.0))
 
 
+def test_the_normal_noise_is_as_strong_as_ours_and_differs_between_streams():
+    network, grid, fed = lively_network(n_channels=2), small_grid(steps_per_readout=1), []
+    engine = noise.NormalNoise(network, grid)
+    inner = engine.inner
+
+    class Recorder:
+        start = inner.start
+
+        def run(self, state, trials, readouts, teaching):
+            fed.append(trials.current.copy())
+            return inner.run(state, trials, readouts, teaching)
+
+    engine.inner = Recorder()
+    for stream in (0, 1):
+        trials = two_trials(grid, n_steps=5000)._replace(stream=stream)
+        engine.run(engine.start(), trials, [], [])
+    z = np.concatenate(fed) / (grid.noise / np.sqrt(grid.dt_ms))
+    assert noise.shape_of(z).ks_distance < 0.003
+    a, b, c, _, _, d = (x[:1000].ravel() for x in fed)
+    assert np.abs(np.corrcoef([a, b, c, d]) - np.eye(4)).max() < 0.03
+
+
 def test_normal_noise_learns_through_the_same_chunks():
     experiment = small_meet.small_meet(
         "simulation.readout_step_ms=0.5", "simulation.dt_ms=0.5", "simulation.noise=0.0"

@@ -27,7 +27,7 @@ SETTLED_MS = 2000.0
 # Numba loops, Brian2, NEST, the published code under Octave; RLS every 2 ms): about 37 Hz when
 # learning, learn RMSE .016 to .05 after 2 to 5 s, free-run residual .040 to .053.
 BOUNDS = {
-    "rate_learning_hz": (37 * 0.85, 37 * 1.15),
+    "rate_learning_hz": (37 * 0.9, 37 * 1.1),
     "rmse_learning": (0.0, 0.05),
     "free_residual": (0.0, 0.08),
     "free_frequency_hz": (4.9, 5.1),

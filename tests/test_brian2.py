@@ -24,6 +24,8 @@ CASES = {
     "2003": (dict(model="2003", bias_pa=6.0, weight=1.0, cue_pa=5.0), 1.0),
     "double exponential": (dict(weight=600.0, synapse_rise_ms=2.0), 20.0),
     "heun": (dict(weight=30.0), 20.0),
+    "delays": (dict(weight=30.0, delay_max_ms=3.0), 20.0),
+    "double exponential, delays": (dict(weight=600.0, synapse_rise_ms=2.0, delay_max_ms=3.0), 20.0),
     "double exponential, heun": (dict(weight=600.0, synapse_rise_ms=2.0), 20.0),
 }
 

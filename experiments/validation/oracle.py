@@ -107,7 +107,7 @@ def simulate_strictly(
     Parameters
     ----------
     networks, grids : sequences of equal length
-        Of one size, scheme and kind of synapse, without delays; the grids differ in their noise seed.
+        Of one size, scheme and kind of synapse; the grids differ in their noise seed.
     inputs : (T, C) ndarray
         Amplitudes of the input channels at every readout step, the same for all.
     compiled : bool
@@ -122,7 +122,8 @@ def simulate_strictly(
     derived = [derive(n, g) for n, g in zip(networks, grids, strict=True)]
     size, grid, double = networks[0].n_neurons, grids[0], derived[0].rise_decay.size > 0
     per_cell = (*_PER_CELL, "rise_decay") if double else _PER_CELL
-    names = ("v", "u", "current", "current_rise", "c_reset", "d_reset", "drive", "noise", *per_cell)
+    states = ("v", "u", "current", "current_rise")
+    names = (*states, "arriving", "c_reset", "d_reset", "drive", "noise", *per_cell)
     clock = brian2.Clock(grid.dt_ms * brian2.ms)
     cells = brian2.NeuronGroup(
         len(networks) * size,
@@ -139,15 +140,24 @@ def simulate_strictly(
     cells.d_reset = np.concatenate([d.d for d in derived])
     cells.v = np.concatenate([n.v_start for n in networks])
     received = "current_rise" if double else "current"
+    late = derived[0].delay_steps.size > 0
+    if late:  # what arrives in one step is summed by itself, then added
+        cells.run_regularly(
+            f"{received} = {received} + arriving\narriving = 0", clock=clock, when="after_synapses"
+        )
+    target = "arriving" if late else received
     synapses = brian2.Synapses(
-        cells, cells, "weight : 1", on_pre=f"{received}_post = {received}_post + weight", clock=clock
+        cells, cells, "weight : 1", on_pre=f"{target}_post = {target}_post + weight", clock=clock
     )
     connect(synapses, networks, np.concatenate([d.weight for d in derived]))
+    if late:
+        steps = np.concatenate([d.delay_steps for d in derived])
+        synapses.delay = steps * grid.dt_ms * brian2.ms
     feed = brian2.NetworkOperation(_feeder(cells, derived, grids, inputs), clock=clock, when="start")
     monitor = brian2.SpikeMonitor(cells)
     net = brian2.Network(cells, synapses, feed, monitor)
     net.run(len(inputs) * grid.steps_per_readout * grid.dt_ms * brian2.ms)
-    state = {name: np.asarray(getattr(cells, name)) for name in ("v", "u", "current", "current_rise")}
+    state = {name: np.asarray(getattr(cells, name)) for name in states}
     return split(monitor, brian2.ms, grid.dt_ms, size, len(networks), state)
 
 

@@ -29,6 +29,7 @@ KINDS = {
     "single exponential, euler": (SINGLE, "euler"),
     "double exponential, euler": (DOUBLE, "euler"),
     "double exponential, heun": (DOUBLE, "heun"),
+    "single exponential with delays to 5 ms, euler": (replace(SINGLE, delay_max_ms=5.0), "euler"),
 }
 QUICK_KINDS = ("double exponential, euler", "single exponential, euler")
 

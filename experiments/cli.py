@@ -304,7 +304,7 @@ def demo(
 )  # fmt: skip
 def validate(
     checks: Annotated[
-        list[str] | None, typer.Argument(metavar="[CHECK]...", help="Some of the checks.  [default: all]")
+        list[str] | None, typer.Argument(metavar="CHECK", help="Some of the checks.  [default: all]")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds, shorter runs: minutes less.")] = False,
     out: Annotated[
@@ -314,9 +314,11 @@ def validate(
 ) -> None:
     """Check the simulator against Brian2, SciPy and published figures.
 
-    Ends with 0 if every check keeps its bound, else with 1. The full set takes a
+    Checks: strict and idiomatic (Brian2, which has to be installed), published
+    (FORCE on a sine), convergence, work-precision, step-size, noise and held-noise.
+    Ends with 0 if every one keeps its bounds, else with 1. All of them take a
     quarter of an hour on two cores, --quick two minutes; docs/validation.md says
-    what is checked, and how. Checks against Brian2 need it installed.
+    how they work and what they found.
     """
     from experiments.validate import as_table, describe
     from experiments.validate import validate as run_checks

@@ -228,7 +228,9 @@ def test_mistakes_are_one_line(monkeypatch):
     assert "pip install" in result.stderr
 
 
-def test_every_check_is_complete():
+def test_every_check_is_complete_and_named_in_the_help():
+    text = "".join(small.whatwhen("validate", "--help").stdout.split())  # lines break at hyphens
     for name, module in command.CHECKS.items():
+        assert name in text
         assert isinstance(module.NEEDS_BRIAN2, bool) and callable(module.run), name
         assert module.__doc__

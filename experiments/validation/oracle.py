@@ -36,7 +36,7 @@ class Activity(NamedTuple):
 def require() -> None:
     """Raise `InputError` where Brian2 is not installed."""
     if importlib.util.find_spec("brian2") is None:
-        raise InputError("Brian2", "not installed", "needed by this check: pip install -e '.[dev]'")
+        raise InputError("Brian2", "not installed", "pip install -e '.[dev]', or name checks without it")
 
 
 def load(compiled: bool = True) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,8 +102,17 @@ def as_table(report: Report) -> dict[str, Any]:
         "quick": report.quick,
         "software": software(),
         "seconds": report.seconds,
-        "findings": [{**f._asdict(), "verdict": f.verdict} for f in report.findings],
+        "findings": [_plain({**f._asdict(), "verdict": f.verdict}) for f in report.findings],
     }
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinity and no NaN: null."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def describe(report: Report) -> str:

@@ -196,7 +196,7 @@ def test_normal_noise_learns_through_the_same_chunks():
 
 
 def finding(ok):
-    return Finding("check", "what", "1", "2", ok, {"values": np.arange(2).tolist()})
+    return Finding("check", "what", "1", "2", ok, {"values": [0.5, float("inf")]})
 
 
 @pytest.mark.parametrize(("verdicts", "code"), [((True, None), 0), ((True, False), 1)])
@@ -216,6 +216,7 @@ def test_the_command_prints_a_table_and_fails_with_a_check(verdicts, code, monke
     assert small.files(tmp_path) == ["validation.json"]
     found = json.loads(small.whatwhen("validate", "one", "--json").stdout)
     assert [f["verdict"] for f in found["findings"]] == ["ok", "FAILED" if code else "reported"]
+    assert found["findings"][0]["numbers"] == {"values": [0.5, None]}
 
 
 def test_mistakes_are_one_line(monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import small
 from lively import assert_same_bits, lively_network, small_grid, two_trials
+from scipy.stats import kstest
 
 from analysis.equivalence import equivalence, ks_p
 from experiments import validate as command

@@ -141,9 +141,13 @@ def test_the_shape_of_normal_numbers_is_normal_and_a_wrong_scale_shows():
     z = np.random.default_rng(0).standard_normal(100_000)
     assert noise.shape_of(z).ks_distance < 0.006
     assert noise.shape_of(1.1 * z).ks_distance > 0.02
-    assert noise.shape_of(np.random.default_rng(0).uniform(-1, 1, 100_000)).excess_kurtosis == pytest.approx(
-        -1.2, abs=0.05
-    )
+    uniform = np.random.default_rng(0).uniform(-1, 1, 100_000)
+    assert noise.shape_of(uniform).excess_kurtosis == pytest.approx(-1.2, abs=0.05)
+
+
+@pytest.mark.parametrize("few", [[-3.0, -2.9], [2.9, 3.0], [-0.2, 0.1, 0.1, 2.0]])
+def test_the_ks_distance_is_scipys(few):
+    assert noise.shape_of(np.array(few)).ks_distance == pytest.approx(kstest(few, "norm").statistic)
 
 
 def test_an_engine_with_normal_noise_adds_noise_and_nothing_else():

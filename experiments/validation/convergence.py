@@ -43,7 +43,7 @@ def errors(backend: str, scheme: str, dt_ms: tuple[float, ...] = DT_MS) -> tuple
         engine = get_backend(backend).load(network, quiet_grid(dt, scheme))
         state, v = engine.start(), np.zeros_like(exact)
         for t in range(DURATION_MS):
-            stretch = injected(current[t : t + 1])._replace(first_step=round(t / dt))
+            stretch = injected(current[t : t + 1])
             if engine.run(state, stretch, [], []).spike_step.size:
                 raise ArithmeticError("a cell fired below threshold")
             v[t] = state.v

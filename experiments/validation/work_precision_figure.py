@@ -64,7 +64,10 @@ def draw(points: Sequence[Point], default: tuple[str, float]) -> Sheet:
                 ax.tick_params(labelleft=False)
             else:
                 ax.set_ylabel(f"spike-time error,\n{kind} input (ms)")
-                _name_steps(ax, [p for p in drawn if (p.cell, p.input, p.scheme) == (cell, kind, default[0])])
+                if row == 1:
+                    _name_steps(
+                        ax, [p for p in drawn if (p.cell, p.input, p.scheme) == (cell, kind, default[0])]
+                    )
     for at, (colour, _, name) in enumerate(STYLE.values()):
         first = sheet.figure.axes[0]
         first.text(0.06, 0.14 - 0.1 * at, name, color=colour, transform=first.transAxes, fontsize=6.5)

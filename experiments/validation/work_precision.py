@@ -29,7 +29,7 @@ CONSTANT = 1.5
 """Constant current as a share of the rheobase."""
 MEAN, SD, TAU_MS, REALISATIONS = 1.0, 0.7, 5.0, 4
 """The fluctuating one: an Ornstein-Uhlenbeck process sampled every ms, as shares of the rheobase."""
-TIMED_CELLS, TIMED_MS, TIMED_REPEATS = 1000, 200, 5
+TIMED_CELLS, TIMED_MS, TIMED_REPEATS = 1000, 500, 15
 
 
 class Point(NamedTuple):

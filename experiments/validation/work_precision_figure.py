@@ -26,7 +26,7 @@ CAPTION = (
     "Each line runs over dt = 1, .5, .25, .1, .05, .025, .0125 ms, from left to right; ring: the default; a "
     "point missing on the left has lost spikes. Spikes lie on the grid of steps, which leaves any scheme an "
     "error of the order of dt. Dashed: the readout step of 1 ms. Cost: CPU time, 1,000 uncoupled "
-    "cells without noise, double precision, least of five."
+    "cells without noise, double precision, least of 15."
 )
 STYLE = {"euler": ("#0072B2", "o", "Euler"), "heun": ("#D55E00", "s", "Heun")}
 LEFT, TOP, WIDTH, HEIGHT, GAP, BETWEEN = 15.0, 6.0, 30.8, 30.0, 2.6, 4.0

@@ -85,7 +85,8 @@ def test_the_horizon_is_the_first_spike_that_only_one_has():
     a = oracle.Activity(np.array([3, 5, 9]), np.array([0, 1, 0]), {})
     assert horizon_ms(a, a) == np.inf
     assert horizon_ms(a, a._replace(spike_neuron=np.array([0, 2, 0]))) == pytest.approx(0.6)
-    assert horizon_ms(a, oracle.Activity(a.spike_step[:2], a.spike_neuron[:2], {})) == pytest.approx(1.0)
+    shorter = oracle.Activity(a.spike_step[:2], a.spike_neuron[:2], {})
+    assert horizon_ms(a, shorter) == horizon_ms(shorter, a) == pytest.approx(1.0)
 
 
 # single cells

@@ -76,12 +76,12 @@ def compare(
 def judge(check: str, what: str, ours, theirs, margin: float, judged: bool = True) -> Finding:
     """One paired comparison as a line of the table."""
     e = equivalence(ours, theirs, margin)
-    p = ks_p(ours, theirs)
+    p, bound = ks_p(ours, theirs), f"90 % interval within ± {margin:.2g}"
     return Finding(
         check,
         f"{what}, {e.n} seeds",
         f"{np.mean(ours):.4g} against {np.mean(theirs):.4g}: {describe(e)}; KS p = {p:.2g}",
-        f"90 % interval within ± {margin:.2g}",
+        bound if judged else f"({bound})",
         e.equivalent if judged else None,
         {"ours": list(map(float, ours)), "theirs": list(map(float, theirs)), "ks_p": p, **e._asdict()},
     )

@@ -316,9 +316,9 @@ def validate(
 
     Checks: strict and idiomatic (Brian2, which has to be installed), published
     (FORCE on a sine), convergence, work-precision, step-size, noise and held-noise.
-    Ends with 0 if every one keeps its bounds, else with 1. All of them take a
-    quarter of an hour on two cores, --quick two minutes; docs/validation.md says
-    how they work and what they found.
+    Ends with 0 if every one keeps its bounds, else with 1. All of them take ten
+    minutes of CPU time, --quick one and a half; docs/validation.md says how they
+    work and what they found.
     """
     from experiments.validate import as_table, describe
     from experiments.validate import validate as run_checks

@@ -306,6 +306,39 @@ def demo(
     typer.echo("\n".join(map(str, paths)))
 
 
+@app.command(
+    epilog=examples(
+        "whatwhen validate --quick", "whatwhen validate --out results/validation",
+        "whatwhen validate strict convergence --json",
+    )
+)  # fmt: skip
+def validate(
+    checks: Annotated[
+        list[str] | None, typer.Argument(metavar="CHECK", help="Some of the checks.  [default: all]")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds, shorter runs: minutes less.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for validation.json and the figure.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the simulator against Brian2, SciPy and published figures.
+
+    Checks: strict and idiomatic (Brian2, which has to be installed), published
+    (FORCE on a sine), convergence, work-precision, step-size, noise and held-noise.
+    Ends with 0 if every one keeps its bounds, else with 1. All of them take ten
+    minutes of CPU time, --quick one and a half; docs/validation.md says how they
+    work and what they found.
+    """
+    from experiments.validate import as_table, describe
+    from experiments.validate import validate as run_checks
+
+    report = run_checks(checks or (), quick, out)
+    typer.echo(json.dumps(as_table(report)) if as_json else describe(report))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
 @config_app.command("list")
 def config_list() -> None:
     """Names of the configs that come with the package."""

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from benchmarks.clock import Run, cores
 from experiments.batch import carry_out
-from experiments.cli import ALGEBRA
 from experiments.config import Experiment, load_config
 from experiments.plan import make_jobs
+from experiments.steps import ALGEBRA
 from reservoir.cpu import CpuBackend
 from reservoir.grid import make_grid
 from reservoir.network import build_network

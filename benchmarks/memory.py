@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.clock import say
 from benchmarks.table import markdown
-from experiments.cli import ALGEBRA
+from experiments.steps import ALGEBRA
 
 TRIALS = (100, 300, 1000)
 

@@ -7,7 +7,6 @@ for SciPy, which only scores and tables need.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -370,15 +369,9 @@ def config_validate(config: Config, set_: Set = None) -> None:
     typer.echo(f"{len(rules)} rules ({', '.join(rules)}), {jobs[0].steps} trials and probes; seed 0 is {ids}")
 
 
-ALGEBRA = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
-"""Runs go on side by side, linear algebra inside them does not: its threads would wait for each other
-(scoring took ten times as long on a busy machine), and its sums would depend on the number of cores."""
-
-
 def main() -> None:
     """Entry point."""
-    for name, value in ALGEBRA.items():
-        os.environ.setdefault(name, value)  # read when NumPy is loaded, which is not yet
+    steps.keep_algebra_on_one_thread()
     app(prog_name="whatwhen", args=sys.argv[1:])
 
 

@@ -24,7 +24,7 @@ FIND_PYTHON = \
 	  *" without venv") echo "error: $${found% without venv} has no venv module: install it (Debian, Ubuntu: apt install python3-venv) or name another: make PYTHON=/path/to/python3" >&2; exit 1;; \
 	esac
 
-.PHONY: help env demo test verify gpu-host-check gpu-check gpu-bench lint format clean
+.PHONY: help env demo test verify bench gpu-host-check gpu-check gpu-bench lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ test: $(STAMP)  ## run the tests
 
 verify: $(STAMP)  ## the long equality tests (about 20 minutes)
 	$(BIN)/pytest -n $(JOBS) -m long
+
+bench: $(STAMP)  ## measure against peers and the machine's limits, on one quiet machine (needs g++)
+	$(BIN)/python -m benchmarks
 
 gpu-host-check: $(STAMP)  ## the GPU kernel run on the host, 100,000 steps of every rule (minutes; needs g++)
 	$(BIN)/pytest -n $(JOBS) -m long tests/test_gpu_kernel.py

@@ -1,9 +1,12 @@
-"""The command `whatwhen`."""
+"""The command `whatwhen`.
+
+Imports stand where they are needed: `--help` does not wait for Numba, nor a run
+for SciPy, which only scores and tables need.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -123,7 +126,7 @@ def run(
     same command goes on where it stopped. The very first run compiles for some
     seconds.
     """
-    from experiments import batch, plan, report
+    from experiments import batch, plan
 
     overrides = steps.overrides(set_, precision, record)
     folder = out or Path("results") / Path(config).stem
@@ -135,6 +138,8 @@ def run(
         )
     with steps.leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
+    from experiments import report
+
     entry = report.summarise_results(Path(config).stem, results, overrides)
     text = steps.write_summary(folder, [entry])
     typer.echo(text if as_json else f"{report.describe_results(entry)}\nwritten to {folder}", nl=not as_json)
@@ -213,9 +218,7 @@ def compare(
     very same spikes. Writes compare.csv, one line per value, and compare.md, the
     scores and the paired differences to the first rule, with 95 % intervals.
     """
-    from experiments import batch, plan, report
-    from experiments.compare import comparison, tidy_csv
-    from experiments.sidecar import write_whole
+    from experiments import batch, plan
 
     overrides = steps.overrides(set_, precision)
     folder = out or Path("results") / f"{Path(config).stem}-compare"
@@ -226,6 +229,10 @@ def compare(
         return typer.echo(plan.describe(jobs, threads))
     with steps.leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
+    from experiments import report
+    from experiments.compare import comparison, tidy_csv
+    from experiments.sidecar import write_whole
+
     steps.write_summary(folder, [report.summarise_results(Path(config).stem, results, overrides)])
     labels = labels or list(dict.fromkeys(label for r in results for label in r.labels))
     text = comparison(results, labels)
@@ -277,7 +284,7 @@ def demo(
     and without resets on the same spikes; the local rule in the closed loop; a
     calibration over 11 levels of probability. Fewer probes than in the full protocol.
     """
-    from experiments import batch, plan, report
+    from experiments import batch, plan
     from experiments.demo import NOTE, PARTS
 
     overrides = tuple(set_ or ())
@@ -288,6 +295,8 @@ def demo(
         return typer.echo(f"{plan.describe(jobs, threads)}\n{NOTE}")
     with steps.leaving_no_empty(out):
         results = iter(batch.carry_out(jobs, "cpu", threads))
+    from experiments import report
+
     entries = [
         report.summarise_results(part.name, [next(results) for _ in jobs_of], (*part.overrides, *overrides))
         for part, jobs_of in zip(PARTS, by_part, strict=True)
@@ -296,6 +305,39 @@ def demo(
     typer.echo("\n\n".join(map(report.describe_results, entries)) + f"\n\n{NOTE}\n\nwritten:")
     paths = [*dict.fromkeys(job.path for job in jobs), out / "summary.json", *steps.draw(out, ("pdf", "png"))]
     typer.echo("\n".join(map(str, paths)))
+
+
+@app.command(
+    epilog=examples(
+        "whatwhen validate --quick", "whatwhen validate --out results/validation",
+        "whatwhen validate strict convergence --json",
+    )
+)  # fmt: skip
+def validate(
+    checks: Annotated[
+        list[str] | None, typer.Argument(metavar="CHECK", help="Some of the checks.  [default: all]")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds, shorter runs: minutes less.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for validation.json and the figure.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the simulator against Brian2, SciPy and published figures.
+
+    Checks: strict and idiomatic (Brian2, which has to be installed), published
+    (FORCE on a sine), convergence, work-precision, step-size, noise and held-noise.
+    Ends with 0 if every one keeps its bounds, else with 1. All of them take ten
+    minutes of CPU time, --quick one and a half; docs/validation.md says how they
+    work and what they found.
+    """
+    from experiments.validate import as_table, describe
+    from experiments.validate import validate as run_checks
+
+    report = run_checks(checks or (), quick, out)
+    typer.echo(json.dumps(as_table(report)) if as_json else describe(report))
+    if not report.ok:
+        raise typer.Exit(1)
 
 
 @config_app.command("list")
@@ -331,10 +373,7 @@ def config_validate(config: Config, set_: Set = None) -> None:
 
 def main() -> None:
     """Entry point."""
-    # Runs go on side by side, one core each. BLAS threads on top of them fight over the cores: scoring
-    # took eight times the CPU time. NumPy reads this when it is first imported, which is later.
-    for library in ("OPENBLAS", "MKL"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    steps.keep_algebra_on_one_thread()
     app(prog_name="whatwhen", args=sys.argv[1:])
 
 

@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from experiments.plan import Job
 
 
+ALGEBRA = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
+
+
+def keep_algebra_on_one_thread() -> None:
+    """Ask NumPy's libraries for one thread, before NumPy is loaded, unless the user chose.
+
+    Runs go on side by side, one core each. Threads of BLAS on top of them fight over
+    the cores: scoring took eight times the CPU time. And sums would depend on their number.
+    """
+    for name, value in ALGEBRA.items():
+        os.environ.setdefault(name, value)
+
+
 def overrides(set_: list[str] | None, precision: str | None, record: str | None = None) -> tuple[str, ...]:
     """Changes to the config, in the order in which they apply."""
     given = [*(set_ or ())]

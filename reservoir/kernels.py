@@ -21,10 +21,9 @@ from reservoir.noise import PURPOSE_MEMBRANE, fill_draws
 from reservoir.traces import decay_row, feature_row, next_weight
 
 STRIDE = layout.STRIDE
-U, CURRENT, DRIVE, RISE, TRACE_RISE, MEAN, VARIANCE = (
-    32 * f for f in (layout.U, layout.CURRENT, layout.DRIVE, layout.RISE, layout.TRACE_RISE, layout.MEAN,
-                     layout.VARIANCE)
-)  # fmt: skip
+U, CURRENT, DRIVE, RISE, TRACE_RISE = (
+    32 * f for f in (layout.U, layout.CURRENT, layout.DRIVE, layout.RISE, layout.TRACE_RISE)
+)
 """Where the fields of a row of cells stand, from its first v on."""
 
 
@@ -65,22 +64,35 @@ def _make_drive(cells, table, inputs, current, output, n_feedback):
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-def _fire(cells, trace, table, w, mask, ids, steps, step, count, jump, rise_jump, double):
-    """Reset the cells of row `w` that reached their peak, leave their traces, append them to the spikes."""
-    while mask != 0:
-        lane = lowest_bit(mask)
-        mask &= mask - np.uint32(1)
-        i, at = 32 * w + lane, w * STRIDE + lane
-        exploded = cells[at] - table.v_peak[i] > BLOW_UP_MV
-        cells[at] = np.inf if exploded else table.c[i]
-        cells[at + U] = cells[at + U] + table.d[i]
-        trace[i] = trace[i] + jump
-        if double:
-            cells[at + TRACE_RISE] = cells[at + TRACE_RISE] + rise_jump
-        ids[count] = i
-        steps[count] = step
-        count += 1
+def _fire(s, table, ids, steps, step, count, jump, rise_jump, double):
+    """Reset the cells that reached their peak, leave their traces, append them to the spikes in order."""
+    cells, trace, fired = s.cells, s.trace, s.fired
+    for w in range(fired.size):
+        mask = fired[w]
+        while mask != 0:
+            lane = lowest_bit(mask)
+            mask &= mask - np.uint32(1)
+            i, at = 32 * w + lane, w * STRIDE + lane
+            exploded = cells[at] - table.v_peak[i] > BLOW_UP_MV
+            cells[at] = np.inf if exploded else table.c[i]
+            cells[at + U] = cells[at + U] + table.d[i]
+            trace[i] = trace[i] + jump
+            if double:
+                cells[at + TRACE_RISE] = cells[at + TRACE_RISE] + rise_jump
+            ids[count] = i
+            steps[count] = step
+            count += 1
     return count
+
+
+@nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+def _turning(i, rows, step):
+    """Row of a pass: forward in even steps, backward in odd ones.
+
+    What the first-level cache still holds of the last pass is what the next one needs first;
+    always forward, nothing of a network just larger than the cache would ever be found there.
+    """
+    return rows - 1 - i if step & 1 else i
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
@@ -148,7 +160,9 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
             begin = count
             if double:
                 rise_left = rise_jump[q]
-            for w in range(rows):
+            any_fired = np.uint32(0)
+            for i in range(rows):
+                w = _turning(i, rows, step + q)
                 at, kind = w * STRIDE, place[w, 3]
                 if kind == 2:
                     mask = alike(cells, at, cells, at + DRIVE, words, 32 * w, shape, place[w, 0], scale,
@@ -159,14 +173,14 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
                 else:
                     mask = all_different(cells, at, cells, at + DRIVE, words, 32 * w, shape, place[w, 0],
                                          scale, place[w, 1], half, noise_scale, rise_dt)  # fmt: skip
-                if mask != 0:
-                    count = _fire(cells, s.trace, table, w, mask, ids, steps, step + q, count, jump[q],
-                                  rise_left, double)  # fmt: skip
+                s.fired[w] = mask
+                any_fired |= mask
+            if any_fired != 0:
+                count = _fire(s, table, ids, steps, step + q, count, jump[q], rise_left, double)
             _pass_on(cells, received, s.pending, ids, begin, count, step + q, table)
         weight = next_weight(features[0], s.readouts)
-        for w in range(rows):
-            at = w * STRIDE
-            feature_row(s.trace, 32 * w, cells, at + MEAN, cells, at + VARIANCE, weight, features, x, 32 * w)
+        for r in range(0, 32 * rows, 32):
+            feature_row(s.trace, r, s.mean, r, s.variance, r, weight, features, x, r)
         x[table.c.size] = features[3]
         return count
 
@@ -197,8 +211,9 @@ def _single_step(scheme: str, noisy: bool, rises: bool, double: bool) -> Any:
         begin, jump = count, table.jump[0]
         rise_left = table.rise_jump[0] if double else jump
         next_weight(rate, s.readouts)
-        total = cells if changed else bias
-        for w in range(rows):
+        total, any_fired = cells if changed else bias, np.uint32(0)
+        for i in range(rows):
+            w = _turning(i, rows, step)
             r, at = 32 * w, w * STRIDE
             drive = at + DRIVE if changed else place[w, 2]
             fed = (last * rows + w) * 32
@@ -210,8 +225,10 @@ def _single_step(scheme: str, noisy: bool, rises: bool, double: bool) -> Any:
                 mask = all_different(cells, at, total, drive, words, r, shape, place[w, 0], scale,
                                      place[w, 1], feedback, fed, trace, r, half, noise_scale, rise_dt,
                                      output, keep, couple, rise_keep)  # fmt: skip
-            if mask != 0:
-                count = _fire(cells, trace, table, w, mask, ids, steps, step, count, jump, rise_left, double)
+            s.fired[w] = mask
+            any_fired |= mask
+        if any_fired != 0:
+            count = _fire(s, table, ids, steps, step, count, jump, rise_left, double)
         trace[table.c.size] = bias_feature
         _pass_on(cells, received, s.pending, ids, begin, count, step, table)
         return count

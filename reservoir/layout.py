@@ -16,10 +16,13 @@ import numpy as np
 from reservoir.derived import Derived
 from reservoir.types import LANES, State, aligned, padded
 
-FIELDS = ("v", "u", "current", "drive", "current_rise", "trace_rise", "trace_mean", "trace_variance")
-"""What stands together; `drive` is scratch, the rest are fields of the state."""
+FIELDS = ("v", "u", "current", "drive", "current_rise", "trace_rise")
+"""What stands together; `drive` is scratch, the rest are fields of the state.
 
-V, U, CURRENT, DRIVE, RISE, TRACE_RISE, MEAN, VARIANCE = range(len(FIELDS))
+Six, not eight: at a distance that is a power of two rows would share a few places of the cache.
+"""
+
+V, U, CURRENT, DRIVE, RISE, TRACE_RISE = range(len(FIELDS))
 STRIDE = LANES * len(FIELDS)
 """Elements from one row of cells to the next."""
 
@@ -49,6 +52,9 @@ class Work(NamedTuple):
 
     cells: np.ndarray  # (rows * STRIDE,)
     trace: np.ndarray  # (M,), apart, because it can serve as the features
+    mean: np.ndarray  # (N_pad,), apart, because it is needed once per readout step
+    variance: np.ndarray  # (N_pad,)
+    fired: np.ndarray  # (rows,) uint32, a bit for each cell of a row that reached its peak; scratch
     pending: np.ndarray  # (D, N_pad)
     readouts: np.ndarray  # (1,) int64
     output: np.ndarray  # (K,)
@@ -96,7 +102,10 @@ def arrange(state: State) -> Work:
             cells[:, p] = pad(getattr(state, name)).reshape(rows, LANES)
     trace = aligned(np.zeros(padded(state.v.size + 1), state.v.dtype))
     trace[: state.v.size] = state.trace
-    return Work(cells.ravel(), trace, pad(state.pending), state.readouts, state.output)
+    return Work(
+        cells.ravel(), trace, pad(state.trace_mean), pad(state.trace_variance), np.zeros(rows, np.uint32),
+        pad(state.pending), state.readouts, state.output,
+    )  # fmt: skip
 
 
 def write_back(work: Work, state: State) -> None:
@@ -106,7 +115,9 @@ def write_back(work: Work, state: State) -> None:
     for p, name in enumerate(FIELDS):
         if name != "drive":
             getattr(state, name)[:] = cells[:, p].ravel()[:n]
-    state.trace[:] = work.trace[:n]
+    state.trace[:], state.trace_mean[:], state.trace_variance[:] = (
+        a[:n] for a in (work.trace, work.mean, work.variance)
+    )
     state.pending[:] = work.pending[:, :n]
 
 

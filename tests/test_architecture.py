@@ -41,7 +41,7 @@ ALLOWED = {
 PACKAGES = (*ALLOWED, "experiments")
 LAZY = {"reservoir/backends.py": "gpu"}
 ORACLE = "brian2"
-ORACLE_USERS = ("benchmarks/", "tests/", "experiments/validate.py")
+ORACLE_USERS = ("benchmarks/", "tests/", "experiments/validation/")
 
 
 def imports(tree: ast.AST, in_function: bool = False) -> Iterator[tuple[str, int, bool]]:
@@ -155,7 +155,7 @@ def test_a_planted_fault_is_found(path, source, complaint):
         ("gpu/backend.py", "def f():\n    from cupy.cuda import nvrtc"),
         ("paradigms/meet.py", "from reservoir import types\nfrom reservoir.rules.teaching import Lesson"),
         ("analysis/scores.py", "from reservoir.storage import Recording\nimport scipy.stats"),
-        ("experiments/validate.py", "def f():\n    import brian2"),
+        ("experiments/validation/oracle.py", "def f():\n    import brian2"),
         ("experiments/cli.py", "import typer, cupy, analysis.scores"),
         ("benchmarks/peers.py", "from . import tools\nimport brian2, torch"),
         ("reservoir/cpu.py", "@nb.njit(fastmath=False)\ndef f(): ..."),

@@ -52,9 +52,7 @@ BackendName = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(
-        metavar="N", help="Runs at once; changes no result.  [default: the number of cores; 256 on a GPU]"
-    ),
+    typer.Option(metavar="N", help="Runs at once; changes no result.  [default: the cores; 256 on a GPU]"),
 ]
 Precision = Annotated[
     str | None, typer.Option(metavar="float32|float64", help="The same as --set simulation.precision=...")

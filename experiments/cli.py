@@ -13,6 +13,24 @@ import typer
 
 from experiments import steps
 from experiments.failures import Commands, examples
+from experiments.options import (
+    BackendName,
+    Checks,
+    Config,
+    DryRun,
+    Formats,
+    Json,
+    Kept,
+    Out,
+    Precision,
+    Quick,
+    Record,
+    Rules,
+    Seed,
+    Seeds,
+    Set,
+    Threads,
+)
 
 app = typer.Typer(
     cls=Commands,
@@ -37,42 +55,6 @@ config_app = typer.Typer(
     ),
 )  # fmt: skip
 app.add_typer(config_app, name="config")
-
-Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or a shipped one by name.")]
-Seed = Annotated[int | None, typer.Option(metavar="S", help="One seed; the same as --seeds S.  [default: 0]")]
-Seeds = Annotated[str | None, typer.Option(metavar="LIST", help="Several: 0-19, or 0,3,7-9.")]
-Out = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Folder to write into.  [default: results/NAME]")
-]
-BackendName = Annotated[
-    str, typer.Option(metavar="cpu|gpu", help="Where to simulate; never replaced silently.")
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Runs at once; changes no result.  [default: the number of cores]"),
-]
-Precision = Annotated[
-    str | None, typer.Option(metavar="float32|float64", help="The same as --set simulation.precision=...")
-]
-Record = Annotated[
-    str | None,
-    typer.Option(
-        metavar="none|subset|all", help="Cells whose spikes to keep: record.spikes.  (spikes = all)"
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="A.B=VALUE", help="Change one value of the config; may be repeated."),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
-Rules = Annotated[
-    str,
-    typer.Option(metavar="A,B,...", help="Labels of the config; the first is the reference.  [default: all]"),
-]
-Formats = Annotated[str, typer.Option("--format", metavar="LIST", help="Any of pdf,png,svg.")]
 
 
 def _version(wanted: bool) -> None:
@@ -302,16 +284,7 @@ def demo(
         "whatwhen validate strict convergence --json",
     )
 )  # fmt: skip
-def validate(
-    checks: Annotated[
-        list[str] | None, typer.Argument(metavar="CHECK", help="Some of the checks.  [default: all]")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds, shorter runs: minutes less.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for validation.json and the figure.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
+def validate(checks: Checks = None, quick: Quick = False, out: Kept = None, as_json: Json = False) -> None:
     """Check the simulator against Brian2, SciPy and published figures.
 
     Checks: strict and idiomatic (Brian2, which has to be installed), published

@@ -23,7 +23,7 @@ FIND_PYTHON = \
 	  *" without venv") echo "error: $${found% without venv} has no venv module: install it (Debian, Ubuntu: apt install python3-venv) or name another: make PYTHON=/path/to/python3" >&2; exit 1;; \
 	esac
 
-.PHONY: help env demo test verify lint format clean
+.PHONY: help env demo test verify bench lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ test: $(STAMP)  ## run the tests
 
 verify: $(STAMP)  ## the long equality tests (about 20 minutes)
 	$(BIN)/pytest -n $(JOBS) -m long
+
+bench: $(STAMP)  ## measure against peers and the machine's limits, on one quiet machine (needs g++)
+	$(BIN)/python -m benchmarks
 
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .

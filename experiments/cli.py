@@ -1,4 +1,8 @@
-"""The command `whatwhen`."""
+"""The command `whatwhen`.
+
+Imports stand where they are needed: `--help` does not wait for Numba, nor a run
+for SciPy, which only scores and tables need.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +107,7 @@ def run(
     same command goes on where it stopped. The very first run compiles for some
     seconds.
     """
-    from experiments import batch, plan, report
+    from experiments import batch, plan
 
     overrides = steps.overrides(set_, precision, record)
     folder = out or Path("results") / Path(config).stem
@@ -115,6 +119,8 @@ def run(
         )
     with steps.leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
+    from experiments import report
+
     entry = report.summarise_results(Path(config).stem, results, overrides)
     text = steps.write_summary(folder, [entry])
     typer.echo(text if as_json else f"{report.describe_results(entry)}\nwritten to {folder}", nl=not as_json)
@@ -193,9 +199,7 @@ def compare(
     very same spikes. Writes compare.csv, one line per value, and compare.md, the
     scores and the paired differences to the first rule, with 95 % intervals.
     """
-    from experiments import batch, plan, report
-    from experiments.compare import comparison, tidy_csv
-    from experiments.sidecar import write_whole
+    from experiments import batch, plan
 
     overrides = steps.overrides(set_, precision)
     folder = out or Path("results") / f"{Path(config).stem}-compare"
@@ -206,6 +210,10 @@ def compare(
         return typer.echo(plan.describe(jobs, threads))
     with steps.leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
+    from experiments import report
+    from experiments.compare import comparison, tidy_csv
+    from experiments.sidecar import write_whole
+
     steps.write_summary(folder, [report.summarise_results(Path(config).stem, results, overrides)])
     labels = labels or list(dict.fromkeys(label for r in results for label in r.labels))
     text = comparison(results, labels)
@@ -257,7 +265,7 @@ def demo(
     and without resets on the same spikes; the local rule in the closed loop; a
     calibration over 11 levels of probability. Fewer probes than in the full protocol.
     """
-    from experiments import batch, plan, report
+    from experiments import batch, plan
     from experiments.demo import NOTE, PARTS
 
     overrides = tuple(set_ or ())
@@ -268,6 +276,8 @@ def demo(
         return typer.echo(f"{plan.describe(jobs, threads)}\n{NOTE}")
     with steps.leaving_no_empty(out):
         results = iter(batch.carry_out(jobs, "cpu", threads))
+    from experiments import report
+
     entries = [
         report.summarise_results(part.name, [next(results) for _ in jobs_of], (*part.overrides, *overrides))
         for part, jobs_of in zip(PARTS, by_part, strict=True)
@@ -333,12 +343,15 @@ def config_validate(config: Config, set_: Set = None) -> None:
     typer.echo(f"{len(rules)} rules ({', '.join(rules)}), {jobs[0].steps} trials and probes; seed 0 is {ids}")
 
 
+ALGEBRA = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
+"""Runs go on side by side, linear algebra inside them does not: its threads would wait for each other
+(scoring took ten times as long on a busy machine), and its sums would depend on the number of cores."""
+
+
 def main() -> None:
     """Entry point."""
-    # Runs go on side by side, one core each. BLAS threads on top of them fight over the cores: scoring
-    # took eight times the CPU time. NumPy reads this when it is first imported, which is later.
-    for library in ("OPENBLAS", "MKL"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    for name, value in ALGEBRA.items():
+        os.environ.setdefault(name, value)  # read when NumPy is loaded, which is not yet
     app(prog_name="whatwhen", args=sys.argv[1:])
 
 

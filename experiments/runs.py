@@ -14,8 +14,6 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from analysis.catalogue import SCORES
-from analysis.recordings import score_run
 from experiments.config import Experiment
 from reservoir.backends import get_backend
 from reservoir.errors import InputError
@@ -224,6 +222,9 @@ def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None) -> None
     probed = all(f"/readouts/{label}/probes/prediction" in recording for label in recording.labels)
     if not (known and probed):
         return
+    from analysis.catalogue import SCORES  # here: they load SciPy, and a run should not wait for it
+    from analysis.recordings import score_run
+
     replay = features if recording.attrs["/spikes/reservoir"]["subset"] == "all" else None
     for label, found in score_run(recording, replay, ceiling=ceiling).items():
         for name, values in found.items():

@@ -219,3 +219,28 @@ def test_a_full_disk_is_one_line_and_leaves_earlier_runs(done, tmp_path):
     assert ended.stderr.startswith(f"error: {tmp_path}") and len(ended.stderr.splitlines()) == 1
     assert "Traceback" not in ended.stderr
     assert small.files(tmp_path) == []
+
+
+def test_a_run_does_not_wait_for_scipy_and_matplotlib():
+    """Half of the start-up was SciPy, which only scores and tables need."""
+    code = (
+        "import sys, experiments.cli, experiments.batch, experiments.plan, reservoir.backends;"
+        "late = 'scipy.linalg', 'scipy.stats', 'scipy.optimize', 'matplotlib';"
+        "print([m for m in late if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_linear_algebra_runs_on_one_thread_unless_asked():
+    code = (
+        "import os, sys; from experiments.cli import main; assert 'numpy' not in sys.modules;"
+        "sys.argv = ['whatwhen', 'config', 'list']\ntry: main()\nexcept SystemExit: pass\n"
+        "print(os.environ['OPENBLAS_NUM_THREADS'], os.environ['MKL_NUM_THREADS'])"
+    )
+    plain = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    for given, expected in (({}, "1 1"), ({"MKL_NUM_THREADS": "2"}, "1 2")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=plain | given
+        )
+        assert done.stdout.splitlines()[-1] == expected

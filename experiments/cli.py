@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from typing import Annotated
 import typer
 
 from experiments import steps
+from experiments.cli_config import config_app
 from experiments.failures import Commands, examples
 from experiments.options import (
     BackendName,
@@ -50,14 +50,6 @@ app = typer.Typer(
         "whatwhen COMMAND --help                  more about a command",
     ),
 )
-config_app = typer.Typer(
-    rich_markup_mode=None, help="Look at configs: every value with unit and meaning.",
-    epilog=examples(
-        "whatwhen config list",
-        "whatwhen config show meet.toml > my.txt",
-        "whatwhen config validate my.toml",
-    ),
-)  # fmt: skip
 app.add_typer(config_app, name="config")
 
 
@@ -310,42 +302,6 @@ def validate(checks: Checks = None, quick: Quick = False, out: Kept = None, as_j
     typer.echo(json.dumps(as_table(report)) if as_json else describe(report))
     if not report.ok:
         raise typer.Exit(1)
-
-
-@config_app.command("list")
-def config_list() -> None:
-    """Names of the configs that come with the package."""
-    from experiments.report import align
-    from experiments.show import shipped
-
-    typer.echo(align(shipped()))
-
-
-@config_app.command("show", epilog=examples("whatwhen config show meet.toml --set network.feedback_pa=20"))
-def config_show(config: Config, set_: Set = None, as_json: Json = False) -> None:
-    """Print every value, resolved, with its unit, meaning and range."""
-    from experiments.config import load_config
-    from experiments.show import describe, values
-
-    experiment = load_config(config, tuple(set_ or ()))
-    if as_json:
-        return typer.echo(json.dumps([v._asdict() for v in values(experiment)]))
-    typer.echo(describe(experiment, shutil.get_terminal_size().columns))
-
-
-@config_app.command("validate")
-def config_validate(config: Config, set_: Set = None) -> None:
-    """Check a config as a run would, without running it."""
-    jobs = steps.jobs(config, tuple(set_ or ()), 0, None, Path(), "cpu")
-    rules = [label for job in jobs for label in job.experiment.rules]
-    ids = ", ".join(job.run_id for job in jobs)
-    typer.echo(f"{config}: valid")
-    typer.echo(f"{len(rules)} rules ({', '.join(rules)}), {jobs[0].steps} trials and probes; seed 0 is {ids}")
-
-
-ALGEBRA = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
-"""Runs go on side by side, linear algebra inside them does not: its threads would wait for each other
-(scoring took ten times as long on a busy machine), and its sums would depend on the number of cores."""
 
 
 def main() -> None:

@@ -304,6 +304,11 @@ def validate(checks: Checks = None, quick: Quick = False, out: Kept = None, as_j
         raise typer.Exit(1)
 
 
+ALGEBRA = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
+"""Runs go on side by side, linear algebra inside them does not: its threads would wait for each other
+(scoring took ten times as long on a busy machine), and its sums would depend on the number of cores."""
+
+
 def main() -> None:
     """Entry point."""
     for name, value in ALGEBRA.items():

@@ -51,8 +51,3 @@ def config_validate(config: Config, set_: Set = None) -> None:
     ids = ", ".join(job.run_id for job in jobs)
     typer.echo(f"{config}: valid")
     typer.echo(f"{len(rules)} rules ({', '.join(rules)}), {jobs[0].steps} trials and probes; seed 0 is {ids}")
-
-
-ALGEBRA = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
-"""Runs go on side by side, linear algebra inside them does not: its threads would wait for each other
-(scoring took ten times as long on a busy machine), and its sums would depend on the number of cores."""

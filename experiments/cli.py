@@ -7,7 +7,6 @@ for SciPy, which only scores and tables need.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,26 @@ from typing import Annotated
 import typer
 
 from experiments import steps
+from experiments.cli_config import config_app
 from experiments.failures import Commands, examples
+from experiments.options import (
+    BackendName,
+    Checks,
+    Config,
+    DryRun,
+    Formats,
+    Json,
+    Kept,
+    Out,
+    Precision,
+    Quick,
+    Record,
+    Rules,
+    Seed,
+    Seeds,
+    Set,
+    Threads,
+)
 
 app = typer.Typer(
     cls=Commands,
@@ -31,51 +49,7 @@ app = typer.Typer(
         "whatwhen COMMAND --help                  more about a command",
     ),
 )
-config_app = typer.Typer(
-    rich_markup_mode=None, help="Look at configs: every value with unit and meaning.",
-    epilog=examples(
-        "whatwhen config list",
-        "whatwhen config show meet.toml > my.txt",
-        "whatwhen config validate my.toml",
-    ),
-)  # fmt: skip
 app.add_typer(config_app, name="config")
-
-Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or a shipped one by name.")]
-Seed = Annotated[int | None, typer.Option(metavar="S", help="One seed; the same as --seeds S.  [default: 0]")]
-Seeds = Annotated[str | None, typer.Option(metavar="LIST", help="Several: 0-19, or 0,3,7-9.")]
-Out = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Folder to write into.  [default: results/NAME]")
-]
-BackendName = Annotated[
-    str, typer.Option(metavar="cpu|gpu", help="Where to simulate; never replaced silently.")
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Runs at once; changes no result.  [default: the cores; 256 on a GPU]"),
-]
-Precision = Annotated[
-    str | None, typer.Option(metavar="float32|float64", help="The same as --set simulation.precision=...")
-]
-Record = Annotated[
-    str | None,
-    typer.Option(
-        metavar="none|subset|all", help="Cells whose spikes to keep: record.spikes.  (spikes = all)"
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="A.B=VALUE", help="Change one value of the config; may be repeated."),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
-Rules = Annotated[
-    str,
-    typer.Option(metavar="A,B,...", help="Labels of the config; the first is the reference.  [default: all]"),
-]
-Formats = Annotated[str, typer.Option("--format", metavar="LIST", help="Any of pdf,png,svg.")]
 
 
 def _version(wanted: bool) -> None:
@@ -311,16 +285,7 @@ def demo(
         "whatwhen validate strict convergence --json",
     )
 )  # fmt: skip
-def validate(
-    checks: Annotated[
-        list[str] | None, typer.Argument(metavar="CHECK", help="Some of the checks.  [default: all]")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds, shorter runs: minutes less.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for validation.json and the figure.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
+def validate(checks: Checks = None, quick: Quick = False, out: Kept = None, as_json: Json = False) -> None:
     """Check the simulator against Brian2, SciPy and published figures.
 
     Checks: strict and idiomatic (Brian2, which has to be installed), published
@@ -336,37 +301,6 @@ def validate(
     typer.echo(json.dumps(as_table(report)) if as_json else describe(report))
     if not report.ok:
         raise typer.Exit(1)
-
-
-@config_app.command("list")
-def config_list() -> None:
-    """Names of the configs that come with the package."""
-    from experiments.report import align
-    from experiments.show import shipped
-
-    typer.echo(align(shipped()))
-
-
-@config_app.command("show", epilog=examples("whatwhen config show meet.toml --set network.feedback_pa=20"))
-def config_show(config: Config, set_: Set = None, as_json: Json = False) -> None:
-    """Print every value, resolved, with its unit, meaning and range."""
-    from experiments.config import load_config
-    from experiments.show import describe, values
-
-    experiment = load_config(config, tuple(set_ or ()))
-    if as_json:
-        return typer.echo(json.dumps([v._asdict() for v in values(experiment)]))
-    typer.echo(describe(experiment, shutil.get_terminal_size().columns))
-
-
-@config_app.command("validate")
-def config_validate(config: Config, set_: Set = None) -> None:
-    """Check a config as a run would, without running it."""
-    jobs = steps.jobs(config, tuple(set_ or ()), 0, None, Path(), "cpu")
-    rules = [label for job in jobs for label in job.experiment.rules]
-    ids = ", ".join(job.run_id for job in jobs)
-    typer.echo(f"{config}: valid")
-    typer.echo(f"{len(rules)} rules ({', '.join(rules)}), {jobs[0].steps} trials and probes; seed 0 is {ids}")
 
 
 def main() -> None:

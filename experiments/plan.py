@@ -18,13 +18,13 @@ from reservoir.network import NetworkSpec
 from reservoir.spec import steps
 from reservoir.types import Grid, Session
 
-NS_PER_NEURON_STEP = 2.5
-NS_PER_SYNAPTIC_EVENT = 1.5
+NS_PER_NEURON_STEP = 1.2
+NS_PER_SYNAPTIC_EVENT = 1.0
 NS_PER_TRACE = 2.0
 """One cell at one readout step, where spikes come from a recording."""
 NS_PER_WEIGHT = 1.9
 """One readout weight, read and updated at one readout step."""
-NS_PER_ENTRY_OF_P = 0.3
+NS_PER_ENTRY_OF_P = 0.12
 """One entry of the N x N matrix of least squares in one update."""
 NS_OF_SCORES, NS_OF_CEILING = 14e3, 2.4e3
 """Per N^2, where all spikes are kept: replay and geometry, and the ridge ceiling of one block."""

@@ -175,6 +175,25 @@ def test_a_planted_fault_is_caught(fault, monkeypatch):
     assert "is gone" not in str(caught.value) and "fails:" not in str(caught.value)
 
 
+WIDE_FAULTS = {
+    "spikes are delivered in descending order": {
+        "for (i64 e = 0; e < job.listed[SPIKES]; e++)": "for (i64 e = job.listed[SPIKES] - 1; e >= 0; e--)"
+    },
+    "a block delivers to the targets of another": {"(WIDE ? blockIdx.x * WARPS : 0)": "0"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", WIDE_FAULTS)
+def test_a_planted_fault_in_a_network_over_many_blocks_is_caught(fault, monkeypatch):
+    network, grid = lively_network(n_neurons=300, out_degree=100, weight=10.0), small_grid(np.float32)
+    trials = two_trials(grid, 300, n_steps=40)
+    compare(network, grid, [VARIANTS["lms"]], trials, wide=True, threads=64)
+    plant(monkeypatch, WIDE_FAULTS[fault])
+    with pytest.raises((AssertionError, DeviceError)) as caught:
+        compare(network, grid, [VARIANTS["lms"]], trials, wide=True, threads=64)
+    assert "is gone" not in str(caught.value) and "fails:" not in str(caught.value)
+
+
 def test_threads_that_part_at_a_barrier_are_named(monkeypatch):
     plant(monkeypatch, {"FOR_EACH_READOUT(READ_OUT)": "FOR_EACH_READOUT(READ_OUT) if (tid == 5) return;"})
     grid = small_grid()

@@ -24,7 +24,7 @@ FIND_PYTHON = \
 	  *" without venv") echo "error: $${found% without venv} has no venv module: install it (Debian, Ubuntu: apt install python3-venv) or name another: make PYTHON=/path/to/python3" >&2; exit 1;; \
 	esac
 
-.PHONY: help env demo test verify bench gpu-host-check gpu-check gpu-bench lint format clean
+.PHONY: help env demo test verify mutants bench gpu-host-check gpu-check gpu-bench lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ gpu-check:  ## on a GPU: the same bits as the CPU engine (PYTHON with NumPy, Num
 
 gpu-bench:  ## on a GPU: speed, with what the card can do (the same Python)
 	$(GPU_PYTHON) -m gpu.bench
+
+mutants: $(STAMP)  ## plant faults and see whether a test notices (hours; MUTANTS="--each 10" for a sample)
+	$(BIN)/python tests/mutants.py $(MUTANTS)
 
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .

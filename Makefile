@@ -59,7 +59,7 @@ gpu-bench:  ## on a GPU: speed, with what the card can do (the same Python)
 	$(GPU_PYTHON) -m gpu.bench
 
 mutants: $(STAMP)  ## plant faults and see whether a test notices (hours; MUTANTS="--each 10" for a sample)
-	$(BIN)/python tests/mutants.py $(MUTANTS)
+	$(BIN)/python tests/run_mutants.py $(MUTANTS)
 
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .

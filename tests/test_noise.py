@@ -30,6 +30,12 @@ def test_philox_broadcasts_its_counters():
     assert np.array_equal(np.stack(together), np.array(one_by_one).T)
 
 
+def test_a_seed_of_64_bits_gives_both_key_words():
+    assert noise.split_key(0x299F31D0A4093822) == (0xA4093822, 0x299F31D0)
+    high, low = (draws(seed, 0, 0, PURPOSE_MEMBRANE, 64) for seed in (2**32 + 5, 5))
+    assert not np.array_equal(high, low)
+
+
 def digits(half_word: int) -> int:
     """Sum of four hexadecimal digits minus 30."""
     return sum(int(d, 16) for d in f"{half_word:04x}") - 30

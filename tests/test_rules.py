@@ -224,15 +224,16 @@ def test_consolidation_moves_the_speaking_weights_at_trial_ends_only():
     np.testing.assert_array_equal(state.when, 0.25 * state.learning)
 
 
-def test_eligibility_is_a_low_pass_of_the_features():
-    rule = ThreeFactor(eligibility_ms=30.0)
+@pytest.mark.parametrize("tau_ms", [30.0, 0.7])
+def test_eligibility_is_a_low_pass_of_the_features(tau_ms):
+    rule = ThreeFactor(eligibility_ms=tau_ms)
     state = rule.init(1, FEATURES, np.float64)
     x, _, _ = samples(rule, np.float64)
     constants = rule.constants(1.0, np.float64)
     e = np.zeros_like(x[0])
     for t in range(60):
         rule.reference_step(constants, state, x[t], np.zeros(1), np.zeros(1), np.zeros(1), t, False)
-        e += (1 - np.exp(-1 / 30.0)) * (x[t] - e)
+        e += (1 - np.exp(-1 / tau_ms)) * (x[t] - e)
     np.testing.assert_allclose(state.eligibility, e, rtol=1e-12, atol=1e-15)
 
 

@@ -19,7 +19,9 @@ from lively import (
 from reservoir.backends import get_backend
 from reservoir.canonical import dot, dot_reference
 from reservoir.cpu import CpuBackend, CpuEngine
+from reservoir.derived import derive
 from reservoir.errors import ActivityError, InputError
+from reservoir.layout import tabulate
 from reservoir.reference import ReferenceBackend
 from reservoir.rules import LMS, RULES, ThreeFactor
 from reservoir.traces import TINY, feature_row, features_reference, next_weight
@@ -42,11 +44,19 @@ TRACES = {
 FORCE_CELL = dict(
     capacitance=250.0, k=2.5, v_rest=-60.0, v_threshold=-19.2, v_peak=30.0, a=0.01, b=-2.0, c=-65.0, d=200.0
 )
+EQUAL_CELLS = dict(
+    cell=FORCE_CELL, parameter_spread=0.0, slow_a_min=0.0, synapse_decay_ms=(10.0,), bias_pa=1500.0
+)
 NOISE = {
     "quiet": dict(noise=0.0),
     "noise": dict(),
     "held": dict(noise_hold_steps=5, scheme="heun"),
 }
+
+
+def kinds_of(network, grid) -> set[int]:
+    """What the rows of 32 cells have in common, see `reservoir.layout.tabulate`."""
+    return set(tabulate(derive(network, grid)).place[:, 3].tolist())
 
 
 def both_engines(network, grid, rules, trials, chunks=(None,)):
@@ -107,13 +117,39 @@ READ_OUT_EVERY_STEP = {
 @pytest.mark.parametrize("dtype", PRECISIONS)
 def test_a_loop_closed_in_every_step_equals_the_reference(dtype, trace, kernel, noise):
     """Where the traces are the features, another kernel runs; n = 31, 32 puts the bias in either row."""
-    for n, model in ((31, "2007"), (32, "2007"), (40, "cell")):
-        cell = {"cell": FORCE_CELL, "bias_spread": 0.0, "bias_pa": 1500.0} if model == "cell" else {}
-        network = lively_network(n_neurons=n, feedback_pa=60.0, **KERNELS[kernel], **cell)
+    kinds = set()
+    for n, cells in ((31, {}), (32, {}), (70, {}), (70, EQUAL_CELLS)):
+        network = lively_network(n_neurons=n, feedback_pa=60.0, **KERNELS[kernel], **cells)
         grid = small_grid(dtype, steps_per_readout=1, **READ_OUT_EVERY_STEP[trace], **NOISE[noise])
         trials = two_trials(grid, n, n_steps=400, current=n == 31)
         left = both_engines(network, grid, [LMS(eta=0.001)], trials, chunks=(None, 7))
-        assert left["spike_step"].size > 10 and left["state.output"].any(), model
+        assert left["spike_step"].size > 10 and left["state.output"].any(), (n, cells)
+        kinds |= kinds_of(network, grid)
+    assert kinds == {0, 1, 2}
+
+
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_rows_of_equal_cells_equal_the_reference(dtype, noise):
+    """Rows of 32 cells with one set of parameters, and with one shape of v', have code of their own."""
+    kinds = set()
+    for cells in ({}, EQUAL_CELLS):
+        network, grid = lively_network(n_neurons=70, **cells), small_grid(dtype, **NOISE[noise])
+        left = both_engines(network, grid, [LMS(eta=0.001)], two_trials(grid, 70, n_steps=40))
+        assert left["spike_step"].size > 10
+        kinds |= kinds_of(network, grid)
+    assert kinds == {0, 1, 2}
+
+
+@pytest.mark.parametrize("feedback_pa", [0.0, 60.0])
+def test_inputs_that_come_together_are_added_in_order(feedback_pa):
+    network, grid = lively_network(feedback_pa=feedback_pa), small_grid()
+    trials = two_trials(grid, n_steps=40)
+    trials.inputs[5:20] = 1.0, 0.7, 0.3
+    together = both_engines(network, grid, [LMS(eta=0.001)], trials)
+    trials.inputs[5:20, 1:] = 0
+    alone = outcome_of(CpuEngine(network, grid), [LMS(eta=0.001)], trials)
+    assert not np.array_equal(together["state.v"], alone["state.v"])
 
 
 def test_the_trace_of_a_silent_cell_becomes_zero():

@@ -427,6 +427,17 @@ def test_a_reset_returns_p_to_its_start_and_keeps_the_weights(reset):
     assert np.array_equal(dense(start[0])[:FEATURES, :FEATURES], 2.0 * np.eye(FEATURES))
 
 
+def test_after_a_reset_the_compiled_step_still_equals_the_reference():
+    """No correction from before the reset may reach the new P."""
+    rule = RLS(reset="switch")
+    states = rule.init(K, FEATURES, np.float64), rule.init(K, FEATURES, np.float64)
+    for step, state in zip((compiled_step(rule), rule.reference_step), states, strict=True):
+        practise(step, rule, state, np.float64, range(20))
+        rule.at_switch(state, FEATURES)
+        practise(step, rule, state, np.float64, range(20, 40))
+    assert same(*states)
+
+
 @pytest.mark.parametrize("name", sorted(set(EVERY) - {"rls"}))
 def test_other_rules_ignore_a_switch(name):
     rule = EVERY[name]

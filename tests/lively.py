@@ -81,8 +81,11 @@ def outcome_of(engine, rules, trials, state=None) -> dict[str, np.ndarray]:
     """Run a stretch from a fresh start; every array that it leaves behind, by name."""
     grid = engine.grid
     state = engine.start() if state is None else state
-    readouts = [Readout(r, 2, engine.network.n_neurons + 1, grid) for r in rules]
+    k = trials.outcome.shape[1]
+    readouts = [Readout(r, k, engine.network.n_neurons + 1, grid) for r in rules]
     teaching = [lessons(trials, grid, getattr(r, "shares_p", False)) for r in rules]
+    if k < 2:
+        teaching = [t._replace(target=t.target[:, :k].copy(), gate=t.gate[:, :k].copy()) for t in teaching]
     activity = engine.run(state, trials, readouts, teaching)
     found = {"spike_step": activity.spike_step, "spike_neuron": activity.spike_neuron}
     found |= {f"state.{k}": v for k, v in state._asdict().items()}

@@ -128,6 +128,16 @@ def test_a_loop_closed_in_every_step_equals_the_reference(dtype, trace, kernel, 
     assert kinds == {0, 1, 2}
 
 
+def test_a_single_channel_fed_back_in_every_step_equals_the_reference():
+    """Without inputs there is then nothing to add to the bias before the one channel."""
+    network = lively_network(n_neurons=70, n_channels=1, feedback_pa=60.0, **EQUAL_CELLS)
+    grid = small_grid(steps_per_readout=1, **READ_OUT_EVERY_STEP["bare"])
+    trials = two_trials(grid, 70, n_steps=400)
+    trials = trials._replace(inputs=trials.inputs[:, :2].copy(), outcome=trials.outcome[:, :1].copy())
+    left = both_engines(network, grid, [LMS(eta=0.001)], trials)
+    assert left["spike_step"].size > 10 and left["state.output"].shape == (1,)
+
+
 @pytest.mark.parametrize("noise", NOISE)
 @pytest.mark.parametrize("dtype", PRECISIONS)
 def test_rows_of_equal_cells_equal_the_reference(dtype, noise):

@@ -21,8 +21,9 @@ import numpy as np
 
 from reservoir.errors import InputError
 from reservoir.guarded import GuardedFile
+from reservoir.sealed import BLOCK, check_seal, seal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_RATIO = 1100
 """No gzip stream unpacks to more than about 1032 times its size."""
 
@@ -166,7 +167,7 @@ class FileSink:
             raise InputError("--out", str(self.path), "a run that no other process is writing") from error
         self._temporary = self.path.with_suffix(".partial")  # a stale one is ours: we hold the lock
         self._raw = GuardedFile(self._temporary)
-        self._file = h5py.File(self._raw, "w", libver=("v108", "v110"))
+        self._file = h5py.File(self._raw, "w", libver=("v108", "v110"), userblock_size=BLOCK)
 
     def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None:
         """Make a data set; a first dimension of 0 grows by `append`."""
@@ -218,6 +219,8 @@ class FileSink:
     def commit(self) -> None:
         """Close, sync and give the file its name."""
         self._file.close()
+        self._raw.check()
+        seal(self._raw)
         self._raw.check()
         os.fsync(self._raw.fileno())
         self._raw.close()
@@ -283,6 +286,7 @@ def open_run(path: str | Path, load: tuple[str, ...] = ("/",)) -> Iterator[Recor
     recording = Recording()
     with ExitStack() as stack:
         try:
+            check_seal(path)
             file = stack.enter_context(h5py.File(path, "r"))
             recording.attrs["/"] = _attributes(file)
             version = recording.attrs["/"].get("schema_version")

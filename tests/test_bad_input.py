@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import small
+from sealing import sealed
 
 from gpu.device import why_not
 
@@ -169,17 +170,17 @@ def no_hdf5(path: Path) -> None:
 
 def foreign(path: Path) -> None:
     path.unlink()
-    with h5py.File(path, "w") as file:
+    with sealed(path, "w") as file:
         file["x"] = np.zeros(3)
 
 
 def linked(path: Path) -> None:
-    with h5py.File(path, "a") as file:
+    with sealed(path, "a") as file:
         file["/readouts/elsewhere"] = h5py.ExternalLink("/etc/passwd", "/")
 
 
 def huge(path: Path) -> None:
-    with h5py.File(path, "a") as file:
+    with sealed(path, "a") as file:
         file.create_dataset("/weights/huge", (2**40,), "f8", chunks=(1024,))
 
 

@@ -6,10 +6,10 @@ import json
 import shutil
 from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 import small
+from sealing import sealed
 from test_bad_input import refused
 
 from analysis import recordings
@@ -228,7 +228,7 @@ def test_a_file_that_contradicts_its_config_is_refused_and_leaves_nothing(
     _, _, (first, _) = done
     doctored = tmp_path / "doctored.h5"
     shutil.copy(first, doctored)
-    with h5py.File(doctored, "r+") as file:
+    with sealed(doctored, "r+") as file:
         file[path][...] = change(file[path][()])
     line = refused(small.whatwhen("train", doctored, "--rule", "rls", "--out", tmp_path / "o"), named)
     assert "doctored" in line

@@ -43,7 +43,7 @@ demo: $(STAMP)  ## simulate a small experiment and draw its figures into results
 test: $(STAMP)  ## run the tests
 	$(BIN)/pytest -n $(JOBS)
 
-verify: $(STAMP)  ## the long equality tests (about 20 minutes)
+verify: $(STAMP)  ## the long equality tests (some 10 minutes)
 	$(BIN)/pytest -n $(JOBS) -m long
 
 bench: $(STAMP)  ## measure against peers and the machine's limits, on one quiet machine (needs g++)

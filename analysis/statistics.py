@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import bootstrap
+from scipy.stats import binom, bootstrap
 
 EXACT_UP_TO = 16
 """Number of pairs up to which all sign flips are enumerated."""
@@ -59,6 +59,32 @@ def mean_interval(values, level: float = 0.95, resamples: int = 9999, seed: int 
     found = bootstrap((x,), np.mean, confidence_level=level, n_resamples=resamples, method="BCa", rng=rng)
     low, high = found.confidence_interval
     return Interval(mean, float(low), float(high), x.size)
+
+
+def median_interval(values, level: float = 0.95) -> Interval:
+    """Return the median with a distribution-free interval between two order statistics.
+
+    For values that may be infinite ("never reached"), where means say nothing. The
+    interval's ranks are those of a binomial test of the median; its level is at least
+    `level`. Below six values no such interval exists: NaN.
+
+    Parameters
+    ----------
+    values : (n,) array
+        One per seed; NaN = undefined for that seed, left out and not counted.
+    level : float
+    """
+    x = np.sort(np.asarray(values, float).ravel())
+    x = x[~np.isnan(x)]
+    if x.size == 0:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    middle = float(x[(x.size - 1) // 2]), float(x[x.size // 2])
+    median = middle[0] if middle[0] == middle[1] else (middle[0] + middle[1]) / 2
+    # Largest k with P(Binomial(n, 1/2) < k) <= (1 - level) / 2.
+    k = int(np.sum(binom.cdf(np.arange(x.size), x.size, 0.5) <= (1 - level) / 2))
+    if k == 0:
+        return Interval(median, np.nan, np.nan, x.size)
+    return Interval(median, float(x[k - 1]), float(x[-k]), x.size)
 
 
 def sign_flip(differences, resamples: int = 99_999, seed: int = 0) -> float:

@@ -1,0 +1,24 @@
+"""The learning rules that claims compare, by label."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from experiments.config import load_config
+
+
+@cache
+def local() -> Any:
+    """The local rule of meet.toml."""
+    return load_config("meet.toml").rules["local"]
+
+
+def changed(rule: Any, *, gate: dict | None = None, what: dict | None = None, **parameters: Any) -> Any:
+    """Return a rule with some parameters changed; `gate` and `what` name those of its parts."""
+    if gate:
+        parameters["gate"] = replace(rule.gate, **gate)
+    if what:
+        parameters["what"] = replace(rule.what, **what)
+    return replace(rule, **parameters)

@@ -22,3 +22,8 @@ def changed(rule: Any, *, gate: dict | None = None, what: dict | None = None, **
     if what:
         parameters["what"] = replace(rule.what, **what)
     return replace(rule, **parameters)
+
+
+def merged(rule: Any, **gate: Any) -> Any:
+    """Return the rule as one readout for what and when, taught by what was delivered, 0 elsewhere."""
+    return replace(rule, factored=False, what=None, gate=replace(rule.gate, undelivered="zero", **gate))

@@ -23,6 +23,7 @@ VARIANTS = {
     "three_factor_consolidation": ThreeFactor(eta=0.1, consolidation=0.2, eligibility_ms=30.0),
     "three_factor_merged": ThreeFactor(eta=0.1, factored=False, what=None, gate=Gate(undelivered="zero")),
     "lms": LMS(eta=0.1, what=Identity(anneal=True)),
+    "three_factor_surprise": ThreeFactor(eta=0.1, what=Identity(surprise=0.3, surprise_scale=0.2)),
     "rls": RLS(),
     "rls_shared": RLS(gate=Gate(kind="none", undelivered="zero"), interval_ms=1.0),
     "rls_memory": RLS(memory_trials=5, alpha=0.1),
@@ -93,6 +94,7 @@ def outcome_of(engine, rules, trials, state=None) -> dict[str, np.ndarray]:
         found |= {f"{i}.y": activity.when[i], f"{i}.p_hat": activity.what[i]}
         found |= {f"{i}.{k}": v for k, v in readout.state._asdict().items()}
         found |= {f"{i}.V": readout.what, f"{i}.seen": readout.seen, f"{i}.mean": readout.mean}
+        found[f"{i}.surprise"] = readout.surprise
     return found
 
 

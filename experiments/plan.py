@@ -153,7 +153,7 @@ def _estimate(experiment: Experiment, grid: Grid, session: Session, simulate: bo
     trial_ms = t * grid.readout_step_ms
     intervals = session.trials.interval_ms.sum() + session.probes.interval_ms.sum()
     total_ms = experiment.simulation.settle_ms + intervals + (trials + probes) * trial_ms
-    degree = spec.out_degree if spec.connectivity == "out_degree" else spec.probability * n
+    degree = {"out_degree": spec.out_degree, "probability": spec.probability * n}.get(spec.connectivity, 1.0)
     spikes = n * ASSUMED_RATE_HZ * total_ms / 1000
     work = NS_PER_TRACE * n * total_ms / grid.readout_step_ms
     if simulate:
@@ -162,7 +162,8 @@ def _estimate(experiment: Experiment, grid: Grid, session: Session, simulate: bo
     if experiment.record.spikes == "all" and session.n_cues:
         work += (NS_OF_SCORES + NS_OF_CEILING * (int(session.trials.block.max()) + 1)) * n**2
     size = grid.dtype.itemsize
-    memory, p_bytes = FIXED_BYTES + n * degree * 32, 0.0
+    slots = 1 + spec.delay_max_ms / grid.dt_ms if spec.delay_max_ms > 0 else 0.0
+    memory, p_bytes = FIXED_BYTES + n * (degree * 32 + 2 * slots * size), 0.0  # of slots a probe has its own
     for rule in experiment.rules.values():
         if rule.name == "rls":
             every_channel = not rule.shares_p and rule.gate.undelivered != "ignore"

@@ -159,6 +159,7 @@ class Batch:
         put("mean", np.zeros((size, v.m), self.real))
         put("count", np.stack([x.count for x in readouts]))
         put("seen", np.stack([x.seen for x in readouts]))
+        put("surprise", np.stack([x.surprise for x in readouts]))
         if rule.needs_scratch and self.learns:
             put("scratch", np.zeros((size, v.scratch_bytes), np.uint8))
         for f, (name, *_) in enumerate(rule.state):
@@ -258,7 +259,7 @@ class Batch:
         read = {name: self.stacks[f"{r}/{name}"].read() for name in ("y", "p_hat", "total", "count")}
         learned = {}
         if self.learns:
-            names = ["what", "seen", *(name for name, *_ in rule.state)]
+            names = ["what", "seen", "surprise", *(name for name, *_ in rule.state)]
             learned = {name: self.stacks[f"{r}/{name}"].read() for name in names}
         for i, request in enumerate(self.requests):
             readout = request.readouts[r]
@@ -267,6 +268,7 @@ class Batch:
             if request.trials.learn:
                 readout.what[:] = learned["what"][i]
                 readout.seen[:] = learned["seen"][i]
+                readout.surprise[:] = learned["surprise"][i]
                 for name, array in zip(readout.state._fields, readout.state, strict=True):
                     array[...] = learned[name][i]
         return read["y"], read["p_hat"]

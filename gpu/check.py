@@ -91,6 +91,7 @@ def _hash(request: Request, activity: Activity | Exception) -> str:
     arrays = [activity.spike_step, activity.spike_neuron, *activity.when, *activity.what, *request.state]
     for readout in request.readouts:
         arrays += [*readout.state, readout.what, readout.mean, readout.count, readout.seen]
+        arrays += [readout.surprise]
     for array in arrays:
         digest.update(array.tobytes())
     return digest.hexdigest()

@@ -17,7 +17,20 @@ __device__ void read_out(const Arrays &r, i64 t, const real *x, real *y)
     }
 }
 
-// The end of a trial: m = mean x, p_hat = V m, dV = eta_w (o - p_hat) m^T / (eps + |m|^2).
+// s_k <- s_k + r (o_k - p_hat_k - s_k); returns max(eta_w + surprise min(1, max s_k^2 / scale^2), anneal / n).
+__device__ real rate_of_trial(const Arrays &r, const real *outcome, const real *p_hat, i64 seen)
+{
+    const real *c = r.what_constants;
+    real top = 0;
+    for (int k = 0; k < K; k++) {
+        r.surprise[k] = r.surprise[k] + c[4] * ((outcome[k] - p_hat[k]) - r.surprise[k]);
+        top = larger(top, r.surprise[k] * r.surprise[k]);
+    }
+    const real share = top / c[5] < 1 ? top / c[5] : real(1);
+    return larger(c[0] + c[3] * share, c[2] / real(seen));
+}
+
+// The end of a trial: m = mean x, p_hat = V m, dV = rate (o - p_hat) m^T / (eps + |m|^2).
 __device__ void end_trial(const Arrays &r, const real *outcome, real *p_hat, bool learns, real *sums)
 {
     const i64 seen = r.seen[0] + 1;
@@ -38,8 +51,10 @@ __device__ void end_trial(const Arrays &r, const real *outcome, real *p_hat, boo
             r.seen[0] = seen;
     }
     __syncthreads();
-    const real eta = r.what_constants[0], epsilon = r.what_constants[1], anneal = r.what_constants[2];
-    const real rate = larger(eta, anneal / real(seen)), norm = epsilon + sums[K];
+    if (learns && threadIdx.x == 0)
+        sums[K + 1] = rate_of_trial(r, outcome, sums, seen);
+    __syncthreads();
+    const real rate = learns ? sums[K + 1] : real(0), norm = r.what_constants[1] + sums[K];
     for (int k = 0; k < K; k++) {
         if (threadIdx.x == 0)
             p_hat[k] = sums[k];

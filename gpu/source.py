@@ -38,7 +38,7 @@ ARRAYS = (
     ("const real *", "target"), ("const real *", "gate"), ("const signed char *", "window"),
     ("real *", "y"), ("real *", "p_hat"), ("const Constants *", "constants"),
     ("const real *", "what_constants"), ("real *", "what"), ("real *", "total"), ("real *", "mean"),
-    ("i64 *", "count"), ("i64 *", "seen"), ("void *", "scratch"),
+    ("i64 *", "count"), ("i64 *", "seen"), ("real *", "surprise"), ("void *", "scratch"),
 )  # fmt: skip
 C_TYPES = {"float32": "float", "float64": "double", "int64": "i64", "int32": "int", "int8": "signed char"}
 SHARED_TRACES_BYTES = 65536

@@ -29,14 +29,14 @@ def learning_step(step_of_rule: Any) -> Any:
 
     @nb.njit(nogil=True, error_model="numpy", _nrt=True)
     def rule_and_end(readout, x, y, target, gate, trial_end, outcome, p_hats, clock, learns):
-        constants, state, what_constants, what, total, count, seen, scratch = readout
+        constants, state, what_constants, what, total, count, seen, surprise, scratch = readout
         ends = trial_end >= 0
         if learns:
             step_of_rule(constants, state, x, y, target, gate, clock, ends)
         if ends:
             predict(what, total, count, scratch, p_hats[trial_end])
             if learns:
-                learn(what_constants, what, seen, scratch, p_hats[trial_end], outcome[trial_end])
+                learn(what_constants, what, seen, surprise, scratch, p_hats[trial_end], outcome[trial_end])
             total[:] = 0
             count[0] = 0
 

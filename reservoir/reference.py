@@ -167,7 +167,8 @@ def _learn(readout: Readout, x, y, teaching: Teaching, trials: Trials, t: int, c
         mean, what[i] = predict_reference(readout.what, readout.mean, readout.count)
         if trials.learn:
             learn_reference(
-                readout.what_constants, readout.what, readout.seen, mean, what[i], trials.outcome[i]
-            )
+                readout.what_constants, readout.what, readout.seen, readout.surprise, mean, what[i],
+                trials.outcome[i],
+            )  # fmt: skip
         readout.mean[:] = 0
         readout.count[0] = 0

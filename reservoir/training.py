@@ -278,6 +278,7 @@ class Trainer:
             for name, array in zip(readout.state._fields, readout.state, strict=True):
                 self.sink.put(f"/rule_state/{label}/{name}", array, "1")
             self.sink.put(f"/rule_state/{label}/what", readout.what, "1")
+            self.sink.put(f"/rule_state/{label}/surprise", readout.surprise, "1")
         return self.health.report(self.duration_ms)
 
     def onsets_ms(self) -> np.ndarray:

@@ -199,6 +199,8 @@ class Readout:
         Number of readout steps in that sum.
     seen : (1,) int64 ndarray
         Number of trials the "what" weights learned from.
+    surprise : (K,) ndarray
+        Running mean of outcome minus p-hat; see `reservoir.rules.identity`.
     """
 
     def __init__(self, rule: Any, n_channels: int, n_features: int, grid: Grid):
@@ -209,17 +211,19 @@ class Readout:
         self.constants = rule.constants(grid.readout_step_ms, grid.dtype)
         real = np.dtype(grid.dtype).type
         # Without an identity readout the rate is 0, so V stays 0.
-        self.what_constants = rule.what.constants(grid.dtype) if rule.what else (real(0), real(1), real(0))
+        nothing = tuple(map(real, (0, 1, 0, 0, 0, 1)))
+        self.what_constants = rule.what.constants(grid.dtype) if rule.what else nothing
         self.what = aligned(np.zeros((n_channels, m), grid.dtype))
         self.mean = aligned(np.zeros(m, grid.dtype))
         self.count = np.zeros(1, np.int64)
         self.seen = np.zeros(1, np.int64)
+        self.surprise = aligned(np.zeros(n_channels, grid.dtype))
         self._scratch = aligned(np.zeros(m, grid.dtype))
 
     def arrays(self) -> tuple:
         """What compiled code gets: constants, state, the "what" readout and room for a mean, ``(M,)``."""
         return (self.constants, tuple(self.state), self.what_constants, self.what, self.mean, self.count,
-                self.seen, self._scratch)  # fmt: skip
+                self.seen, self.surprise, self._scratch)  # fmt: skip
 
     def frozen(self) -> Readout:
         """Return a view for a probe: the same weights, its own running mean."""

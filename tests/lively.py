@@ -17,12 +17,21 @@ N = 40
 LIVELY = dict(n_neurons=N, out_degree=10, weight=30.0, bias_pa=300.0, cue_pa=300.0, event_pa=300.0)
 """Fires at about 20 Hz, so that a tenth of a second holds many spikes."""
 
+LINE = dict(
+    n_neurons=N, connectivity="delay_line", delay_max_ms=40.0, fraction_excitatory=1.0,
+    excitatory_mix={"RS": 1.0}, parameter_spread=0.0, slow_a_min=0.0, bias_pa=0.0, weight=2500.0,
+    weight_spread=0.0, synapse_decay_ms=(2.0,), v_start_spread_mv=0.0, cue_pa=1000.0,
+)  # fmt: skip
+"""A delay line that fires one cell after another, each once, after a cue of 5 ms."""
+
 VARIANTS = {
     "three_factor": ThreeFactor(eta=0.1),
     "three_factor_eligibility": ThreeFactor(eta=0.1, eligibility_ms=30.0),
     "three_factor_consolidation": ThreeFactor(eta=0.1, consolidation=0.2, eligibility_ms=30.0),
     "three_factor_merged": ThreeFactor(eta=0.1, factored=False, what=None, gate=Gate(undelivered="zero")),
     "lms": LMS(eta=0.1, what=Identity(anneal=True)),
+    "three_factor_hebbian": ThreeFactor(eta=0.1, teacher="target"),
+    "three_factor_surprise": ThreeFactor(eta=0.1, what=Identity(surprise=0.3, surprise_scale=0.2)),
     "rls": RLS(),
     "rls_shared": RLS(gate=Gate(kind="none", undelivered="zero"), interval_ms=1.0),
     "rls_memory": RLS(memory_trials=5, alpha=0.1),
@@ -93,6 +102,7 @@ def outcome_of(engine, rules, trials, state=None) -> dict[str, np.ndarray]:
         found |= {f"{i}.y": activity.when[i], f"{i}.p_hat": activity.what[i]}
         found |= {f"{i}.{k}": v for k, v in readout.state._asdict().items()}
         found |= {f"{i}.V": readout.what, f"{i}.seen": readout.seen, f"{i}.mean": readout.mean}
+        found[f"{i}.surprise"] = readout.surprise
     return found
 
 

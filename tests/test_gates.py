@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from reservoir.errors import InputError
 from reservoir.rules.teaching import CONTINUOUS, Gate, Lesson
 
 TIME = np.arange(-49.0, 501.0)
@@ -56,6 +57,57 @@ def test_a_shift_moves_the_window(shift):
     assert np.array_equal(g > 0, np.abs(TIME - (210 + shift)) < 30)
 
 
+@pytest.mark.parametrize("undelivered", ["ignore", "zero"])
+def test_an_event_opens_its_gate_for_two_half_widths_and_nothing_else_does(undelivered):
+    g = gate(kind="event", half_width_ms=40.0, undelivered=undelivered)
+    open_ = (TIME >= 210) & (TIME < 290)
+    assert np.array_equal(g[:, 0] > 0, open_) and np.all(g[open_, 0] == 1)
+    assert np.array_equal(g[:, 1], g[:, 0] if undelivered == "zero" else np.zeros(TIME.size))
+    late = gate(kind="event", half_width_ms=40.0, shift_ms=25.0)[:, 0]
+    assert np.array_equal(late > 0, (TIME >= 235) & (TIME < 315))
+    assert not gate(event=-1, kind="event", undelivered="zero").any()
+
+
+def test_the_target_is_the_same_whatever_opens_the_gate():
+    expected, _ = Gate().teach(lesson(1))
+    for options in (dict(kind="event"), dict(channel="other"), dict(shift_ms=50.0)):
+        target, g = Gate(**options).teach(lesson(1))
+        assert np.array_equal(target, expected) and g.any()
+
+
+@pytest.mark.parametrize("kind", ["window", "epoch", "event"])
+@pytest.mark.parametrize("event", [0, 1])
+def test_a_gate_on_the_other_channel_is_the_same_gate_there(kind, event):
+    right, wrong = gate(event, kind=kind), gate(event, kind=kind, channel="other")
+    assert np.array_equal(wrong[:, 1 - event], right[:, event]) and right[:, event].any()
+    assert not wrong[:, event].any()
+    assert not gate(event=-1, kind=kind, channel="other").any()
+
+
+def test_the_other_channel_of_three_is_the_next_and_of_one_there_is_none():
+    time = np.array([200.0, 250.0, 300.0])
+    signal = np.exp(-((TIME[:, None] - time) ** 2) / 1800)
+    for event in range(3):
+        _, g = Gate(channel="other").teach(Lesson(TIME, signal, event, time))
+        assert np.flatnonzero(g.any(axis=0)).tolist() == [(event + 1) % 3]
+    with pytest.raises(InputError, match=r"gate\.channel = .*: delivered, where there is one"):
+        Gate(channel="other").teach(Lesson(TIME, signal[:, :1], 0, time[:1]))
+
+
+@pytest.mark.parametrize(
+    "options, field",
+    [
+        (dict(channel="other", undelivered="zero"), "undelivered"),
+        (dict(kind="event", stop_at_event=True), "stop_at_event"),
+        (dict(channel="wrong"), "channel"),
+    ],
+)
+def test_gates_that_contradict_themselves_are_refused(options, field):
+    with pytest.raises(InputError) as caught:
+        Gate(**options)
+    assert str(caught.value).startswith(f"{field} = ")
+
+
 def test_the_window_follows_the_delivered_time_not_the_expected_one():
     g = gate(half_width_ms=30.0, baseline=0.0, delivered_ms=260.0)[:, 0]
     assert at(g, 260) == 1 and at(g, 200) == 0
@@ -68,6 +120,8 @@ def test_a_time_constant_is_a_causal_low_pass():
     assert at(smooth, 259) == pytest.approx(1 - np.exp(-99 / 40), rel=1e-9)
     assert at(smooth, 299) == pytest.approx(at(smooth, 259) * np.exp(-1), rel=1e-9)
     assert smooth.max() < 1 and np.argmax(smooth) == np.flatnonzero(square)[-1]
+    short = gate(half_width_ms=50.0, baseline=0.0, time_constant_ms=10.0)[:, 0]
+    assert short.sum() == pytest.approx(square.sum(), rel=1e-6), "what is lost at the start comes at the end"
 
 
 @pytest.mark.parametrize("kind", ["window", "epoch", "none"])

@@ -47,6 +47,7 @@ def left_by(request, activity):
         found |= {f"{i}.y": activity.when[i], f"{i}.p_hat": activity.what[i], f"{i}.V": readout.what}
         found |= {f"{i}.{k}": v for k, v in readout.state._asdict().items()}
         found |= {f"{i}.mean": readout.mean, f"{i}.count": readout.count, f"{i}.seen": readout.seen}
+        found[f"{i}.surprise"] = readout.surprise
     return found
 
 

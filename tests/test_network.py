@@ -64,6 +64,19 @@ def test_a_connection_probability():
     assert built(connectivity="probability", probability=0.0).synapses.target.size == 0
 
 
+def test_a_delay_line_has_a_head_for_each_cue_and_delays_that_grow_evenly():
+    line = dict(connectivity="delay_line", delay_min_ms=10.0, delay_max_ms=110.0, cue_pa=700.0)
+    network = built(n_cues=2, **line)
+    found, s = rows(network), network.synapses
+    assert all(np.array_equal(found[c], np.arange(c + 2, N, 2)) for c in (0, 1))
+    assert not any(r.size for r in found[2:])
+    assert np.array_equal(network.encoders.cue, 700.0 * np.eye(2, N))
+    place = (s.target - s.target % 2) / N
+    assert np.array_equal(s.delay_steps, np.round((10 + 100 * place) / 0.1))
+    one = built(n_cues=1, **line).synapses
+    assert np.array_equal(one.delay_steps, np.round((10 + 100 * np.arange(1, N) / N) / 0.1))
+
+
 def test_weights_are_lognormal_and_inhibition_is_stronger():
     network = built(weight=5.0, weight_spread=0.5, inhibition=4.0)
     pre, weight = presynaptic(network), np.abs(network.synapses.weight)
@@ -171,6 +184,10 @@ CELL = dict.fromkeys(("capacitance", "k", "v_rest", "v_threshold", "v_peak", "a"
         (dict(synapse_decay_ms=(20.0, 0.0)), "synapse_decay_ms"),
         (dict(delay_min_ms=2.0, delay_max_ms=1.0), "delay_max_ms"),
         (dict(slow_a_min=0.1, slow_a_max=0.01), "slow_a_max"),
+        (dict(connectivity="delay_line"), "delay_max_ms"),
+        (dict(connectivity="delay_line", delay_max_ms=9.0, n_cues=0), "connectivity"),
+        (dict(connectivity="delay_line", delay_max_ms=9.0, fraction_excitatory=0.0), "connectivity"),
+        (dict(connectivity="delay_line", delay_max_ms=9.0, n_neurons=2), "connectivity"),
     ],
 )
 def test_mistakes_are_named(changes, field):

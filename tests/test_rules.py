@@ -23,6 +23,7 @@ from lively import (
     two_trials,
 )
 
+from reservoir.canonical import dot_reference
 from reservoir.compile import _CacheFile
 from reservoir.cpu import CpuBackend
 from reservoir.errors import InputError
@@ -163,7 +164,7 @@ def test_only_the_gated_channel_learns(name):
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", [n for n, r in EVERY.items() if getattr(r, "teacher", "error") == "error"])
 def test_the_error_falls_on_a_repeated_sample(name, dtype):
     rule = EVERY[name]
     state = rule.init(K, FEATURES, dtype)
@@ -248,14 +249,28 @@ def test_the_local_update_is_the_formula():
     np.testing.assert_allclose(state.when[0], expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize("consolidation", [0.0, 0.5])
+def test_without_the_error_a_weight_grows_by_its_target_whatever_the_output_is(consolidation):
+    rule = ThreeFactor(eta=0.2, epsilon=0.05, teacher="target", consolidation=consolidation)
+    state = rule.init(1, FEATURES, np.float64)
+    x = samples(rule, np.float64)[0][0]
+    step, constants = 0.2 * 0.5 * 0.7 * x / (0.05 + np.linalg.norm(x) ** 2), rule.constants(1.0, np.float64)
+    for n, y in enumerate((0.1, 5.0, -3.0), 1):
+        rule.reference_step(constants, state, x, np.array([y]), np.array([0.7]), np.array([0.5]), n, False)
+        learned = state.learning if consolidation else state.when
+        np.testing.assert_allclose(learned[0], n * step, rtol=1e-13)
+
+
 # what: the offline readout
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
 @pytest.mark.parametrize("anneal", [False, True])
-def test_identity_learns_the_same_compiled(dtype, anneal):
+@pytest.mark.parametrize("surprise", [0.0, 0.3])
+def test_identity_learns_the_same_compiled(dtype, anneal, surprise):
     rng = np.random.default_rng(2)
-    constants = Identity(anneal=anneal).constants(dtype)
+    constants = Identity(anneal=anneal, surprise=surprise, surprise_scale=0.4).constants(dtype)
+    s_a, s_b = np.zeros((2, K), dtype)
     m = padded(FEATURES)
     a, b = np.zeros((K, m), dtype), np.zeros((K, m), dtype)
     seen_a, seen_b, scratch = np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(m, dtype)
@@ -264,11 +279,12 @@ def test_identity_learns_the_same_compiled(dtype, anneal):
         outcome = np.eye(K, dtype=dtype)[trial % K] * (trial % 5 > 0)
         p_a = np.zeros(K, dtype)
         predict(a, total, count, scratch, p_a)
-        learn(constants, a, seen_a, scratch, p_a, outcome)
+        learn(constants, a, seen_a, s_a, scratch, p_a, outcome)
         mean, p_b = predict_reference(b, total, count)
-        learn_reference(constants, b, seen_b, mean, p_b, outcome)
+        learn_reference(constants, b, seen_b, s_b, mean, p_b, outcome)
         assert p_a.tobytes() == p_b.tobytes() and scratch.tobytes() == mean.tobytes()
     assert a.tobytes() == b.tobytes() and a.any()
+    assert s_a.tobytes() == s_b.tobytes() and s_a.all()
     assert seen_a[0] == seen_b[0] == 30
 
 
@@ -283,7 +299,85 @@ def test_an_annealed_identity_readout_counts():
     for n, outcome in enumerate(outcomes):
         m, p = predict_reference(what, mean, np.ones(1, np.int64))
         assert p[0] == pytest.approx(outcomes[:n].mean() if n else 0)
-        learn_reference(rule.constants(np.float64), what, seen, m, p, np.array([outcome]))
+        learn_reference(rule.constants(np.float64), what, seen, np.zeros(1), m, p, np.array([outcome]))
+
+
+def frequencies(rule, outcomes):
+    """p-hat before each trial and the rate of each trial, the features the same in all; outcomes (n, K)."""
+    what, mean = np.zeros((outcomes.shape[1], 32)), np.zeros(32)
+    mean[:4] = 0.5  # of length 1
+    seen, s = np.zeros(1, np.int64), np.zeros(outcomes.shape[1])
+    p_hat, rate = np.zeros((2, *outcomes.shape))
+    for n, outcome in enumerate(outcomes):
+        m, p_hat[n] = predict_reference(what, mean, np.ones(1, np.int64))
+        before = what.copy()
+        learn_reference(rule.constants(np.float64), what, seen, s, m, p_hat[n], outcome)
+        with np.errstate(invalid="ignore"):
+            rate[n] = (what - before) @ mean / (outcome - p_hat[n])
+    return p_hat, rate
+
+
+def test_without_surprise_the_rate_is_constant_to_the_bit():
+    outcomes = np.eye(2)[(np.random.default_rng(0).random(60) < 0.3).astype(int)]
+    off = Identity(eta_w=0.05, surprise_scale=0.01, surprise_rate=0.7)
+    what, plain, mean = np.zeros((2, 32)), np.zeros((2, 32)), np.full(32, 0.1)
+    seen, s = np.zeros(1, np.int64), np.zeros(2)
+    for outcome in outcomes:
+        m, p = predict_reference(what, mean, np.ones(1, np.int64))
+        learn_reference(off.constants(np.float64), what, seen, s, m, p, outcome)
+        for k in range(2):
+            plain[k] = plain[k] + (0.05 * (outcome[k] - p[k]) / (1e-4 + dot_reference(m, m))) * m
+    assert what.tobytes() == plain.tobytes() and np.abs(s).max() > 0.1
+
+
+def test_the_surprised_rate_is_the_formula():
+    outcomes = np.array([[1.0], [1.0], [0.0]])
+    rule = Identity(eta_w=0.1, epsilon=0.0, surprise=0.4, surprise_scale=0.5, surprise_rate=0.2)
+    p_hat, rate = frequencies(rule, outcomes)
+    p, s = 0.0, 0.0
+    for n, o in enumerate(outcomes[:, 0]):
+        assert p_hat[n, 0] == pytest.approx(p)
+        s += 0.2 * (o - p - s)
+        eta = 0.1 + 0.4 * min(1.0, s * s / 0.25)
+        assert rate[n, 0] == pytest.approx(eta)
+        p += eta * (o - p)
+
+
+def test_surprise_is_of_any_channel_and_never_adds_more_than_all():
+    """Channel 0 never comes and is known; channel 1 always does."""
+    outcomes = np.tile([0.0, 1.0], (12, 1))
+    rule = Identity(eta_w=0.0, epsilon=0.0, surprise=0.25, surprise_scale=0.3, surprise_rate=1.0)
+    _, rate = frequencies(rule, outcomes)
+    assert rate[:4, 1] == pytest.approx(0.25)
+    assert np.all(np.diff(rate[8:, 1]) < 0), "as p-hat comes near, the rate falls"
+    assert Identity(surprise=0.3, anneal=True).surprise == 0.3
+
+
+def test_a_surprised_readout_is_as_steady_as_a_slow_one_and_faster_after_a_switch():
+    """400 learners, p .8, then .2: SD before the switch against distance from .2 thirty trials after it."""
+    rng = np.random.default_rng(1000)
+    p = np.repeat([0.8, 0.2], [100, 40])
+
+    def course(rule):
+        runs = [frequencies(rule, (rng.random(140) < p)[:, None].astype(float))[0] for _ in range(400)]
+        found = np.array(runs)[:, :, 0]
+        return found[:, 60:100].std(), abs(found[:, 125].mean() - 0.2)
+
+    surprised = course(Identity(eta_w=0.02, epsilon=0.0, surprise=0.3))
+    slow = course(Identity(eta_w=0.05, epsilon=0.0))
+    assert surprised[0] < 1.15 * slow[0]
+    assert surprised[1] < 0.4 * slow[1]
+
+
+def test_surprise_and_annealing_take_the_faster_rate():
+    outcomes = (np.random.default_rng(1).random((40, 1)) < 0.5).astype(float)
+    options = dict(eta_w=0.02, epsilon=0.0, surprise=0.3)
+    p_hat, rate = frequencies(Identity(anneal=True, **options), outcomes)
+    s = 0.0
+    for n, o in enumerate(outcomes[:, 0]):
+        s += 0.1 * (o - p_hat[n, 0] - s)
+        expected = max(0.02 + 0.3 * min(1, s * s / 0.25), 1 / (n + 1))
+        assert np.isnan(rate[n, 0]) or rate[n, 0] == pytest.approx(expected)
 
 
 # RLS
@@ -460,6 +554,9 @@ def test_other_rules_ignore_a_switch(name):
         (lambda: ThreeFactor(consolidation=1.5), "consolidation"),
         (lambda: LMS(eta=float("inf")), "eta"),
         (lambda: Identity(eta_w=3), "eta_w"),
+        (lambda: Identity(eta_w=1, surprise=1.5), "surprise"),
+        (lambda: Identity(surprise_scale=0), "surprise_scale"),
+        (lambda: Identity(surprise_rate=0), "surprise_rate"),
         (lambda: Gate(kind="open"), "kind"),
         (lambda: Gate(half_width_ms=0), "half_width_ms"),
     ],

@@ -135,6 +135,9 @@ def gate_of(gate: dict, time_ms: np.ndarray, event_ms: float, causal: bool) -> n
     if gate["kind"] == "window":
         inside = np.abs(time_ms - event_ms - gate["shift_ms"]) < gate["half_width_ms"]
         level = np.where(inside, 1.0, gate["baseline"]) * after
+    elif gate["kind"] == "event":
+        since = time_ms - event_ms - gate["shift_ms"]
+        level = 1.0 * ((since >= 0) & (since < 2 * gate["half_width_ms"]))
     else:
         level = 1.0 * (after if gate["kind"] == "epoch" else np.ones_like(after))
     if causal:

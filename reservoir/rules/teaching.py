@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reservoir.errors import InputError
 from reservoir.spec import Spec, param
 
 
@@ -38,13 +39,26 @@ class Gate(Spec):
 
     kind: str = param(
         "window",
-        "window: 1 in the window, baseline outside; epoch: 1 from the cue on; none: always 1",
-        choices=("window", "epoch", "none"),
+        "window: 1 in the window, baseline outside; epoch: 1 from the cue on; "
+        "event: 1 from event onset for two half widths, 0 before and after; none: always 1",
+        choices=("window", "epoch", "event", "none"),
+    )
+    channel: str = param(
+        "delivered",
+        "where it opens: on the delivered event's channel, or (a control) on the next one, "
+        "at the delivered event's time; targets stay true",
+        choices=("delivered", "other"),
     )
     baseline: float = param(0.3, "g0: gate outside the window, after the cue; 0 = literal window", ge=0)
     half_width_ms: float = param(90.0, "half width of the window", "ms", gt=0)
     shift_ms: float = param(0.0, "the window's centre minus the event's time", "ms")
-    time_constant_ms: float = param(0.0, "low-pass of the gate; 0 = immediate", "ms", ge=0)
+    time_constant_ms: float = param(
+        0.0,
+        "low-pass of the gate, of gain 1: its integral stays, a window's peak falls to "
+        "1 - exp(-its length / this); 0 = immediate",
+        "ms",
+        ge=0,
+    )
     causal: bool = param(False, "error and gate exist only from event onset; use an eligibility trace")
     undelivered: str = param(
         "ignore",
@@ -52,6 +66,13 @@ class Gate(Spec):
         choices=("ignore", "silence", "zero"),
     )
     stop_at_event: bool = param(False, "all plasticity ends at event onset (for injected events)")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.channel == "other" and self.undelivered != "ignore":
+            raise InputError("undelivered", self.undelivered, 'ignore, where channel = "other"')
+        if self.kind == "event" and self.stop_at_event:
+            raise InputError("stop_at_event", True, 'false, where kind = "event" opens then')
 
     def teach(self, lesson: Lesson) -> tuple[np.ndarray, np.ndarray]:
         """Turn what the task knows into a target and a gate.
@@ -63,6 +84,11 @@ class Gate(Spec):
         Returns
         -------
         target, gate : (T, K) float64 ndarrays
+
+        Raises
+        ------
+        InputError
+            If the gate is to open on another channel and there is one only.
         """
         t = lesson.time_ms[:, None]
         target = lesson.signal
@@ -75,9 +101,17 @@ class Gate(Spec):
             level = np.where(inside, 1.0, self.baseline) * after_cue
         elif self.kind == "epoch":
             level = np.broadcast_to(1.0 * after_cue, target.shape)
+        elif self.kind == "event":
+            since = t - (lesson.event_time_ms[lesson.event] + self.shift_ms)
+            open_ = (since >= 0) & (since < 2 * self.half_width_ms) & (lesson.event >= 0)
+            level = np.broadcast_to(1.0 * open_, target.shape)
         else:
             level = np.ones_like(target)
         gate = level * delivered
+        if self.channel == "other":
+            if gate.shape[1] < 2:
+                raise InputError("gate.channel", self.channel, "delivered, where there is one event only")
+            gate = np.roll(gate, 1, axis=1)
         if self.undelivered == "zero":
             gate = np.where(delivered, gate, level)
         elif self.undelivered == "silence":

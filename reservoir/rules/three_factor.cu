@@ -1,6 +1,6 @@
 // dw_k = eta G_k delta_k e / (eps + |e| |x|), e the low-pass of x; w <- w + beta (f - w) at the end of a trial
 struct Constants {
-    real eta, epsilon, e_keep, e_gain, beta;
+    real eta, epsilon, e_keep, e_gain, beta, own;
 };
 
 __device__ void step(const Constants &c, const State &s, const real *x, const real *y, const real *target,
@@ -26,7 +26,7 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
         for (int k = 0; k < K; k++)
             if (gate[k] > 0) {
                 const real out = consolidates ? sum[2 + k] : y[k];
-                const real factor = c.eta * gate[k] * (target[k] - out) / norm;
+                const real factor = c.eta * gate[k] * (target[k] - c.own * out) / norm;
                 for (int i = threadIdx.x; i < M; i += THREADS)
                     weights[k * M + i] = weights[k * M + i] + factor * e[i];
             }

@@ -6,6 +6,9 @@ low-pass, the eligibility), the error delta of the channel, and the attention
 gate G. Source: Yamada & Chao (arXiv 2510.14382) for error, gate and trace; the
 division, without which the rule diverges at useful rates, is our choice.
 
+With ``teacher = "target"`` delta is s_k itself, plain gated Hebbian learning: a
+control without the error, whose weights grow for as long as it learns.
+
 With ``consolidation`` beta > 0 the learning weights f are kept apart from the
 weights w that speak: at the end of a trial ``w <- w + beta (f - w)``, an average
 over the last 1/beta trials that removes most of the rule's own variance.
@@ -36,7 +39,7 @@ class ThreeFactorState(NamedTuple):
 
 @nb.njit(nogil=True, error_model="numpy")
 def _step(constants, state, x, y, target, gate, clock, trial_end):
-    eta, epsilon, e_keep, e_gain, beta = constants
+    eta, epsilon, e_keep, e_gain, beta, own = constants
     when, learning, e = state
     for i in range(x.size):
         e[i] = e_keep * e[i] + e_gain * x[i]
@@ -50,7 +53,7 @@ def _step(constants, state, x, y, target, gate, clock, trial_end):
         for k in range(when.shape[0]):
             if gate[k] > 0:
                 out = dot(weights[k], x) if consolidate else y[k]
-                c = eta * gate[k] * (target[k] - out) / norm
+                c = eta * gate[k] * (target[k] - own * out) / norm
                 for i in range(x.size):
                     weights[k, i] = weights[k, i] + c * e[i]
     if consolidate and trial_end:
@@ -60,7 +63,7 @@ def _step(constants, state, x, y, target, gate, clock, trial_end):
 
 
 def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
-    eta, epsilon, e_keep, e_gain, beta = constants
+    eta, epsilon, e_keep, e_gain, beta, own = constants
     when, learning, e = state
     e[:] = e_keep * e + e_gain * x
     consolidate = learning.shape[0] > 0
@@ -69,7 +72,7 @@ def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
         norm = epsilon + np.sqrt(dot_reference(e, e) * dot_reference(x, x))
         for k in np.flatnonzero(gate > 0):
             out = dot_reference(weights[k], x) if consolidate else y[k]
-            weights[k] = weights[k] + (eta * gate[k] * (target[k] - out) / norm) * e
+            weights[k] = weights[k] + (eta * gate[k] * (target[k] - own * out) / norm) * e
     if consolidate and trial_end:
         when[:] = when + beta * (learning - when)
 
@@ -85,6 +88,9 @@ class ThreeFactor(Rule):
 
     eta: float = param(0.02, "learning rate per readout step", ge=0)
     epsilon: float = param(0.02, "added to |e||x|", gt=0)
+    teacher: str = param(
+        "error", "delta: error = target - output; target = the target alone", choices=("error", "target")
+    )
     eligibility_ms: float = param(0.0, "low-pass of x; 0 = x itself", "ms", ge=0)
     consolidation: float = param(
         0.0, "beta: share moved to the speaking weights per trial; 0 = off", ge=0, le=1
@@ -100,7 +106,8 @@ class ThreeFactor(Rule):
         )
 
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
-        """Return (eta, epsilon, eligibility factor, its gain, beta)."""
+        """Return (eta, epsilon, eligibility factor, its gain, beta, share of y in delta)."""
         real = np.dtype(dtype).type
         keep = math.exp(-readout_step_ms / self.eligibility_ms) if self.eligibility_ms > 0 else 0.0
-        return real(self.eta), real(self.epsilon), real(keep), real(1.0 - keep), real(self.consolidation)
+        own = 1.0 if self.teacher == "error" else 0.0
+        return tuple(map(real, (self.eta, self.epsilon, keep, 1.0 - keep, self.consolidation, own)))

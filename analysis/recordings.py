@@ -27,6 +27,7 @@ def score_run(
     naive: dict[str, np.ndarray] | None = None,
     every_ms: float = 10.0,
     ceiling: np.ndarray | None = None,
+    geometry: bool = True,
 ) -> dict[str, Scores]:
     """Score every readout of a run.
 
@@ -43,6 +44,8 @@ def score_run(
         Time between the features used.
     ceiling : (P,) array, optional
         `error_ridge` as found before: it depends on the activity alone.
+    geometry : bool
+        Compare the weights with refits to the activity, where there are features.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def score_run(
         any_readout = next(iter(readouts.values()))
         what = recording, any_readout, task, features, every_ms
         best = points.mean(ridge_errors(*what)) if ceiling is None else ceiling
-        activity = block_activity(*what, len(task.probability) - 1)
+        activity = block_activity(*what, len(task.probability) - 1) if geometry else None
     out: dict[str, Scores] = {}
     known: dict[tuple, References] = {}
     for label, readout in readouts.items():
@@ -70,7 +73,8 @@ def score_run(
         found |= weight_geometry(recording, label, task)
         if features is not None:
             found["error_ridge"] = best
-            found |= activity_geometry(recording, label, readout, task, activity, known)
+            if activity is not None:
+                found |= activity_geometry(recording, label, readout, task, activity, known)
         out[label] = found
     return out
 

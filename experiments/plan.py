@@ -160,7 +160,8 @@ def _estimate(experiment: Experiment, grid: Grid, session: Session, simulate: bo
         work = NS_PER_NEURON_STEP * n * total_ms / grid.dt_ms + NS_PER_SYNAPTIC_EVENT * spikes * degree
     work += NS_PER_WEIGHT * len(experiment.rules) * k * n * total_ms / grid.readout_step_ms
     if experiment.record.spikes == "all" and session.n_cues:
-        work += (NS_OF_SCORES + NS_OF_CEILING * (int(session.trials.block.max()) + 1)) * n**2
+        of_weights = NS_OF_SCORES if experiment.record.geometry else 0
+        work += (of_weights + NS_OF_CEILING * (int(session.trials.block.max()) + 1)) * n**2
     size = grid.dtype.itemsize
     slots = 1 + spec.delay_max_ms / grid.dt_ms if spec.delay_max_ms > 0 else 0.0
     memory, p_bytes = FIXED_BYTES + n * (degree * 32 + 2 * slots * size), 0.0  # of slots a probe has its own

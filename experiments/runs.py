@@ -134,7 +134,7 @@ def write_memory(experiment: Experiment, config: dict, parts: Parts, progress: P
     """Run and score in memory."""
     sink = MemorySink()
     _run(experiment, config, sink, parts, progress)
-    _score(sink, sink.recording, parts.ceiling)
+    _score(sink, sink.recording, parts.ceiling, experiment.record.geometry)
     return sink.recording
 
 
@@ -145,7 +145,7 @@ def write_file(
     file = FileSink(path)
     try:
         _run(experiment, config, file, parts, progress)
-        _score(file, _open_recording(file), parts.ceiling)
+        _score(file, _open_recording(file), parts.ceiling, experiment.record.geometry)
         file.commit()
     except BaseException:
         with suppress(OSError, RuntimeError):  # on a full disk closing fails as well
@@ -221,7 +221,7 @@ def _run(experiment: Experiment, config: dict, sink: Sink, parts: Parts, progres
     sink.put("/warnings", np.frombuffer("\n".join(lines).encode(), np.uint8), "1")
 
 
-def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None) -> None:
+def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None, geometry: bool) -> None:
     """Score what was written, where the analysis knows the task."""
     known = "/blocks/probability" in recording or "/blocks/frequency_hz" in recording
     probed = all(f"/readouts/{label}/probes/prediction" in recording for label in recording.labels)
@@ -231,7 +231,7 @@ def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None) -> None
     from analysis.recordings import score_run
 
     replay = features if recording.attrs["/spikes/reservoir"]["subset"] == "all" else None
-    for label, found in score_run(recording, replay, ceiling=ceiling).items():
+    for label, found in score_run(recording, replay, ceiling=ceiling, geometry=geometry).items():
         for name, values in found.items():
             sink.put(f"/scores/{label}/{name}", values, SCORES[name].unit)
 

@@ -33,6 +33,7 @@ class RecordSpec(Spec):
     spike_subset: int = param(100, "cells in the subset, evenly spaced", ge=1)
     readouts_every_ms: float = param(1.0, "time between kept readouts", "ms", gt=0)
     trials: bool = param(True, "keep readouts of training trials, not only of probes")
+    geometry: bool = param(True, "where all spikes are kept: compare weights with refits to the activity")
 
     def cells(self, n: int) -> np.ndarray:
         """Indices of the cells whose spikes are kept."""

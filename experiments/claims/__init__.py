@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
-from experiments.claims import learning, timing
+from experiments.claims import (
+    ablations,
+    calibration,
+    conditions,
+    gates,
+    generality,
+    learning,
+    least_squares,
+    merged,
+    recalibration,
+    timing,
+    volatility,
+)
 from experiments.claims.claim import Claim
 
-CLAIMS: dict[str, Claim] = {c.id: c for c in (learning.CLAIM, timing.CLAIM)}
+CLAIMS: dict[str, Claim] = {
+    module.CLAIM.id: module.CLAIM
+    for module in (
+        learning, calibration, timing, recalibration, least_squares, merged, ablations, gates, conditions,
+        generality, volatility,
+    )
+}  # fmt: skip
 """In the order in which they are reported."""

@@ -8,9 +8,9 @@ import numpy as np
 
 from analysis.calibration import fit_line
 from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, jsonable
-from experiments.claims.protocol import Protocol, blocks, probes
-from experiments.claims.rules import changed, local
 from experiments.claims.curves import scores_of
+from experiments.claims.protocol import SHORT, Protocol, blocks, probes
+from experiments.claims.rules import changed, local
 from reservoir.storage import Recording
 
 LEVELS = (0.5, 0.9, 0.2, 0.7, 0.0, 0.4, 1.0, 0.1, 0.6, 0.3, 0.8)
@@ -19,26 +19,25 @@ LEVELS = (0.5, 0.9, 0.2, 0.7, 0.0, 0.4, 1.0, 0.1, 0.6, 0.3, 0.8)
 RATES = (0.02, 0.1, 0.2)
 """Of the "what" readout, beside the shipped one: the frontier of speed and scatter."""
 
-FEW = ('record.spikes="none"', "record.trials=false")
 AT = (300, 600)
 
 ELEVEN = Protocol(
     "calibration",
-    (blocks(*(((p, 1 - p), AT) for p in LEVELS), trials=100), *probes((100,), 10), *FEW),
+    (blocks(*(((p, 1 - p), AT) for p in LEVELS), trials=100), *probes((100,), 10), *SHORT),
     {"local": local(), **{f"eta_w_{r:g}": changed(local(), what={"eta_w": r}) for r in RATES}},
 )
 TWO_CUES = Protocol(
     "calibration_two_cues",
     ('paradigm.cues=["left", "right"]',
      blocks(*((((p, 1 - p), (1 - p, p)), (AT, AT)) for p in (0.5, 0.9, 0.2, 0.7, 0.0, 0.4)), trials=200),
-     *probes((200,), 10), *FEW),
+     *probes((200,), 10), *SHORT),
     {"local": local()},
 )  # fmt: skip
 OMISSION = Protocol(
     "calibration_omission",
     (blocks(*((pair, AT) for pair in ((0.4, 0.4), (0.1, 0.7), (0.7, 0.1), (0.3, 0.3), (0.5, 0.1), (0.1, 0.5),
                                       (0.8, 0.0), (0.2, 0.6))), trials=100),
-     *probes((100,), 10), *FEW),
+     *probes((100,), 10), *SHORT),
     {"local": local()},
 )  # fmt: skip
 """p(A) and p(B) vary on their own; what is missing to 1 is omitted."""

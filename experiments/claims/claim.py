@@ -13,7 +13,11 @@ from experiments.claims.protocol import Protocol
 from reservoir.storage import Recording
 
 HOLDS, OPEN, FAILS, REPORTED = "holds", "not shown", "fails", "reported"
-"""The bound of the interval meets the requirement; the interval lies astride it; it lies beyond; none was set."""
+"""The bound of the interval meets the requirement; the interval lies astride it, or there are too few seeds; it
+lies beyond; none was set."""
+
+FEWEST = 6
+"""Seeds below which an interval bounds nothing: no sign-flip test could reach 5 %, and no median has an interval."""
 
 Measured = Mapping[str, Mapping[int, dict[str, Any]]]
 """``measured[protocol][seed]`` is what `Claim.measure` returned for that run."""
@@ -114,6 +118,8 @@ def _judged(what, interval: Interval, at_least, at_most, below, published, unit)
     verdict = REPORTED
     if required:
         verdict = HOLDS if all(keeps) else FAILS if any(misses) else OPEN
+        if 1 < n < FEWEST:
+            verdict = OPEN
     return Finding(what, published, " and ".join(required), unit, mean, low, high, n, verdict)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, jsonable, paired
 from experiments.claims.curves import curve, curves, scores_of
 from experiments.claims.shared import SWITCHES
@@ -41,7 +40,9 @@ def judge(measured: Measured) -> Judged:
         finding(f"E of event {name} at trial 100", end["error_channel"][:, k], below=1.0)
         for k, name in enumerate("AB")
     ]
-    equal = paired("E, learned p-hat minus equal p on the same y", end["error"], end["error_equal_p"], below=0)
+    equal = paired(
+        "E, learned p-hat minus equal p on the same y", end["error"], end["error_equal_p"], below=0
+    )
     findings += [
         equal,
         paired("E, learned p-hat minus winner-take-all on the same y", end["error"], end["error_winner"],

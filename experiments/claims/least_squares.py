@@ -63,7 +63,9 @@ def judge(measured: Measured) -> Judged:
                     primary = found.p
     for label in (*CELLS, *MEMORIES):
         for b, n in ((0, 100), (1, 20), (1, 100), (2, 20)):
-            findings.append(finding(f"E of {label}, block {b + 1} ({SWITCH[b]}), trial {n}", _errors(cells, label, b, n)))
+            findings.append(
+                finding(f"E of {label}, block {b + 1} ({SWITCH[b]}), trial {n}", _errors(cells, label, b, n))
+            )
     one = next(iter(runs.values()))
     for label in (OURS, *RIVALS):
         for name, value in one[label]["cost"].items():
@@ -71,7 +73,9 @@ def judge(measured: Measured) -> Judged:
     series = {
         "switches": _series(runs, (OURS, *RIVALS)),
         "factorial": _series(cells, (*CELLS, *MEMORIES)),
-        "cost": {label: entry["cost"] for label, entry in (*one.items(), *next(iter(cells.values())).items())},
+        "cost": {
+            label: entry["cost"] for label, entry in (*one.items(), *next(iter(cells.values())).items())
+        },
         "switch": SWITCH,
     }
     return Judged(findings, series, primary)
@@ -83,7 +87,10 @@ def _errors(runs: Any, label: str, block: int, trial: int) -> list[float]:
 
 def _series(runs: Any, labels: tuple[str, ...]) -> dict[str, Any]:
     trial = next(iter(runs.values()))[labels[0]]["curves"]["trial"][0]
-    return {"trial": trial, "error": {label: band(column(runs, label, "curves", "error")) for label in labels}}
+    return {
+        "trial": trial,
+        "error": {label: band(column(runs, label, "curves", "error")) for label in labels},
+    }
 
 
 CLAIM = Claim(

@@ -22,7 +22,11 @@ BASE = {FACTORED: CELLS["local_factored_gate"], MERGED: CELLS["local_merged_gate
 RATES = Protocol(
     "learning_rates",
     (blocks(*BLOCKS[:3]), *probes((1, 5, 10, 20, 50, 100), 3), *SHORT),
-    {f"{kind}_{i}": changed(rule, eta=rule.eta * f) for kind, rule in BASE.items() for i, f in enumerate(FACTORS)},
+    {
+        f"{kind}_{i}": changed(rule, eta=rule.eta * f)
+        for kind, rule in BASE.items()
+        for i, f in enumerate(FACTORS)
+    },
 )
 TUNED = FACTORS.index(1.0)
 AFTER = (5, 10, 20, 50, 100)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from experiments.claims.protocol import SHORT, Protocol, blocks, probes
-from experiments.claims.rules import changed, local
+from experiments.claims.protocol import Protocol, blocks, probes
+from experiments.claims.rules import local
 from reservoir.rules.force import RLS
-from reservoir.rules.identity import Identity
 
 EVERY = (1, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100)
 BLOCKS = (

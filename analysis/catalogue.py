@@ -27,19 +27,25 @@ SCORES = {
     "error_spread": Score("point", "1", "scatter of the probes around their mean, on the scale of E"),
     "error_relative": Score("point", "1", "E(n) / E(1) of the same block and cue"),
     "error_hazard": Score("point", "1", "E against the expectation given that nothing has come yet"),
-    "error_before": Score("point", "1", "E over the times before each event's latency"),
-    "error_after": Score("point", "1", "E over the times from each event's latency on"),
+    "error_before": Score("point", "1", "E over the times before each event's (first) latency"),
+    "error_after": Score("point", "1", "E over the times from each event's (first) latency on"),
     "error_equal_p": Score("point", "1", "E of the network's own timing with equal p"),
     "error_winner": Score("point", "1", "E of the network's own timing with winner-take-all"),
     "error_true_p": Score("point", "1", "E of the network's own timing with the true p"),
     "error_counting": Score("point", "1", "E of the counting ideal observer"),
     "error_change_point": Score("point", "1", "E of the change-point ideal observer"),
     "error_ridge": Score("point", "1", "E of the best linear readout with the true p, at a block's end"),
-    "timing_error_ms": Score("point+channel", "ms", "|time of peak - latency|, mean over detected probes"),
+    "timing_error_ms": Score(
+        "point+channel", "ms", "|time of peak - latency, the nearer of two|, mean over detected probes"
+    ),
     "detection": Score("point+channel", "1", "fraction of probes with a peak >= 25 % of the target's"),
     "half_width_ms": Score("point+channel", "ms", "full width at half height of the detected peaks"),
-    "amplitude": Score("point+channel", "1", "mean prediction within 20 ms of the latency"),
-    "amplitude_when": Score("point+channel", "1", "mean y within 20 ms of the latency"),
+    "amplitude": Score(
+        "point+channel", "1", "mean prediction within 20 ms of the latency; not of events with two"
+    ),
+    "amplitude_when": Score(
+        "point+channel", "1", "mean y within 20 ms of the latency; not of events with two"
+    ),
     "p_hat": Score("point+channel", "1", "learned probability"),
     "probability": Score("point+channel", "1", "true probability"),
     "residual": Score(

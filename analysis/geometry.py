@@ -68,11 +68,21 @@ def weight_geometry(recording: Recording, label: str, task: Task) -> Scores:
 
 
 def trial_bumps(task: Task, time_ms: np.ndarray, sigma_ms: float, rows: np.ndarray) -> np.ndarray:
-    """Return s_k(t) (n, T, K) of every event: at its delivered time, else its mean latency."""
-    latency = task.of_trials(task.latency_ms)[rows].copy()
+    """Return s_k(t) (n, T, K) of every event: at its delivered time, else its mean latency.
+
+    Of an event with two times that did not come, the average over both.
+    """
+    latency, late, share = (
+        task.of_trials(a)[rows].copy() for a in (task.latency_ms, task.late_ms, task.late_share)
+    )
     came = task.seen.event[rows] >= 0
-    latency[came, task.seen.event[rows][came]] = task.seen.time_ms[rows][came]
-    return np.nan_to_num(bump(time_ms[:, None], latency[:, None, :], sigma_ms))
+    delivered = came, task.seen.event[rows][came]
+    latency[delivered], share[delivered] = task.seen.time_ms[rows][came], 0
+    bumps = bump(time_ms[:, None], latency[:, None, :], sigma_ms)
+    if share.any():
+        other = bump(time_ms[:, None], late[:, None, :], sigma_ms)
+        bumps = bumps + share[:, None, :] * (other - bumps)
+    return np.nan_to_num(bumps)
 
 
 def ridge_errors(
@@ -89,15 +99,12 @@ def ridge_errors(
             continue
         probes = np.flatnonzero(here & (task.probe_trial == task.probe_trial[here].max()))
         block = block_activity(recording, readout, task, features, every_ms, b)
-        p, latency, sd = (
-            task.of_probes(a)[probes] for a in (task.probability, task.latency_ms, task.latency_sd_ms)
-        )
         out[probes] = ridge_ceiling(
             block.features,
             block.bumps,
             features(recording, "probes", probes, every_ms),
-            p,
-            marginal_target(block.time_ms, p, latency, sd, readout.sigma_ms),
+            task.of_probes(task.probability)[probes],
+            task.expected(marginal_target, block.time_ms, readout.sigma_ms, probes),
             block.time_ms,
         )
     return out

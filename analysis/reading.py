@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class Task(NamedTuple):
     probability: np.ndarray  # (B, C, K)
     latency_ms: np.ndarray  # (B, C, K)
     latency_sd_ms: np.ndarray  # (B, C, K)
+    late_ms: np.ndarray  # (B, C, K) the second time of an event; latency_ms where there is none
+    late_share: np.ndarray  # (B, C, K) share of its deliveries that come then
     first_trial: np.ndarray  # (B,) trials of the run before the block
     seen: Seen  # every trial
     trial_block: np.ndarray  # (n,)
@@ -38,6 +40,23 @@ class Task(NamedTuple):
     def probe_seen(self) -> np.ndarray:
         """Trials of the run before each probe, (q,)."""
         return self.probe_trial + self.first_trial[self.probe_block]
+
+    @property
+    def contingencies(self) -> tuple[np.ndarray, ...]:
+        """All that a block sets, each (B, C, K)."""
+        return self.probability, self.latency_ms, self.latency_sd_ms, self.late_ms, self.late_share
+
+    @property
+    def only_ms(self) -> np.ndarray:
+        """Latency (B, C, K) of events that come at one time, NaN of those that come at two."""
+        return np.where(self.late_share > 0, np.nan, self.latency_ms)
+
+    def expected(
+        self, target: Callable, time_ms: np.ndarray, sigma_ms: float, probes: Any = slice(None)
+    ) -> np.ndarray:
+        """Return a target of `analysis.targets` (q, T, K) for some probes."""
+        p, latency, sd, late, share = (self.of_probes(a)[probes] for a in self.contingencies)
+        return target(time_ms, p, latency, sd, sigma_ms, late, share)
 
     def of_probes(self, table: np.ndarray) -> np.ndarray:
         """Rows (q, K) of a (B, C, K) table, one per probe."""
@@ -101,10 +120,15 @@ def read_task(recording: Recording) -> Task:
     probability, latency, sd = (
         recording[f"/blocks/{name}"][..., order] for name in ("probability", "latency_ms", "latency_sd_ms")
     )
+    late, share = latency, np.zeros_like(latency)
+    if "/blocks/late_share" in recording:
+        late, share = (recording[f"/blocks/{name}"][..., order] for name in ("late_ms", "late_share"))
     return Task(
         probability,
         latency,
         sd,
+        late,
+        share,
         first,
         Seen(
             recording["/trials/cue"],

@@ -82,11 +82,11 @@ def score_run(
 def point_scores(task: Task, readout: Readout, points: Points) -> Scores:
     """Return the scores of every probed moment, each (P,) or (P, K)."""
     t, z = readout.time_ms, readout.prediction
-    p, latency, sd = map(task.of_probes, (task.probability, task.latency_ms, task.latency_sd_ms))
-    target = marginal_target(t, p, latency, sd, readout.sigma_ms)
-    hazard = hazard_target(t, p, latency, sd, readout.sigma_ms)
+    p, latency, only = map(task.of_probes, (task.probability, task.latency_ms, task.only_ms))
+    target = task.expected(marginal_target, t, readout.sigma_ms)
+    hazard = task.expected(hazard_target, t, readout.sigma_ms)
     before = t[:, None] < latency[:, None, :]
-    timing = scores.timing(z, target, t, latency)
+    timing = scores.timing(z, target, t, latency, task.of_probes(task.late_ms))
     undefined = np.full(len(z), np.nan)
     ladder = dict.fromkeys(("equal_p", "winner", "true_p"), undefined)
     if readout.factored:
@@ -119,8 +119,8 @@ def point_scores(task: Task, readout: Readout, points: Points) -> Scores:
         "timing_error_ms": timing.error_ms,
         "detection": timing.detected,
         "half_width_ms": timing.half_width_ms,
-        "amplitude": scores.amplitude(z, t, latency),
-        "amplitude_when": scores.amplitude(readout.when, t, latency),
+        "amplitude": scores.amplitude(z, t, only),
+        "amplitude_when": scores.amplitude(readout.when, t, only),
         "p_hat": readout.what if readout.factored else np.full(p.shape, np.nan),
         "probability": p,
     }
@@ -153,7 +153,6 @@ def block_scores(found: Scores, task: Task, naive: np.ndarray | None = None) -> 
     """Return how fast each block was learned, each (B,)."""
     n = len(task.probability)
     settle, to_naive, saved = np.full((3, n), np.nan)
-    tables = (task.probability, task.latency_ms, task.latency_sd_ms)
     curves = [error_curve(found, b) for b in range(n)]
     for b, (trial, curve) in enumerate(curves):
         if trial.size == 0:
@@ -161,7 +160,11 @@ def block_scores(found: Scores, task: Task, naive: np.ndarray | None = None) -> 
         settle[b] = trials_to_criterion(trial, curve, curve[-1])
         if naive is not None:
             to_naive[b] = trials_to_criterion(trial, curve, naive[b])
-        same = [a for a in range(b) if all(np.array_equal(x[a], x[b]) for x in tables) and curves[a][0].size]
+        same = [
+            a
+            for a in range(b)
+            if all(np.array_equal(x[a], x[b]) for x in task.contingencies) and curves[a][0].size
+        ]
         if same:
             again = trials_to_criterion(trial, curve, curves[same[0]][1][-1])
             saved[b] = savings(settle[same[0]], again)
@@ -170,7 +173,7 @@ def block_scores(found: Scores, task: Task, naive: np.ndarray | None = None) -> 
 
 def switch_scores(task: Task, readout: Readout, points: Points) -> tuple[np.ndarray, np.ndarray]:
     """Return the residual (P, K) at each point and the overshoot (B, K) of each block."""
-    t, latency = readout.time_ms, task.latency_ms
+    t, latency = readout.time_ms, task.only_ms
     n_blocks, n_cues, k = latency.shape
     left, beyond = np.full((len(points.table), k), np.nan), np.full((n_blocks, n_cues, k), np.nan)
     for b in range(n_blocks):

@@ -88,7 +88,7 @@ def error_parts(z, target, time_ms) -> tuple[np.ndarray, np.ndarray]:
     return error(mean, target, time_ms), root_ratio(scatter.sum(-1).mean(0), silent.sum(-1))
 
 
-def timing(z, target, time_ms, latency_ms) -> Timing:
+def timing(z, target, time_ms, latency_ms, late_ms=None) -> Timing:
     """Return when each channel peaks and how wide, per probe.
 
     Parameters
@@ -97,6 +97,8 @@ def timing(z, target, time_ms, latency_ms) -> Timing:
     time_ms : (T,) array
     latency_ms : (..., K) array
         Mean latency t_k.
+    late_ms : (..., K) array, optional
+        A second time; the error is against the nearer one.
     """
     time_ms = np.asarray(time_ms, float)
     z = np.asarray(z, float)[..., time_ms >= 0, :]
@@ -109,8 +111,11 @@ def timing(z, target, time_ms, latency_ms) -> Timing:
     low = z < peak[..., None, :] / 2
     left = np.where(low & (index < top[..., None, :]), index, -1).max(-2)
     right = np.where(low & (index > top[..., None, :]), index, t.size).min(-2)
+    off = np.abs(t[top] - latency_ms)
+    if late_ms is not None:
+        off = np.minimum(off, np.abs(t[top] - late_ms))
     return Timing(
-        np.where(detected, np.abs(t[top] - latency_ms), np.nan),
+        np.where(detected, off, np.nan),
         np.where(wanted > 0, detected, np.nan),
         np.where(detected, (right - left - 1) * (t[1] - t[0]), np.nan),
     )

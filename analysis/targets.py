@@ -52,7 +52,9 @@ def expected_bump(time_ms, latency_ms, latency_sd_ms, sigma_ms, not_before_ms=-n
     return np.where(sd > 0, jittered, fixed)
 
 
-def marginal_target(time_ms, probability, latency_ms, latency_sd_ms, sigma_ms) -> np.ndarray:
+def marginal_target(
+    time_ms, probability, latency_ms, latency_sd_ms, sigma_ms, late_ms=None, late_share=None
+) -> np.ndarray:
     """Return z*_k(t) = p_k <s_k(t)>, the expectation at cue time.
 
     Parameters
@@ -61,16 +63,23 @@ def marginal_target(time_ms, probability, latency_ms, latency_sd_ms, sigma_ms) -
     probability, latency_ms, latency_sd_ms : (..., K) array
         Of each event; the latency of an event that never comes may be NaN.
     sigma_ms : float
+    late_ms, late_share : (..., K) array, optional
+        A second time, with the same SD, and the share of deliveries that come then.
 
     Returns
     -------
     (..., T, K) float64
     """
-    t, p, latency, sd = _aligned(time_ms, probability, latency_ms, latency_sd_ms)
-    return np.where(p > 0, p * expected_bump(t, latency, sd, sigma_ms), 0.0)
+    t, p, latency, sd, late, share = _aligned(
+        time_ms, probability, latency_ms, latency_sd_ms, late_ms, late_share
+    )
+    expected = _over_times(lambda mean: expected_bump(t, mean, sd, sigma_ms), latency, late, share)
+    return np.where(p > 0, p * expected, 0.0)
 
 
-def hazard_target(time_ms, probability, latency_ms, latency_sd_ms, sigma_ms) -> np.ndarray:
+def hazard_target(
+    time_ms, probability, latency_ms, latency_sd_ms, sigma_ms, late_ms=None, late_share=None
+) -> np.ndarray:
     """Return the expectation at time t given that nothing has come before t.
 
     ``p_k <s_k(t) 1(latency_k >= t)> / (1 - sum_j p_j P(latency_j < t))``: once the
@@ -78,17 +87,35 @@ def hazard_target(time_ms, probability, latency_ms, latency_sd_ms, sigma_ms) -> 
     With a fixed latency the bump therefore ends at its peak. Zero where
     something must have come already. Arguments and shape as `marginal_target`.
     """
-    t, p, latency, sd = _aligned(time_ms, probability, latency_ms, latency_sd_ms)
+    t, p, latency, sd, late, share = _aligned(
+        time_ms, probability, latency_ms, latency_sd_ms, late_ms, late_share
+    )
     wide = np.where(sd > 0, sd, 1.0)
     edge = ndtr(-TRUNCATION)
-    jittered = np.clip((ndtr((t - latency) / wide) - edge) / (1 - 2 * edge), 0, 1)
-    came = np.where(sd > 0, jittered, t > latency)
+
+    def came_by_now(mean):
+        jittered = np.clip((ndtr((t - mean) / wide) - edge) / (1 - 2 * edge), 0, 1)
+        return np.where(sd > 0, jittered, t > mean)
+
+    def still_to_come(mean):
+        return expected_bump(t, mean, sd, sigma_ms, not_before_ms=t)
+
+    came = _over_times(came_by_now, latency, late, share)
     nothing = 1 - np.where(p > 0, p * came, 0.0).sum(-1, keepdims=True)
-    joint = np.where(p > 0, p * expected_bump(t, latency, sd, sigma_ms, not_before_ms=t), 0.0)
+    joint = np.where(p > 0, p * _over_times(still_to_come, latency, late, share), 0.0)
     possible = nothing > 1e-9
     return np.where(possible, joint / np.where(possible, nothing, 1.0), 0.0)
 
 
-def _aligned(time_ms, probability, latency_ms, latency_sd_ms):
+def _over_times(of, latency, late, share):
+    """Average over the two times of an event, weighed by how often it comes at each."""
+    if not np.any(share > 0):
+        return of(latency)
+    return (1 - share) * of(latency) + share * of(np.where(share > 0, late, latency))
+
+
+def _aligned(time_ms, probability, latency_ms, latency_sd_ms, late_ms, late_share):
     t = np.asarray(time_ms, float)[:, None]
-    return t, *(np.asarray(a, float)[..., None, :] for a in (probability, latency_ms, latency_sd_ms))
+    tables = [probability, latency_ms, latency_sd_ms]
+    tables += [latency_ms, np.zeros(1)] if late_share is None else [late_ms, late_share]
+    return t, *(np.asarray(a, float)[..., None, :] for a in tables)

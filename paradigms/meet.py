@@ -6,7 +6,8 @@ learning off: the network must produce the expectation by itself,
 ``z*_k(t) = p_k s_k(t)``, ``s_k(t) = exp(-(t - t_k)^2 / 2 sigma^2)``.
 
 Any number of interleaved cues, each with its own contingencies; any number of
-events; fixed or jittered latencies; probabilities that need not add up to 1.
+events; fixed or jittered latencies, or two for one event, so that what and when can
+depend on each other; probabilities that need not add up to 1.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ class Block(Spec):
     probability: Rows = param(help="p(event | cue)", ge=0, le=1)
     latency_ms: Rows = param(help="time of the event after cue onset", unit="ms", gt=0)
     latency_sd_ms: Rows = param((), "SD of the latency, cut at 2 SD; empty = fixed", "ms", ge=0)
+    late_ms: Rows = param((), "a second, later time of the event, with the same SD; empty = none", "ms", gt=0)
+    late_share: Rows = param(
+        (), "share of the event's deliveries that come then, not at latency_ms", ge=0, lt=1
+    )
     trials: int = param(0, "trials in this block; 0 = trials_per_block", ge=0)
 
 
@@ -92,6 +97,8 @@ class Meet(Spec):
         tables = {"probability": block.probability, "latency_ms": block.latency_ms}
         if block.latency_sd_ms:
             tables["latency_sd_ms"] = block.latency_sd_ms
+        if block.late_ms or block.late_share:
+            tables |= {"late_ms": block.late_ms, "late_share": block.late_share}
         for name, rows in tables.items():
             if len(rows) != shape[0] or any(len(row) != shape[1] for row in rows):
                 raise InputError(
@@ -101,6 +108,15 @@ class Meet(Spec):
             if sum(row) > 1 + 1e-9:
                 raise InputError(f"{where}.probability[{c}]", row, "probabilities that add up to at most 1")
         sd = np.array(block.latency_sd_ms or np.zeros(shape))
+        early, share = np.array(block.latency_ms), np.array(block.late_share or np.zeros(shape))
+        late = np.where(share > 0, block.late_ms or early, early)
+        if np.any((share > 0) & (late <= early)):
+            raise InputError(f"{where}.late_ms", block.late_ms, "above latency_ms where late_share > 0")
+        if np.any((share > 0) & (late + 2 * sd > self.after_ms)):
+            raise InputError(
+                f"{where}.late_ms", block.late_ms,
+                f"inside the trial, up to {self.after_ms:g} ms after the cue (with 2 SD of jitter)",
+            )  # fmt: skip
         last = np.array(block.latency_ms) + 2 * sd
         first = np.array(block.latency_ms) - 2 * sd
         if last.max() > self.after_ms or first.min() <= 0:
@@ -126,7 +142,7 @@ def counterbalanced(table: np.ndarray, latency: bool, seed: int) -> np.ndarray:
     """Swap the first two events of a ``(B, C, K)`` table.
 
     Odd seeds swap identity (channel 0 plays B), seeds 2 and 3 modulo 4 swap
-    order (the events exchange latencies, probabilities stay).
+    order (the events exchange all that belongs to their times, probabilities stay).
     """
     out = table.copy()
     if table.shape[2] < 2:
@@ -149,7 +165,10 @@ class MeetSession:
         n_before = steps("before_ms", spec.before_ms, step_ms)
         n_after = steps("after_ms", spec.after_ms, step_ms)
         self.time_ms = step_ms * (np.arange(n_before + n_after) + 1 - n_before)
-        self.probability, self.latency, self.latency_sd = self._tables(seed)
+        self.probability = self._table("probability", seed)
+        self.latency, self.latency_sd = self._table("latency_ms", seed), self._table("latency_sd_ms", seed)
+        self.late_share = self._table("late_share", seed)
+        self.late = np.where(self.late_share > 0, self._table("late_ms", seed), self.latency)
         sizes = [b.trials or spec.trials_per_block for b in spec.blocks]
         first = np.concatenate([[0], np.cumsum(sizes)])[:-1]
         self.blocks = {
@@ -158,24 +177,21 @@ class MeetSession:
             "latency_sd_ms": (self.latency_sd, "ms"),
             "first_trial": (first, "1"),
         }
+        if self.late_share.any():
+            self.blocks |= {"late_ms": (self.late, "ms"), "late_share": (self.late_share, "1")}
         self.trials = self._draw_trials(
-            np.random.default_rng([seed, 2]), np.repeat(np.arange(len(sizes)), sizes)
+            np.random.default_rng([seed, 2]),
+            np.random.default_rng([seed, 4]),
+            np.repeat(np.arange(len(sizes)), sizes),
         )
         self.probes = self._draw_probes(np.random.default_rng([seed, 3]), first, sizes)
 
-    def _tables(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        spec = self.spec
-        shape = (len(spec.blocks), self.n_cues, self.n_channels)
-        probability = np.array([b.probability for b in spec.blocks], float).reshape(shape)
-        latency = np.array([b.latency_ms for b in spec.blocks], float).reshape(shape)
-        sd = np.array([b.latency_sd_ms or np.zeros(shape[1:]) for b in spec.blocks], float).reshape(shape)
-        if not spec.counterbalance:
-            return probability, latency, sd
-        return (
-            counterbalanced(probability, False, seed),
-            counterbalanced(latency, True, seed),
-            counterbalanced(sd, True, seed),
-        )
+    def _table(self, name: str, seed: int) -> np.ndarray:
+        """One table of all blocks, (B, C, K); zeros where a block has none. All but p belong to the time."""
+        spec, shape = self.spec, (self.n_cues, self.n_channels)
+        table = np.array([getattr(b, name) or np.zeros(shape) for b in spec.blocks], float)
+        table = table.reshape(len(spec.blocks), *shape)
+        return counterbalanced(table, name != "probability", seed) if spec.counterbalance else table
 
     def _on_grid(self, time_ms: np.ndarray) -> np.ndarray:
         return np.round(time_ms / self._step) * self._step
@@ -183,7 +199,9 @@ class MeetSession:
     def _intervals(self, rng: np.random.Generator, n: int) -> np.ndarray:
         return self._on_grid(rng.uniform(self.spec.interval_min_ms, self.spec.interval_max_ms, n))
 
-    def _draw_trials(self, rng: np.random.Generator, block: np.ndarray) -> TrialTable:
+    def _draw_trials(
+        self, rng: np.random.Generator, late_rng: np.random.Generator, block: np.ndarray
+    ) -> TrialTable:
         n = block.size
         cue = rng.integers(0, self.n_cues, n)
         edges = np.cumsum(self.probability[block, cue], axis=1)
@@ -193,7 +211,9 @@ class MeetSession:
         # Cut at 2 SD: the first of 64 draws that lies inside, so every trial uses as many numbers.
         z = rng.standard_normal((n, 64))
         z = z[np.arange(n), np.argmax(np.abs(z) <= 2, axis=1)]
-        time = self._on_grid(self.latency[block, cue, known] + z * self.latency_sd[block, cue, known])
+        late = late_rng.random(n) < self.late_share[block, cue, known]
+        mean = np.where(late, self.late[block, cue, known], self.latency[block, cue, known])
+        time = self._on_grid(mean + z * self.latency_sd[block, cue, known])
         return TrialTable(block, cue, event, np.where(event < 0, np.nan, time), self._intervals(rng, n))
 
     def _draw_probes(self, rng: np.random.Generator, first: np.ndarray, sizes: list[int]) -> ProbeTable:
@@ -221,9 +241,13 @@ class MeetSession:
         return out
 
     def lesson(self, trial: int) -> Lesson:
-        """Bumps s_k(t) around the delivered event's time, the expected ones elsewhere."""
+        """Bumps s_k(t) around the delivered event's time, the expected ones elsewhere.
+
+        Of two times the more frequent one is expected.
+        """
         table = self.trials
-        time = self.latency[table.block[trial], table.cue[trial]].copy()
+        row = table.block[trial], table.cue[trial]
+        time = np.where(self.late_share[row] > 0.5, self.late[row], self.latency[row])
         event = int(table.event[trial])
         if event >= 0:
             time[event] = table.event_time_ms[trial]

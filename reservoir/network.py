@@ -18,7 +18,7 @@ class NetworkSpec(Spec):
 
     A delay line has no recurrence: cue c drives cell c alone, the head of its line, and the head drives cells
     c + C, c + 2 C, ... (C cues) after delays that grow evenly from `delay_min_ms` to `delay_max_ms`, cell i
-    of N after the share i/N. It is made of the same cells and synapses; for one spike per cell they have to be
+    of N after the share i/N. It is made of the same cells and synapses; for one spike per cell they must be
     alike and at rest (``fraction_excitatory = 1``, ``excitatory_mix = {RS = 1}``, ``parameter_spread = 0``,
     ``slow_a_min = 0``, ``bias_pa = 0``, ``weight_spread = 0``), with ``synapse_decay_ms = [2]``,
     ``weight = 2500``, ``cue_pa = 1000`` and a cue of 5 ms. Then, at dt = .1 to .5 ms and noise 0 to

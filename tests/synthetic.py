@@ -35,7 +35,9 @@ def record(spec, s, seed=0, noise=0.0, factored=True, tau=8.0, label="local") ->
     n = s.probes.after_trial - s.blocks["first_trial"][0][block]
     learned = 1 - np.exp(-n / tau)
     p, latency = s.probability[block, cue], s.latency[block, cue]
-    y = learned[:, None, None] * bump(s.time_ms[:, None], latency[:, None, :], s.sigma_ms)
+    late, share = s.late[block, cue][:, None, :], s.late_share[block, cue][:, None, :]
+    early_bump, late_bump = (bump(s.time_ms[:, None], a, s.sigma_ms) for a in (latency[:, None, :], late))
+    y = learned[:, None, None] * ((1 - share) * early_bump + share * late_bump)
     y = y + noise * rng.standard_normal((*y.shape[:1], 1, y.shape[2]))
     when = y if factored else y * p[:, None, :]
     z = np.maximum(when, 0) * (p[:, None, :] if factored else 1)

@@ -70,6 +70,65 @@ def test_jitter_stays_within_two_standard_deviations():
     assert np.all(second == 600)
 
 
+def late_block(share=(0.2, 0.7), late=(600.0, 800.0), sd=(), trials=BIG, **changes):
+    block = Block(((0.6, 0.3),), ((300.0, 400.0),), (sd,) if sd else (), (late,), (share,))
+    return plan(blocks=(block,), trials_per_block=trials, **changes)
+
+
+@pytest.mark.parametrize("sd", [(), (20.0, 10.0)])
+def test_an_event_with_two_times_comes_late_as_often_as_its_share_says(sd):
+    s = late_block(sd=sd)
+    for k, (early, late, share) in enumerate([(300, 600, 0.2), (400, 800, 0.7)]):
+        time = s.trials.event_time_ms[s.trials.event == k]
+        near_late = np.abs(time - late) < np.abs(time - early)
+        assert near_late.mean() == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / time.size))
+        for centre, part in ((early, ~near_late), (late, near_late)):
+            spread = sd[k] if sd else 0
+            assert np.abs(time[part] - centre).max() <= 2 * spread
+            assert time[part].std() == pytest.approx(0.88 * spread, rel=0.1)
+    assert np.mean(s.trials.event == 0) == pytest.approx(0.6, abs=0.04)
+
+
+@pytest.mark.parametrize("share", [(0.0, 0.0), (0.5, 0.0), (0.9, 0.4)])
+def test_a_second_time_moves_late_deliveries_and_nothing_else(share):
+    """Draws of a task without it keep their numbers, and its deliveries keep their jitter."""
+    plain = late_block((0.0, 0.0), sd=(20.0, 10.0), trials=400)
+    one = one_block([(0.6, 0.3)], (300.0, 400.0), (20.0, 10.0), trials=400)
+    both = late_block(share, sd=(20.0, 10.0), trials=400)
+    for a, b in ((plain, one), (plain, both)):
+        for field in ("block", "cue", "event", "interval_ms"):
+            assert np.array_equal(getattr(a.trials, field), getattr(b.trials, field)), field
+        assert all(np.array_equal(x, y) for x, y in zip(a.probes, b.probes, strict=True))
+    assert np.array_equal(plain.trials.event_time_ms, one.trials.event_time_ms, equal_nan=True)
+    moved = both.trials.event_time_ms - plain.trials.event_time_ms
+    for k, distance in ((0, 300.0), (1, 400.0)):
+        here = moved[both.trials.event == k]
+        assert set(here.tolist()) == ({0.0, distance} if share[k] else {0.0})
+    assert ("late_ms" in both.blocks) == any(share) and "late_ms" not in one.blocks
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_counterbalancing_moves_all_that_belongs_to_a_time_together(seed):
+    s = late_block(seed=seed, trials=10, counterbalance=True, sd=(20.0, 10.0))
+    p, early = s.probability[0, 0], s.latency[0, 0]
+    for k in range(2):
+        first = early[k] == 300
+        assert s.late[0, 0, k] == (600 if first else 800)
+        assert s.late_share[0, 0, k] == (0.2 if first else 0.7)
+        assert s.latency_sd[0, 0, k] == (20 if first else 10)
+    assert int(np.argmax(p)) == seed % 2 and early[int(np.argmax(p))] == (300 if seed < 2 else 400)
+
+
+def test_a_lesson_of_a_late_event_is_about_its_late_time():
+    s = late_block(trials=100)
+    peaks = {(int(s.trials.event[i]), *s.lesson(i).event_time_ms.tolist()) for i in range(100)}
+    assert peaks >= {(0, 300.0, 800.0), (0, 600.0, 800.0), (1, 300.0, 400.0), (1, 300.0, 800.0)}
+    assert all(k < 0 or times[k] in ((300.0, 600.0), (400.0, 800.0))[k] for k, *times in peaks)
+    for i in range(100):
+        lesson = s.lesson(i)
+        assert np.array_equal(s.time_ms[np.argmax(lesson.signal, axis=0)], lesson.event_time_ms)
+
+
 def test_times_lie_on_the_grid():
     for step in (0.5, 1.0, 2.0):
         s = one_block([(0.6, 0.4)], sd=(40.0, 30.0), step=step, trials=200)
@@ -201,6 +260,27 @@ def test_a_lesson_peaks_where_the_event_came():
             "blocks[0].latency_ms",
         ),
         (dict(blocks=(Block(((0.8, 0.2),), ((50.0, 600.0),), ((30.0, 0.0),)),)), "blocks[0].latency_ms"),
+        (
+            dict(blocks=(Block(((0.8, 0.2),), ((300.0, 600.0),), (), ((500.0, 700.0),)),)),
+            "blocks[0].late_share",
+        ),
+        (dict(blocks=(Block(((0.8, 0.2),), ((300.0, 600.0),), (), (), ((0.5, 0.0),)),)), "blocks[0].late_ms"),
+        (
+            dict(blocks=(Block(((0.8, 0.2),), ((300.0, 600.0),), (), ((500.0,),), ((0.5, 0.0),)),)),
+            "blocks[0].late_ms",
+        ),
+        (
+            dict(blocks=(Block(((0.8, 0.2),), ((300.0, 600.0),), (), ((300.0, 700.0),), ((0.5, 0.0),)),)),
+            "blocks[0].late_ms",
+        ),
+        (
+            dict(
+                blocks=(
+                    Block(((0.8, 0.2),), ((300.0, 600.0),), ((0.0, 60.0),), ((500.0, 900.0),), ((0.5, 0.5),)),
+                )
+            ),
+            "blocks[0].late_ms",
+        ),
         (dict(interval_max_ms=100.0), "interval_max_ms"),
         (dict(cue_ms=2000.0), "cue_ms"),
         (dict(trials_per_block=0), "trials_per_block"),
@@ -219,6 +299,11 @@ def test_mistakes_are_named(changes, field):
 def test_a_probability_outside_0_to_1_is_refused(values):
     with pytest.raises(InputError, match=r"probability = .*>= 0 and <= 1"):
         Block((values,), ((300.0, 600.0),))
+
+
+def test_a_share_of_all_deliveries_is_refused():
+    with pytest.raises(InputError, match=r"late_share = .*>= 0 and < 1"):
+        Block(((0.8, 0.2),), ((300.0, 600.0),), (), ((500.0, 700.0),), ((1.0, 0.0),))
 
 
 @pytest.mark.parametrize("field", ["cue_ms", "event_ms", "before_ms", "after_ms", "interval_min_ms"])

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from analysis.catalogue import SCORES
-from analysis.geometry import block_activity, final_weights
+from analysis.geometry import block_activity, final_weights, trial_bumps
 from analysis.reading import read_readout, read_task
 from analysis.recordings import score_run
 from analysis.refits import refit_null
 from analysis.summary import compare, comparison_table, final, summarise, summary_table, tidy_rows
+from analysis.targets import bump
 from paradigms.meet import Block
 from reservoir.storage import Recording
 from tests.synthetic import TWO_BLOCKS, record, session, time_cells
@@ -87,6 +88,66 @@ def test_error_is_split_at_the_latency_of_each_event():
     found = score_run(recording)["local"]
     np.testing.assert_allclose(found["error_before"][3], np.exp(-5))
     np.testing.assert_allclose(found["error_after"], 1)
+
+
+TWO_TIMES = (Block(((0.6, 0.3),), ((300.0, 450.0),), (), ((600.0, 800.0),), ((0.4, 0.0),)), TWO_BLOCKS[1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_event_with_two_times_is_scored_against_its_mixture(seed):
+    spec, s = session(seed, blocks=TWO_TIMES, counterbalance=True)
+    recording = record(spec, s)
+    task = read_task(recording)
+    assert (task.late_share > 0).sum() == 1 and sorted(task.late_ms[0, 0] - task.latency_ms[0, 0]) == [0, 300]
+    two = int(np.argmax(task.late_share[0, 0]))  # the event that plays the order of A
+    assert two == (seed // 2) % 2
+    found = score_run(recording, time_cells)["local"]
+    np.testing.assert_allclose(found["error"], np.exp(-found["trial"] / 8), atol=1e-9)
+    np.testing.assert_allclose(found["timing_error_ms"][3], 0)
+    for name in ("amplitude", "amplitude_when"):
+        assert np.array_equal(np.isnan(found[name][3]), np.arange(2) == two), name
+        assert np.isfinite(found[name][4:]).all(), name
+    assert np.isnan(found["residual"][4:, two]).all() and np.isnan(found["overshoot"][0, two])
+    assert np.isfinite(found["error_ridge"][[3, 7]]).all()
+
+
+def test_the_ceiling_is_taught_both_times_of_an_event_that_did_not_come():
+    spec, s = session(blocks=TWO_TIMES)
+    task, t = read_task(record(spec, s)), s.time_ms
+    rows = np.arange(40)
+    bumps = trial_bumps(task, t, 30.0, rows)
+    for i in rows:
+        came = s.trials.event[i]
+        for k in range(2):
+            if came == k:
+                expected = bump(t, s.trials.event_time_ms[i], 30.0)
+            else:
+                expected = (
+                    0.6 * bump(t, 300.0, 30.0) + 0.4 * bump(t, 600.0, 30.0)
+                    if k == 0
+                    else bump(t, 450.0, 30.0)
+                )
+            np.testing.assert_allclose(bumps[i, :, k], expected, atol=1e-12)
+    assert {-1, 0, 1} == set(s.trials.event[rows].tolist())
+
+
+def test_the_peak_at_either_time_is_in_time():
+    spec, s = session(blocks=TWO_TIMES)
+    recording = record(spec, s)
+    z = recording.arrays["/readouts/local/probes/prediction"]
+    first = s.probes.block == 0
+    z[first, :, 0] = bump(s.time_ms, 590.0, 30.0)
+    np.testing.assert_allclose(score_run(recording)["local"]["timing_error_ms"][:4, 0], 10)
+    z[first, :, 0] = bump(s.time_ms, 325.0, 30.0)
+    np.testing.assert_allclose(score_run(recording)["local"]["timing_error_ms"][:4, 0], 25)
+
+
+def test_a_file_without_second_times_has_none(scored):
+    spec, s = session()
+    recording = record(spec, s)
+    assert not any("/late_" in path for path in recording.arrays)
+    task = read_task(recording)
+    assert np.array_equal(task.late_ms, task.latency_ms) and not task.late_share.any()
 
 
 def test_features_stand_at_the_ends_of_their_strides():

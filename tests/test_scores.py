@@ -60,6 +60,35 @@ class TestTargets:
         found = hazard_target(np.array([t]), np.array([p]), np.array([300.0]), np.array([60.0]), SIGMA)
         assert found.item() == pytest.approx(expected, abs=3e-3)
 
+    @pytest.mark.parametrize("sd", [0.0, 40.0])
+    def test_an_event_with_two_times_is_expected_at_both(self, sd):
+        """Against sessions drawn one by one: A at 300 or, three times in ten, at 500 ms; B at 600 ms."""
+        rng = np.random.default_rng(2)
+        n, t = 200_000, np.array([250.0, 310.0, 420.0, 500.0, 560.0])
+        z = rng.standard_normal((n, 8))
+        z = z[np.arange(n), np.argmax(np.abs(z) <= 2, axis=1)]
+        a = np.where(rng.random(n) < 0.3, 500.0, 300.0) + sd * z
+        u = rng.random(n)
+        come, b = np.stack([u < 0.6, (u >= 0.6) & (u < 0.9)]), np.full(n, 600.0)
+        table = (np.array([0.6, 0.3]), np.array([300.0, 600.0]), np.array([sd, 0.0]), SIGMA)
+        late = (np.array([500.0, 600.0]), np.array([0.3, 0.0]))
+        marginal, hazard = (f(t, *table, *late) for f in (marginal_target, hazard_target))
+        for i, x in enumerate(t):
+            s = np.stack([bump(x, a, SIGMA), bump(x, b, SIGMA)]) * come
+            assert marginal[i] == pytest.approx(s.mean(1), abs=4e-3)
+            nothing_yet = ~((come[0] & (a < x)) | (come[1] & (b < x)))
+            still = s[:, nothing_yet] * (np.stack([a, b])[:, nothing_yet] >= x)
+            assert hazard[i] == pytest.approx(still.mean(1), abs=8e-3)
+
+    def test_a_share_of_nothing_changes_no_bit(self):
+        for of in (marginal_target, hazard_target):
+            plain = of(T, P, LATENCY, FIXED, SIGMA)
+            assert np.array_equal(of(T, P, LATENCY, FIXED, SIGMA, LATENCY + 99, FIXED), plain)
+            mixed = of(T, P, LATENCY, FIXED, SIGMA, np.array([350.0, np.nan]), np.array([0.4, 0.0]))
+            assert np.isfinite(mixed).all()
+            if of is marginal_target:
+                assert np.array_equal(mixed[:, 1], plain[:, 1]) and not np.array_equal(mixed, plain)
+
     def test_leading_axes_are_conditions(self):
         p = np.array([[0.8, 0.2], [0.1, 0.3]])
         both = marginal_target(T, p, LATENCY, FIXED, SIGMA)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from analysis.figures.network import draw_network
 from analysis.figures.runs import Group, Runs, Series
 from analysis.figures.sheet import DOUBLE_MM, FAINT, INK, MIDDLE, PALE, Sheet, channel_colour
-from analysis.targets import bump
+from analysis.targets import bump, marginal_target
 from reservoir.errors import InputError
 from reservoir.storage import Recording
 
@@ -58,7 +58,7 @@ def draw(recordings: list[Recording]) -> Sheet:
 
 def _trials(sheet: Sheet, ax: Axes, group: Group, rows: int, omission: bool) -> None:
     task, config = group.task, group.config["paradigm"]
-    p, latency, sd = (a[0, 0] for a in (task.probability, task.latency_ms, task.latency_sd_ms))
+    p, latency, sd, late, share = (a[0, 0] for a in task.contingencies)
     injected = config.get("stimulus_drives_reservoir", False)
     time = np.arange(-config["before_ms"], config["after_ms"] + 1.0)
     names = []
@@ -81,12 +81,13 @@ def _trials(sheet: Sheet, ax: Axes, group: Group, rows: int, omission: bool) -> 
                 lw=1,
             )
             jitter = f" ± {sd[row]:g}" if sd[row] > 0 else ""
+            second = f" or {late[row]:g}" if share[row] > 0 else ""
             after = latency[row] + config["event_ms"] + 15
             right = after > 0.62 * time[-1]
             ax.text(
                 latency[row] - 15 if right else after,
                 y - 0.06,
-                f"{group.events[row]} at {latency[row]:g}{jitter} ms",
+                f"{group.events[row]} at {latency[row]:g}{second}{jitter} ms",
                 color=colour,
                 va="center",
                 ha="right" if right else "left",
@@ -95,8 +96,9 @@ def _trials(sheet: Sheet, ax: Axes, group: Group, rows: int, omission: bool) -> 
         elif row < rows - 1:
             names.append(f"omission\np = {1 - p.sum():.2g}")
         else:
+            expected = marginal_target(time, p, latency, 0 * sd, config["sigma_ms"], late, share)
             for k in range(len(p)):
-                curve = p[k] * bump(time, latency[k : k + 1], config["sigma_ms"])
+                curve = expected[:, k]
                 sheet.line(
                     ax,
                     "a",

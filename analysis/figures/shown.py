@@ -73,7 +73,6 @@ def last_probe(series: Series) -> Shown:
     base = f"/readouts/{series.label}"
     t, sigma = np.asarray(r[f"{base}/time_ms"], float), float(r[f"{base}/sigma_ms"][0])
     y, z, p_hat = (r[f"{base}/probes/{k}"][q][..., task.channels] for k in ("when", "prediction", "what"))
-    p, latency, sd = (task.of_probes(a)[q] for a in (task.probability, task.latency_ms, task.latency_sd_ms))
     mine = r["/spikes/probes/probe"] == q
     return Shown(
         f"cue-only probe after trial {last} of block {block + 1}",
@@ -85,7 +84,7 @@ def last_probe(series: Series) -> Shown:
         y,
         p_hat,
         z,
-        marginal_target(t, p, latency, sd, sigma),
+        task.expected(marginal_target, t, sigma, q),
     )
 
 

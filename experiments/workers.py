@@ -150,29 +150,33 @@ class Processes:
     def each(self, work: Work[T, R], items: Sequence[T], tick: Tick) -> Iterator[tuple[T, Future[R]]]:
         """Carry out `work(item, tick)` for every item; yield each with its outcome as it ends."""
         waiting = deque(items)
-        self._start(min(self._at_once, len(waiting)))
         busy: dict[Any, _Worker] = {}
-        for worker in self._workers[: len(waiting)]:
+
+        def give(worker: _Worker) -> None:
             worker.give(work, waiting.popleft())
             busy[worker.pipe] = worker
+
+        for worker in self._start(min(self._at_once, len(waiting))):
+            give(worker)
         while busy:
             for pipe in connection.wait(list(busy)):
                 worker = busy[pipe]
                 if not worker.listen(tick):
                     continue
-                item, future = worker.item, worker.future
+                del busy[pipe]
+                yield worker.item, worker.future  # type: ignore[misc]
                 if waiting:
-                    worker.give(work, waiting.popleft())
-                else:
-                    del busy[pipe]
-                yield item, future  # type: ignore[misc]
+                    give(worker if worker.process.is_alive() else self._start(1)[0])
 
-    def _start(self, count: int) -> None:
+    def _start(self, count: int) -> list[_Worker]:
         """Start so many processes; Ctrl-C waits until they stand, and passes them by."""
         resource_tracker.ensure_running()  # which would let signals through again, were it started below
+        started = []
         with _no_interrupt(), _environment(ONE_THREAD):
-            while len(self._workers) < count:
-                self._workers.append(_Worker())
+            for _ in range(count):
+                started.append(_Worker())
+                self._workers.append(started[-1])
+        return started
 
     def stop(self, grace_s: float | None = None) -> list[Any]:
         """End all work; what has not ended by itself in time is killed."""

@@ -171,7 +171,7 @@ class Processes:
     def _start(self, count: int) -> list[_Worker]:
         """Start so many processes; Ctrl-C waits until they stand, and passes them by."""
         resource_tracker.ensure_running()  # which would let signals through again, were it started below
-        started = []
+        started: list[_Worker] = []
         with _no_interrupt(), _environment(ONE_THREAD):
             for _ in range(count):
                 started.append(_Worker())

@@ -121,7 +121,7 @@ class Left(KeyboardInterrupt):
 
 def side_by_side(
     tasks: Sequence[AnyJob], work: Callable[..., R], backend: str, threads: int,
-    report: Callable[[AnyJob, R], object],
+    report: Callable[[AnyJob, R], object], unit: str = "trial",
 ) -> None:  # fmt: skip
     """Carry out tasks around runs, several at once, under one bar; files of unfinished runs are removed.
 
@@ -137,6 +137,8 @@ def side_by_side(
         At once.
     report : callable
         Told each task and its result, in the order in which they end.
+    unit : str
+        Of a task's `steps`.
 
     Raises
     ------
@@ -146,7 +148,7 @@ def side_by_side(
     total = sum(task.steps for task in tasks)
     crew = make_crew(threads, shared=backend == "gpu")
     with tqdm(
-        total=total, unit="trial", disable=None if tasks else True, smoothing=0.1, dynamic_ncols=True
+        total=total, unit=unit, disable=None if tasks else True, smoothing=0.1, dynamic_ncols=True
     ) as bar:
         try:
             for wave in _waves(tasks, backend, threads):
@@ -191,7 +193,14 @@ def _place(name: str, runs: int) -> Backend:
 
 
 def _carry_out(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> Result:
+    carry_out_one(backend, place, threads, job, tick)
+    return summarise_run(_read(job), job)
+
+
+def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> None:
+    """Carry out a run, into its result file and the sidecar."""
     started, clock = time.time(), time.perf_counter()
+    cpu = time.thread_time()
     try:
         if job.recording is None:
             run_to_file(job.experiment, job.seed, job.path.parent, backend=place, progress=tick)
@@ -200,8 +209,8 @@ def _carry_out(backend: str, place: Backend, threads: int, job: Job, tick: Tick)
     finally:
         if backend == "gpu":
             place.leave()  # type: ignore[attr-defined]
-    write_sidecar(job, started, time.perf_counter() - clock, backend, threads)
-    return summarise_run(_read(job), job)
+    spent = time.perf_counter() - clock, time.thread_time() - cpu
+    write_sidecar(job, started, spent, backend, threads)
 
 
 def _read(job: Job) -> Recording:

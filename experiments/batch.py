@@ -1,14 +1,14 @@
-"""Carrying out many runs: threads, progress, and leaving in good order."""
+"""Carrying out many runs: several at once, with progress, leaving in good order."""
 
 from __future__ import annotations
 
 import sys
-import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -18,10 +18,14 @@ from experiments.plan import Job
 from experiments.runs import run_to_file
 from experiments.sidecar import write_sidecar
 from experiments.trained import train_to_file
+from experiments.workers import Died, Tick, make_crew
 from reservoir.backends import get_backend
 from reservoir.errors import ActivityError, InputError
 from reservoir.storage import Recording, read_run
 from reservoir.types import Backend
+
+R = TypeVar("R")
+AnyJob = TypeVar("AnyJob", bound=Job)
 
 GRACE_S = 2.0
 """How long Ctrl-C waits for runs to stop by themselves."""
@@ -59,10 +63,6 @@ def summarise_run(recording: Recording, job: Job, skipped: bool = False) -> Resu
     )  # fmt: skip
 
 
-class _Stopped(BaseException):
-    """Ends a run from inside, so that it clears up after itself."""
-
-
 def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[Result]:
     """Carry out runs, several at once; finished ones are read, not run again.
 
@@ -73,7 +73,7 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
     jobs : list of Job
     backend : str
     threads : int
-        Runs at once.
+        Runs at once, each in a process of its own; on a GPU, in a thread.
 
     Returns
     -------
@@ -85,59 +85,101 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
     Interrupted
         On Ctrl-C.
     RunError
-        When a run fails; those under way are stopped, finished ones stay.
+        When a run fails or its process is killed; those under way are stopped, finished ones stay.
     OSError
         When a file cannot be written.
     """
     results: dict[Path, Result] = {}
+
+    def keep(job: Job, result: Result) -> None:
+        results[job.path] = result
+        for warning in result.warnings:
+            say(f"warning: {job}: {warning}")
+
     for job in jobs:
         if job.finished:
-            results[job.path] = result = summarise_run(_read(job), job, skipped=True)
-            _say(f"{job}: finished before, skipped ({job.path})")
-            _warn(job, result)
+            result = summarise_run(_read(job), job, skipped=True)
+            say(f"{job}: finished before, skipped ({job.path})")
+            keep(job, result)
+
+    def report(job: Job, result: Result) -> None:
+        say(f"{job}: {result.health_line}")
+        keep(job, result)
+
     todo = list({job.path: job for job in jobs if job.path not in results}.values())
-    stop = threading.Event()
-    total = sum(job.steps for job in todo)
-    with tqdm(
-        total=total, unit="trial", disable=None if todo else True, smoothing=0.1, dynamic_ncols=True
-    ) as bar:
-
-        def tick(n: int) -> None:
-            if stop.is_set():
-                raise _Stopped
-            bar.update(n)
-
-        executor = ThreadPoolExecutor(threads)
-        futures: dict[Future[Result], Job] = {}
-        try:
-            for wave in _waves(todo, backend, threads):
-                place = _place(backend, len(wave))
-                futures |= {
-                    executor.submit(_carry_out, job, place, backend, threads, tick): job for job in wave
-                }
-                for future in as_completed([f for f in futures if futures[f] in wave]):
-                    job = futures[future]
-                    try:
-                        results[job.path] = result = future.result()
-                    except (InputError, ActivityError) as error:
-                        raise RunError(f"{job}: {error}") from error
-                    _say(f"{job}: {result.health_line}")
-                    _warn(job, result)
-        except KeyboardInterrupt:
-            stop.set()
-            raise _leave(executor, futures, len(jobs) - len(todo), len(jobs)) from None
-        except BaseException:
-            stop.set()
-            executor.shutdown(wait=True, cancel_futures=True)
-            raise
-        executor.shutdown()
+    try:
+        side_by_side(todo, _carry_out, backend, threads, report)
+    except KeyboardInterrupt as error:
+        finished = len(jobs) - sum(not job.finished for job in todo)
+        raise Interrupted(finished, len(jobs), isinstance(error, Left)) from None
     return [results[job.path] for job in jobs]
 
 
-def _waves(todo: list[Job], backend: str, threads: int) -> list[list[Job]]:
+class Left(KeyboardInterrupt):
+    """Ctrl-C, and threads of this process do not end in time."""
+
+
+def side_by_side(
+    tasks: Sequence[AnyJob], work: Callable[..., R], backend: str, threads: int,
+    report: Callable[[AnyJob, R], object], unit: str = "trial",
+) -> None:  # fmt: skip
+    """Carry out tasks around runs, several at once, under one bar; files of unfinished runs are removed.
+
+    Parameters
+    ----------
+    tasks : sequence of Job
+        Or of what has a job's `path` and `steps`; picklable.
+    work : callable
+        ``work(backend, place, threads, task, tick)``, picklable; `place` is the
+        `Backend` to run on.
+    backend : str
+    threads : int
+        At once.
+    report : callable
+        Told each task and its result, in the order in which they end.
+    unit : str
+        Of a task's `steps`.
+
+    Raises
+    ------
+    KeyboardInterrupt, RunError, OSError
+        When the others have been stopped.
+    """
+    total = sum(task.steps for task in tasks)
+    crew = make_crew(threads, shared=backend == "gpu")
+    with tqdm(
+        total=total, unit=unit, disable=None if tasks else True, smoothing=0.1, dynamic_ncols=True
+    ) as bar:
+        try:
+            for wave in _waves(tasks, backend, threads):
+                doing = partial(work, backend, _place(backend, len(wave)), threads)
+                for task, future in crew.each(doing, wave, bar.update):
+                    try:
+                        result = future.result()
+                    except (InputError, ActivityError, Died) as error:
+                        raise RunError(f"{task}: {error}") from error
+                    report(task, result)
+        except KeyboardInterrupt:
+            left = crew.stop(GRACE_S)
+            _sweep(left)
+            raise Left if left else KeyboardInterrupt from None
+        except BaseException:
+            _sweep(crew.stop())
+            raise
+        crew.stop()
+
+
+def _sweep(tasks: Iterable[Job]) -> None:
+    """Remove the temporary files of what did not end by itself."""
+    for task in tasks:
+        for suffix in (".partial", ".lock"):
+            task.path.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def _waves(tasks: Sequence[AnyJob], backend: str, threads: int) -> list[Sequence[AnyJob]]:
     """Runs on a GPU go in step, so all of a wave must go on at once."""
-    size = threads if backend == "gpu" else max(1, len(todo))
-    return [todo[i : i + size] for i in range(0, len(todo), size)]
+    size = threads if backend == "gpu" else max(1, len(tasks))
+    return [tasks[i : i + size] for i in range(0, len(tasks), size)]
 
 
 def _place(name: str, runs: int) -> Backend:
@@ -150,8 +192,15 @@ def _place(name: str, runs: int) -> Backend:
     return Lockstep(backend, runs)  # type: ignore[arg-type]
 
 
-def _carry_out(job: Job, place: Backend, backend: str, threads: int, tick) -> Result:
+def _carry_out(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> Result:
+    carry_out_one(backend, place, threads, job, tick)
+    return summarise_run(_read(job), job)
+
+
+def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> None:
+    """Carry out a run, into its result file and the sidecar."""
     started, clock = time.time(), time.perf_counter()
+    cpu = time.thread_time()
     try:
         if job.recording is None:
             run_to_file(job.experiment, job.seed, job.path.parent, backend=place, progress=tick)
@@ -160,8 +209,8 @@ def _carry_out(job: Job, place: Backend, backend: str, threads: int, tick) -> Re
     finally:
         if backend == "gpu":
             place.leave()  # type: ignore[attr-defined]
-    write_sidecar(job, started, time.perf_counter() - clock, backend, threads)
-    return summarise_run(_read(job), job)
+    spent = time.perf_counter() - clock, time.thread_time() - cpu
+    write_sidecar(job, started, spent, backend, threads)
 
 
 def _read(job: Job) -> Recording:
@@ -172,22 +221,6 @@ def _read(job: Job) -> Recording:
         raise InputError(error.where, error.value, f"{error.allowed}; delete it to run again") from error
 
 
-def _leave(executor: ThreadPoolExecutor, futures: dict[Future, Job], before: int, total: int) -> Interrupted:
-    """Stop what is under way; what does not stop in time loses its temporary files."""
-    executor.shutdown(wait=False, cancel_futures=True)
-    with suppress(KeyboardInterrupt):  # pressed again: do not wait
-        wait(futures, GRACE_S)
-    left = [job for future, job in futures.items() if not future.done()]
-    for job in left:
-        for suffix in (".partial", ".lock"):
-            job.path.with_suffix(suffix).unlink(missing_ok=True)
-    return Interrupted(before + sum(job.finished for job in futures.values()), total, bool(left))
-
-
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print a line on stderr, above the bar."""
     tqdm.write(line, file=sys.stderr)
-
-
-def _warn(job: Job, result: Result) -> None:
-    for warning in result.warnings:
-        _say(f"warning: {job}: {warning}")

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from experiments import steps
+from experiments.cli_claims import claims
 from experiments.cli_config import config_app
 from experiments.failures import Commands, examples
 from experiments.options import (
@@ -45,6 +46,7 @@ app = typer.Typer(
         "whatwhen demo                            the main job and all figures, in minutes",
         "whatwhen run meet.toml --seeds 0-2       a shipped config; or the path of your own",
         "whatwhen compare meet.toml --rules local,rls_never_reset --seeds 0-19",
+        "whatwhen claims --quick                  the article's claims, tested",
         "whatwhen figures results/meet            draw again, from the files",
         "whatwhen COMMAND --help                  more about a command",
     ),
@@ -301,6 +303,15 @@ def validate(checks: Checks = None, quick: Quick = False, out: Kept = None, as_j
     typer.echo(json.dumps(as_table(report)) if as_json else describe(report))
     if not report.ok:
         raise typer.Exit(1)
+
+
+app.command(
+    epilog=examples(
+        "whatwhen claims --dry-run                what it costs, claim by claim",
+        "whatwhen claims --quick                  3 seeds",
+        "whatwhen claims C1 C5 --seeds 0-19 --out results/claims",
+    )
+)(claims)
 
 
 def main() -> None:

@@ -223,7 +223,7 @@ def _choose(registry: dict[str, type], table: Any, key: str, where: str) -> Any:
     name = table.get(key)
     if name not in registry:
         raise InputError(
-            f"{where}.{key}", name, "one of " + ", ".join(registry) + _nearest(str(name), registry)
+            f"{where}.{key}", name, "one of " + ", ".join(registry) + nearest(str(name), registry)
         )
     return _parse(registry[name], {k: v for k, v in table.items() if k != key}, where)
 
@@ -257,7 +257,7 @@ def _first_error(error: ValidationError, cls: type, where: str) -> InputError:
     if first["type"] == "unexpected_keyword_argument":
         inner = _class_at(cls, first["loc"][:-1])
         names = [f.name for f in dataclasses.fields(inner)] if inner else []
-        return InputError(path, first["input"], "no such key" + _nearest(str(first["loc"][-1]), names))
+        return InputError(path, first["input"], "no such key" + nearest(str(first["loc"][-1]), names))
     if first["type"] == "missing":
         return InputError(path, "missing", "a value")
     message = first["msg"]
@@ -280,9 +280,10 @@ def _class_at(cls: Any, loc: tuple) -> type | None:
 def _refuse_unknown(where: str, table: dict, known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            raise InputError(f"{where}{key}", table[key], "no such section" + _nearest(key, known))
+            raise InputError(f"{where}{key}", table[key], "no such section" + nearest(key, known))
 
 
-def _nearest(word: str, known: Any) -> str:
+def nearest(word: str, known: Any) -> str:
+    """Suggest the known name that a mistaken one is closest to, or nothing."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else ""

@@ -192,9 +192,13 @@ GPU_RUNS = 256
 
 def pick_threads(threads: int | None, jobs: list[Job], backend: str = "cpu") -> int:
     """How many runs go on at once: as asked, else one per core or `GPU_RUNS`, at most one per run to do."""
+    return at_once(threads, sum(not job.finished for job in jobs), backend)
+
+
+def at_once(threads: int | None, todo: int, backend: str = "cpu") -> int:
+    """The same for a number of things to do."""
     if threads is not None and threads < 1:
         raise InputError("--threads", threads, "a number >= 1")
-    todo = sum(not job.finished for job in jobs)
     return max(1, min(threads or (GPU_RUNS if backend == "gpu" else cores()), todo))
 
 

@@ -34,15 +34,15 @@ def write_whole(path: Path, text: str) -> None:
         raise
 
 
-def write_sidecar(job: Job, started: float, wall_s: float, backend: str, threads: int) -> Path:
+def write_sidecar(job: Job, started: float, spent_s: tuple[float, float], backend: str, threads: int) -> Path:
     """Write ``<run_id>.json``: when, where, how long.
 
     Parameters
     ----------
     started : float
         Seconds since 1970.
-    wall_s : float
-        Seconds the run took.
+    spent_s : pair of float
+        Seconds the run took, by the clock and of its thread's CPU time.
     threads : int
         Runs that went on at once.
     """
@@ -52,7 +52,8 @@ def write_sidecar(job: Job, started: float, wall_s: float, backend: str, threads
         "seed": job.seed,
         "rules": list(job.experiment.rules),
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "wall_seconds": round(wall_s, 3),
+        "wall_seconds": round(spent_s[0], 3),
+        "cpu_seconds": round(spent_s[1], 3),
         "backend": backend,
         "threads": threads,
         "host": {

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import h5py
 import pytest
@@ -177,10 +178,10 @@ def test_ctrl_c_keeps_finished_runs_and_says_how_many(tmp_path, monkeypatch):
     config = small.write(tmp_path)
     real = batch._carry_out
 
-    def second_is_interrupted(job, *rest):
-        if job.seed == 1:
+    def second_is_interrupted(*words):
+        if words[3].seed == 1:
             raise KeyboardInterrupt
-        return real(job, *rest)
+        return real(*words)
 
     monkeypatch.setattr(batch, "_carry_out", second_is_interrupted)
     result = small.whatwhen("run", config, "--seeds", "0-1", "--threads", "1", "--out", tmp_path / "o")
@@ -189,19 +190,53 @@ def test_ctrl_c_keeps_finished_runs_and_says_how_many(tmp_path, monkeypatch):
     assert [p.suffix for p in sorted((tmp_path / "o").iterdir())] == [".h5", ".json"]
 
 
-def test_ctrl_c_on_a_real_process(tmp_path):
-    config = small.write(tmp_path)
-    out = tmp_path / "o"
+@pytest.fixture
+def many_runs(tmp_path):
+    """The command at work on a thousand runs, in a group of its own as at a terminal; its folder."""
+    config, out = small.write(tmp_path), tmp_path / "o"
     command = [*COMMAND, "run", str(config), "--seeds", "0-999", "--threads", "2", "--out", str(out)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not list(out.glob("*.json")) and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not list(out.glob("*.json")) and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.05)
+        yield process, out
+        process.kill()
+
+
+def test_ctrl_c_on_a_real_process(many_runs):
+    process, out = many_runs
+    os.killpg(process.pid, signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert stdout == "" and "Traceback" not in stderr
     assert stderr.splitlines()[-1].startswith("interrupted: ")
+    assert {p.suffix for p in out.iterdir()} <= {".h5", ".json"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes the Linux way")
+def test_a_run_whose_process_is_killed_is_named_in_one_line(many_runs):
+    process, out = many_runs
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    workers = [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 2, stderr
+    last = stderr.splitlines()[-1]
+    assert stdout == "" and "Traceback" not in stderr
+    assert last.startswith("error: small seed ") and "SIGKILL" in last and "--threads" in last
+    assert {p.suffix for p in out.iterdir()} <= {".h5", ".json"}
+
+
+def test_runs_end_and_clear_up_where_the_command_is_killed(many_runs):
+    process, out = many_runs
+    process.kill()
+    deadline = time.monotonic() + 60
+    while {p.suffix for p in out.iterdir()} > {".h5", ".json"} and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.communicate(timeout=60)  # its pipes are open for as long as a worker lives
     assert {p.suffix for p in out.iterdir()} <= {".h5", ".json"}
 
 

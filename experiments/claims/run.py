@@ -1,39 +1,162 @@
-"""From claims to verdicts: the runs they need, their measures, their judgement."""
+"""The runs that claims need, each measured where it was made, right after it.
+
+What was measured is kept in ``measures/``, so that an interrupted command, or one
+after an edit of a claim, repeats no finished run.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from experiments.batch import carry_out
-from experiments.claims.claim import Claim, Judged
+from experiments.batch import Left, carry_out_one, say, side_by_side
+from experiments.claims.claim import Claim
+from experiments.claims.measures import Wanted, is_kept, keep, kept, source_hash
 from experiments.claims.protocol import Protocol
-from experiments.plan import Job, make_jobs
+from experiments.failures import Interrupted
+from experiments.plan import Job, duration, make_jobs
+from experiments.workers import Tick
+from reservoir.errors import InputError
 from reservoir.storage import read_run
+from reservoir.types import Backend
+
+MEASURING_S = 1.0
+"""Of reading a run and measuring it once, about."""
 
 
-def protocols(claims: Sequence[Claim]) -> dict[str, Protocol]:
-    """Return every protocol once, by name."""
-    return {protocol.name: protocol for claim in claims for protocol in claim.protocols}
+@dataclass(frozen=True)
+class Task(Job):
+    """A run and what is to be measured of it; its `steps` are milliseconds of estimated work."""
+
+    trials: int = 1
+    wanted: tuple[Wanted, ...] = ()
 
 
-def jobs(protocol: Protocol, seeds: Sequence[int], out: Path) -> list[Job]:
-    """Return the runs of a protocol, one per seed."""
-    chosen = range(seeds[0], seeds[0] + protocol.seeds * len(seeds)) if protocol.seeds > 1 else seeds
-    return make_jobs(protocol.name, protocol.experiment(), chosen, out / "runs")
+class Plan(NamedTuple):
+    """All runs of some claims."""
+
+    protocols: dict[str, Protocol]
+    jobs: dict[str, list[Job]]  # by protocol, one per seed
+    wanted: dict[str, dict[str, list[Wanted]]]  # by claim and protocol, one per seed
+    tasks: list[Task]  # what is still to do, each run once
 
 
-def judge(claims: Sequence[Claim], seeds: Sequence[int], out: Path, threads: int) -> dict[str, Judged]:
-    """Run, measure, judge."""
-    todo = {name: jobs(protocol, seeds, out) for name, protocol in protocols(claims).items()}
-    carry_out([job for part in todo.values() for job in part], threads=threads)
-    found = {}
+def make_plan(claims: Sequence[Claim], seeds: Sequence[int], out: Path) -> Plan:
+    """List the runs that claims need, each once, and what is still to be measured of each.
+
+    Parameters
+    ----------
+    claims : sequence of Claim
+    seeds : sequence of int
+        A protocol that asks for more continues after the last of them.
+    out : Path
+        Results go into ``runs/`` and ``measures/`` in it.
+    """
+    protocols: dict[str, Protocol] = {}
     for claim in claims:
-        measured: dict[str, dict[int, dict[str, Any]]] = {}
         for protocol in claim.protocols:
-            measured[protocol.name] = {
-                job.seed: claim.measure(protocol.name, read_run(job.path)) for job in todo[protocol.name]
-            }
-        found[claim.id] = claim.judge(measured)
+            if protocols.setdefault(protocol.name, protocol) != protocol:
+                raise ValueError(f"two protocols are called {protocol.name}")
+    jobs = {name: _jobs(protocol, seeds, out) for name, protocol in protocols.items()}
+    wanted: dict[str, dict[str, list[Wanted]]] = {}
+    todo: dict[Path, tuple[Job, list[Wanted]]] = {}
+    for claim in claims:
+        source = source_hash(claim.measure)
+        wanted[claim.id] = {}
+        for protocol in claim.protocols:
+            all_of = wanted[claim.id][protocol.name] = []
+            for job in jobs[protocol.name]:
+                place = out / "measures" / claim.id / f"{protocol.name}.{job.run_id}.json"
+                all_of.append(
+                    Wanted(claim.id, protocol.name, job.run_id, job.seed, claim.measure, source, place)
+                )
+                if not is_kept(all_of[-1]):
+                    todo.setdefault(job.path, (job, []))[1].append(all_of[-1])
+    return Plan(protocols, jobs, wanted, [_task(*entry) for entry in todo.values()])
+
+
+def _jobs(protocol: Protocol, seeds: Sequence[int], out: Path) -> list[Job]:
+    more = range(max(seeds) + 1, max(seeds) + 1 + (protocol.seeds - 1) * len(seeds))
+    found = make_jobs(protocol.name, protocol.experiment(), [*seeds, *more], out / "runs")
+    if len(found) > len(seeds) + len(more):
+        raise InputError(f"protocol {protocol.name}: rules", len(found), "one rule where the loop is closed")
     return found
+
+
+def _task(job: Job, wanted: list[Wanted]) -> Task:
+    work = (0.0 if job.finished else float(job.estimate.seconds)) + MEASURING_S * len(wanted)
+    parts = {f.name: getattr(job, f.name) for f in fields(Job)} | {"steps": round(1000 * work)}
+    return Task(**parts, trials=job.steps, wanted=tuple(wanted))
+
+
+def carry_out(plan: Plan, backend: str, threads: int) -> list[str]:
+    """Run and measure what is not there yet, several at once.
+
+    Returns
+    -------
+    list of str
+        What could not be measured, one line each.
+
+    Raises
+    ------
+    Interrupted, RunError, OSError
+        As `experiments.batch.carry_out`.
+    """
+    total, gone, failed = sum(task.steps for task in plan.tasks), 0, []
+    begun, count = time.perf_counter(), 0
+
+    def report(task: Task, lines: list[str]) -> None:
+        nonlocal gone, count
+        gone, count = gone + task.steps, count + 1
+        left = (time.perf_counter() - begun) * (total - gone) / gone
+        claims = ", ".join(dict.fromkeys(w.claim for w in task.wanted))
+        say(f"{count} of {len(plan.tasks)}, {duration(left)} left: {task} for {claims}")
+        for line in lines:
+            say(f"warning: {line}")
+        failed.extend(lines)
+
+    try:
+        side_by_side(plan.tasks, work_on, backend, threads, report, unit="ms of work")
+    except KeyboardInterrupt as error:
+        raise Interrupted(count, len(plan.tasks), isinstance(error, Left)) from None
+    return failed
+
+
+def work_on(backend: str, place: Backend, threads: int, task: Task, tick: Tick) -> list[str]:
+    """Run, unless it is there, and measure; returns what failed."""
+    told = done = 0
+
+    def advance(trials: int) -> None:
+        nonlocal told, done
+        done += trials
+        now = min(task.steps, round(share * done / task.trials))
+        tick(now - told)
+        told = now
+
+    share = task.steps - round(1000 * MEASURING_S * len(task.wanted))
+    if not task.finished:
+        carry_out_one(backend, place, threads, task, advance)
+    elif backend == "gpu":
+        place.leave()  # type: ignore[attr-defined]
+    recording = read_run(task.path)
+    failed = []
+    for wanted in task.wanted:
+        try:
+            keep(wanted, recording)
+        except Exception as error:
+            failed.append(f"{task}: claim {wanted.claim} cannot measure it: {type(error).__name__}: {error}")
+    tick(task.steps - told)
+    return failed
+
+
+def measured(plan: Plan, claim: Claim) -> dict[str, dict[int, dict[str, Any]]]:
+    """Collect what was measured for a claim: by protocol and seed, in the order of the seeds."""
+    return {name: {w.seed: kept(w)["values"] for w in every} for name, every in plan.wanted[claim.id].items()}
+
+
+def is_measured(plan: Plan, claim: Claim) -> bool:
+    """Whether everything is there that the claim is judged by."""
+    return all(is_kept(w) for every in plan.wanted[claim.id].values() for w in every)

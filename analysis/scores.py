@@ -104,6 +104,7 @@ def timing(z, target, time_ms, latency_ms, late_ms=None) -> Timing:
     z = np.asarray(z, float)[..., time_ms >= 0, :]
     wanted = np.asarray(target, float)[..., time_ms >= 0, :].max(-2)
     t = time_ms[time_ms >= 0]
+    step = t[1] - t[0] if t.size > 1 else np.nan
     top = z.argmax(-2)
     peak = z.max(-2)
     detected = (peak >= DETECTION * wanted) & (wanted > 0)
@@ -117,7 +118,7 @@ def timing(z, target, time_ms, latency_ms, late_ms=None) -> Timing:
     return Timing(
         np.where(detected, off, np.nan),
         np.where(wanted > 0, detected, np.nan),
-        np.where(detected, (right - left - 1) * (t[1] - t[0]), np.nan),
+        np.where(detected, (right - left - 1) * step, np.nan),
     )
 
 

@@ -171,6 +171,12 @@ class TestTiming:
         z = TARGET + bump(T, -30.0, 5.0)[:, None]
         np.testing.assert_array_equal(timing(z, TARGET, T, LATENCY).error_ms, 0)
 
+    def test_a_single_time_has_a_peak_without_a_width(self):
+        one = np.array([300.0])
+        found = timing(np.ones((1, 2)), np.ones((1, 2)), one, LATENCY)
+        np.testing.assert_array_equal(found.error_ms, [0, 300])
+        assert np.isnan(found.half_width_ms).all()
+
     def test_probes_are_scored_as_if_alone(self):
         rng = np.random.default_rng(0)
         z = TARGET + 0.1 * rng.standard_normal((5, *TARGET.shape))

@@ -75,12 +75,17 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(size > 0, (x * y).sum(-1) / np.where(size > 0, size, 1), np.nan)
 
 
-def factor_share(scores: np.ndarray, factor: np.ndarray) -> float:
-    """Return the fraction of the variance of (C,) scores that lies between levels of a factor."""
-    centred = np.asarray(scores, float) - np.mean(scores)
+def factor_share(values: np.ndarray, factor: np.ndarray) -> float:
+    """Return the fraction of the variance of (C, ...) values that lies between levels of a factor.
+
+    Values that ignore it have (levels - 1) / (C - 1) on average.
+    """
+    centred = np.asarray(values, float).reshape(len(values), -1)
+    centred = centred - centred.mean(0)
     total = (centred**2).sum()
     levels = [centred[factor == level] for level in np.unique(factor)]
-    return float(sum(v.size * v.mean() ** 2 for v in levels) / total) if total > 0 else np.nan
+    between = sum(len(v) * (v.mean(0) ** 2).sum() for v in levels)
+    return float(between / total) if total > 0 else np.nan
 
 
 def align(scores: np.ndarray, factor: np.ndarray, draws: int, rng: np.random.Generator) -> Alignment:

@@ -1,4 +1,4 @@
-"""Does taking one readout's directions from the activity hurt that readout alone?
+"""Whether taking one readout's directions from the activity hurts that readout alone.
 
 A double dissociation: "when" loses what its own directions carry and no more than
 chance with those of "what", and the other way round. Chance is random directions

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 LEVEL = 0.05
+HELD_BACK = 20
+"""Permutations that play the part of data, for what chance looks like."""
 
 
 class Shared(NamedTuple):
@@ -28,7 +30,7 @@ class Selective(NamedTuple):
 
     effect: np.ndarray  # (N,) largest fraction of variance over the time bins
     cells: np.ndarray  # (N,) bool: above the 95 % quantile of permuted labels
-    chance: float  # fraction of cells above it when labels are permuted once more
+    chance: float  # fraction of cells above it when labels are permuted anew, about 5 %
 
 
 def strength(weights: np.ndarray) -> np.ndarray:
@@ -93,9 +95,9 @@ def _group_effect(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _judge(effect, null) -> Selective:
-    """Cells above their own null; the last draw plays data, for what chance looks like."""
-    bound = np.quantile(null[:-1], 1 - LEVEL, axis=0)
-    return Selective(effect, effect > bound, float((null[-1] > bound).mean()))
+    """Cells above their own null, and how many of the draws held back are above it."""
+    bound = np.quantile(null[HELD_BACK:], 1 - LEVEL, axis=0)
+    return Selective(effect, effect > bound, float((null[:HELD_BACK] > bound).mean()))
 
 
 def label_selectivity(x: np.ndarray, labels: np.ndarray, draws: int, rng: np.random.Generator) -> Selective:
@@ -122,7 +124,7 @@ def label_selectivity(x: np.ndarray, labels: np.ndarray, draws: int, rng: np.ran
     def effect(order):
         return _group_effect(flat, order).reshape(bins, cells).max(0)
 
-    null = np.array([effect(rng.permutation(labels)) for _ in range(draws + 1)])
+    null = np.array([effect(rng.permutation(labels)) for _ in range(draws + HELD_BACK)])
     return _judge(effect(labels), null)
 
 
@@ -141,7 +143,7 @@ def time_selectivity(x: np.ndarray, draws: int, rng: np.random.Generator) -> Sel
         between = n * (turned.mean(0) ** 2).sum(0)
         return np.divide(between, total, out=np.zeros(cells), where=total > 0)
 
-    null = np.array([effect(rng.integers(0, bins, n)) for _ in range(draws + 1)])
+    null = np.array([effect(rng.integers(0, bins, n)) for _ in range(draws + HELD_BACK)])
     return _judge(effect(np.zeros(n, int)), null)
 
 

@@ -181,15 +181,13 @@ def references(
         return refits.fit_what(means[i], outcome[i])
 
     metric_root = root(metric)
-    chance, output_chance = refits.refit_null(
-        after, target, means, outcome, penalty, DRAWS, rng, (None, metric_root)
-    )
+    broken = refits.broken_refits(after, target, means, outcome, penalty, DRAWS, rng)
     size = flat.shape[1], ranks[0], ranks[1], DRAWS, rng
     return References(
         means=means,
         metric_root=metric_root,
-        chance=chance,
-        output_chance=output_chance,
+        chance=broken.overlaps(),
+        output_chance=broken.overlaps(metric_root),
         matched=float(np.mean([overlap(a) for a in random_null(*size, covariance_root)])),
         uniform=float(np.mean([overlap(a) for a in random_null(*size)])),
         ceiling_what=refits.split_half(refit_what, len(x), HALVES, rng).mean(),

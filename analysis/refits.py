@@ -76,17 +76,23 @@ def projection_loss(weights, other, features, target, metric=None) -> Loss:
     return Loss(error(weights), error(project_out(weights, other, metric)))
 
 
-def refit_null(
-    features,
-    target,
-    means,
-    outcome,
-    penalty: float,
-    draws: int,
-    rng: np.random.Generator,
-    metric_roots=(None,),
-) -> np.ndarray:
-    """Return the overlap of readouts refitted to broken targets, the primary null.
+class Refits(NamedTuple):
+    """Readouts fitted to broken targets, draw by draw."""
+
+    what: np.ndarray  # (draws, K, M)
+    when: np.ndarray  # (draws, K, M)
+
+    def overlaps(self, metric_root: np.ndarray | None = None) -> np.ndarray:
+        """Return the overlap of what and when of each draw, (draws,)."""
+        return np.array(
+            [overlap(principal_angles(a, b, metric_root)) for a, b in zip(self.what, self.when, strict=True)]
+        )
+
+
+def broken_refits(
+    features, target, means, outcome, penalty: float, draws: int, rng: np.random.Generator
+) -> Refits:
+    """Refit both readouts to broken targets on the same activity, the primary null.
 
     Each draw permutes the outcomes over the trials (with one cue this changes
     nothing on average: identity is then not encoded) and shifts all targets
@@ -102,22 +108,16 @@ def refit_null(
         Of the ridge fit.
     draws : int
     rng : numpy Generator
-    metric_roots : sequence of (N, N) arrays or None
-        Metrics in which to measure, None = Euclidean; the refits are the same.
-
-    Returns
-    -------
-    (metrics, draws) float64
     """
     x = features.reshape(-1, features.shape[-1])
     gram = x.T @ x
     factor = cho_factor(gram + penalty * np.trace(gram) / len(gram) * np.eye(len(gram)))
-    out = np.empty((len(metric_roots), draws))
+    shape = draws, target.shape[2], x.shape[1]
+    out = Refits(np.empty(shape), np.empty(shape))
     for i in range(draws):
         shifted = np.roll(target, rng.integers(1, target.shape[1]), axis=1)
-        when = cho_solve(factor, x.T @ shifted.reshape(len(x), -1)).T
-        what = fit_what(means, rng.permutation(outcome))
-        out[:, i] = [overlap(principal_angles(what, when, root)) for root in metric_roots]
+        out.when[i] = cho_solve(factor, x.T @ shifted.reshape(len(x), -1)).T
+        out.what[i] = fit_what(means, rng.permutation(outcome))
     return out
 
 

@@ -31,6 +31,16 @@ def basis(weights: np.ndarray, metric_root: np.ndarray | None = None) -> np.ndar
     return vt[s > RANK_TOLERANCE * s.max(initial=0)].T
 
 
+def leading(weights: np.ndarray) -> np.ndarray:
+    """Return the (1, N+1) direction in which a readout's rows are largest, bias 0.
+
+    With one cue V is rank one along the mean activity but for noise, and the
+    angle of that noise with W counts as much among principal angles as its own.
+    """
+    rows = np.asarray(weights, float)[:, :-1]
+    return np.append(np.linalg.svd(rows, full_matrices=False)[2][0], 0.0)[None]
+
+
 def principal_angles(a: np.ndarray, b: np.ndarray, metric_root: np.ndarray | None = None) -> np.ndarray:
     """Return the principal angles between the row spaces of two readouts.
 

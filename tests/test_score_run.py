@@ -9,7 +9,8 @@ from analysis.catalogue import SCORES
 from analysis.geometry import block_activity, final_weights, trial_bumps
 from analysis.reading import read_readout, read_task
 from analysis.recordings import score_run
-from analysis.refits import refit_null
+from analysis.refits import broken_refits
+from analysis.subspaces import overlap, principal_angles
 from analysis.summary import compare, comparison_table, final, summarise, summary_table, tidy_rows
 from analysis.targets import bump
 from paradigms.meet import Block
@@ -230,10 +231,12 @@ def test_chance_in_both_metrics_is_of_the_same_refits():
     after, means = activity.time_ms >= 0, activity.features[:, :10].mean(1)
     metric = np.diag(np.linspace(0.1, 3, activity.features.shape[2] - 1))
     broken = activity.features[:, after], activity.bumps[:, after], means, activity.outcome, 1e-3, 5
-    both = refit_null(*broken, np.random.default_rng(0), (None, metric))
-    for found, root in zip(both, (None, metric), strict=True):
-        np.testing.assert_allclose(found, refit_null(*broken, np.random.default_rng(0), (root,))[0])
-    assert np.all(both[0] != both[1])
+    refits = broken_refits(*broken, np.random.default_rng(0))
+    euclidean, in_metric = refits.overlaps(), refits.overlaps(metric)
+    for i, (what, when) in enumerate(zip(*refits, strict=True)):
+        assert euclidean[i] == overlap(principal_angles(what, when))
+        assert in_metric[i] == overlap(principal_angles(what, when, metric))
+    assert np.all(euclidean != in_metric)
 
 
 @pytest.mark.filterwarnings("error")

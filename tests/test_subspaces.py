@@ -149,7 +149,7 @@ class TestRefits:
     def test_chance_is_centred_on_refits_and_the_ceiling_is_above_it(self):
         _, x, target, means, outcome = self.activity()
         rng = np.random.default_rng(0)
-        chance = refits.refit_null(x, target, means, outcome, 1e-3, 20, rng)[0]
+        chance = refits.broken_refits(x, target, means, outcome, 1e-3, 20, rng).overlaps()
         again = refits.split_half(lambda i: refits.fit_when(x[i], target[i], 1e-3), len(x), 5, rng)
         assert chance.shape == (20,)
         assert 0 <= chance.min() <= chance.max() < again.min() <= 1
@@ -160,7 +160,7 @@ class TestRefits:
         x = np.tile(np.eye(n_times, n_times + 1), (6, 1, 1))
         target = np.tile(np.eye(n_times)[:, [at]], (6, 1, 1))
         rng = np.random.default_rng(0)
-        chance = refits.refit_null(x, target, x[:, at], np.ones((6, 1)), 1e-9, 20, rng)[0]
+        chance = refits.broken_refits(x, target, x[:, at], np.ones((6, 1)), 1e-9, 20, rng).overlaps()
         np.testing.assert_allclose(chance, 0, atol=1e-9)
 
     def test_the_null_permutes_the_outcomes(self):
@@ -169,13 +169,16 @@ class TestRefits:
         means = np.eye(2, 3)[cue]
         x, outcome = np.repeat(means[:, None], 5, axis=1), (cue == 0)[:, None].astype(float)
         target = np.repeat(outcome[:, None], 5, axis=1)
-        chance = refits.refit_null(x, target, means, outcome, 1e-9, 20, np.random.default_rng(0))[0]
+        chance = refits.broken_refits(
+            x, target, means, outcome, 1e-9, 20, np.random.default_rng(0)
+        ).overlaps()
         assert 0.3 < chance.mean() < 0.7
 
     def test_the_null_changes_with_its_draws_and_keeps_its_seed(self):
         _, x, target, means, outcome = self.activity(20)
         one, two = (
-            refits.refit_null(x, target, means, outcome, 1e-3, 4, np.random.default_rng(1))[0] for _ in "ab"
+            refits.broken_refits(x, target, means, outcome, 1e-3, 4, np.random.default_rng(1)).overlaps()
+            for _ in "ab"
         )
         np.testing.assert_array_equal(one, two)
         assert np.ptp(one) > 0

@@ -8,11 +8,15 @@ from experiments.claims import (
     conditions,
     gates,
     generality,
+    geometry,
+    joint,
     learning,
     least_squares,
     merged,
+    populations,
     recalibration,
     timing,
+    transfer,
     volatility,
 )
 from experiments.claims.claim import Claim
@@ -20,8 +24,8 @@ from experiments.claims.claim import Claim
 CLAIMS: dict[str, Claim] = {
     module.CLAIM.id: module.CLAIM
     for module in (
-        learning, calibration, timing, recalibration, least_squares, merged, ablations, gates, conditions,
-        generality, volatility,
+        learning, calibration, timing, recalibration, least_squares, geometry, merged, ablations, gates,
+        populations, conditions, generality, transfer, joint, volatility,
     )
 }  # fmt: skip
 """In the order in which they are reported."""

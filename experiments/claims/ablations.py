@@ -15,8 +15,8 @@ TASK = (blocks(*BLOCKS[:2]), *probes((20, 50, 100), 4), *SHORT)
 """Two blocks: learning, and a switch of timing."""
 
 ETAS = (0.5, 2.0)
-"""Retuned = the best of half, the shipped and twice the learning rate, by the mean over the reported seeds: in
-favour of the ablated network."""
+"""Retuned = the best of half, the shipped and twice the learning rate, by the mean over the very seeds
+that are reported: in favour of the ablated network."""
 
 HALF = local().gate.half_width_ms
 

@@ -10,21 +10,18 @@ from analysis.calibration import fit_line
 from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, jsonable
 from experiments.claims.curves import scores_of
 from experiments.claims.protocol import SHORT, Protocol, blocks, probes
-from experiments.claims.rules import changed, local
+from experiments.claims.rules import local
 from reservoir.storage import Recording
 
 LEVELS = (0.5, 0.9, 0.2, 0.7, 0.0, 0.4, 1.0, 0.1, 0.6, 0.3, 0.8)
 """A scrambled, fixed order, so that no two neighbours follow each other."""
-
-RATES = (0.02, 0.1, 0.2)
-"""Of the "what" readout, beside the shipped one: the frontier of speed and scatter."""
 
 AT = (300, 600)
 
 ELEVEN = Protocol(
     "calibration",
     (blocks(*(((p, 1 - p), AT) for p in LEVELS), trials=100), *probes((100,), 10), *SHORT),
-    {"local": local(), **{f"eta_w_{r:g}": changed(local(), what={"eta_w": r}) for r in RATES}},
+    {"local": local()},
 )
 TWO_CUES = Protocol(
     "calibration_two_cues",
@@ -78,17 +75,18 @@ def judge(measured: Measured) -> Judged:
         slope = column(runs, "local", "p_hat", "slope")
         findings.append(finding(f"slope of p-hat on p, {name}", slope, at_least=0.9, at_most=1.1))
         findings.append(
-            finding(f"slope of the timing amplitude on p, {name}", column(runs, "local", "amplitude_when", "slope"))
+            finding(f"slope of the timing amplitude on p, {name}",
+                    column(runs, "local", "amplitude_when", "slope"))
         )  # fmt: skip
     runs = measured[ELEVEN.name]
     for k, event in enumerate("AB"):
         findings.append(
-            finding(f"r of the product with p({event}), 11 levels", column(runs, "local", "amplitude", "r_event")[:, k])
+            finding(f"r of the product with p({event}), 11 levels",
+                    column(runs, "local", "amplitude", "r_event")[:, k])
         )  # fmt: skip
     findings += [
         finding("Brier score minus that of the true p, 11 levels",
                 column(runs, "local", "brier") - column(runs, "local", "brier_true")),
-        *(finding(f"r of p-hat, eta_w = {r:g}", column(runs, f"eta_w_{r:g}", "p_hat", "r")) for r in RATES),
     ]  # fmt: skip
     series: dict[str, Any] = {}
     for name, protocol in variants:

@@ -13,11 +13,11 @@ from experiments.claims.protocol import Protocol
 from reservoir.storage import Recording
 
 HOLDS, OPEN, FAILS, REPORTED = "holds", "not shown", "fails", "reported"
-"""The bound of the interval meets the requirement; the interval lies astride it, or there are too few seeds; it
-lies beyond; none was set."""
+"""The bound of the interval meets the requirement; the interval lies astride it, or there are too few
+seeds; it lies beyond; none was set."""
 
 FEWEST = 6
-"""Seeds below which an interval bounds nothing: no sign-flip test could reach 5 %, and no median has an interval."""
+"""Seeds below which an interval bounds nothing: no sign-flip test could reach 5 %, no median has one."""
 
 Measured = Mapping[str, Mapping[int, dict[str, Any]]]
 """``measured[protocol][seed]`` is what `Claim.measure` returned for that run."""
@@ -73,8 +73,8 @@ class Claim:
 
 
 def finding(
-    what: str, values, *, at_least: float | None = None, at_most: float | None = None, below: float | None = None,
-    published: str = "", unit: str = "1", median: bool = False,
+    what: str, values, *, at_least: float | None = None, at_most: float | None = None,
+    below: float | None = None, published: str = "", unit: str = "1", median: bool = False,
 ) -> Finding:  # fmt: skip
     """Judge one value per seed against bounds.
 

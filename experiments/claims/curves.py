@@ -31,7 +31,7 @@ def curve(scores: dict[str, np.ndarray], name: str, block: int) -> np.ndarray:
 
 
 def curves(recording: Recording, label: str, names: Sequence[str] = CURVES) -> dict[str, Any]:
-    """Return curves of every block, JSON-able: ``{"trial": [[...], ...], name: [[...], ...]}``, blocks first."""
+    """Return curves, JSON-able: ``{"trial": [[...], ...], name: [[...], ...]}``, a list per block."""
     scores = scores_of(recording, label)
     blocks = np.unique(scores["block"])
     out = {"trial": [probed(scores, b).tolist() for b in blocks]}

@@ -1,4 +1,4 @@
-"""C9: phase-specific neuromodulation: how slow, and how early or late, may the gate be?"""
+"""C9: phase-specific neuromodulation: how slow, how early and how late the gate may be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beyond: do the same parameters hold on tasks they were not searched on, and on every network?"""
+"""Beyond: the same parameters on tasks they were not searched on, and on many networks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ TASKS = {
         (((0.8, 0.2), (0.2, 0.8), (0.6, 0.4), (0.4, 0.3)), ((300, 600), (500, 750), (250, 650), (400, 700))),
         cues=4, trials=400,
     ),
-    "float64 (.8, 300, 600)": _task("float64", ((0.8, 0.2), (300, 600)), more=('simulation.precision="float64"',)),
+    "float64 (.8, 300, 600)": _task(
+        "float64", ((0.8, 0.2), (300, 600)), more=('simulation.precision="float64"',)
+    ),
 }  # fmt: skip
 
 STABILITY = Protocol(
@@ -98,8 +100,8 @@ def judge(measured: Measured) -> Judged:
         finding("firing rate", rate, unit="Hz"),
         finding("least firing rate of any network", [rate.min()], unit="Hz"),
         finding("largest firing rate of any network", [rate.max()], unit="Hz"),
-        finding(f"networks inside {RATE_HZ[0]:g} to {RATE_HZ[1]:g} Hz", (rate >= RATE_HZ[0]) & (rate <= RATE_HZ[1]),
-                at_least=1.0),
+        finding(f"networks inside {RATE_HZ[0]:g} to {RATE_HZ[1]:g} Hz",
+                (rate >= RATE_HZ[0]) & (rate <= RATE_HZ[1]), at_least=1.0),
     ]  # fmt: skip
     series["rate_hz"] = jsonable(rate)
     return Judged(findings, series)

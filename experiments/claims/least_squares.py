@@ -1,14 +1,12 @@
-"""C5: is it true that least squares adapts worse than the local rule?"""
+"""C5: whether least squares adapts worse than the local rule."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from experiments.claims.claim import Claim, Finding, Judged, Measured, band, column, finding, jsonable, paired
+from experiments.claims.claim import Claim, Finding, Judged, Measured, band, column, finding, paired
 from experiments.claims.cost import cost_of
-from experiments.claims.curves import at, curve, curves, scores_of
+from experiments.claims.curves import at, curves
 from experiments.claims.protocol import SHORT, Protocol, blocks, probes
 from experiments.claims.shared import BLOCKS, SWITCH, SWITCHES
 from experiments.claims.tuned import CELLS, MEMORIES
@@ -35,10 +33,8 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     """Take the curves of E of every rule, and what it keeps and computes."""
     out: dict[str, Any] = {}
     for label in recording.labels:
-        scores = scores_of(recording, label)
         out[label] = {
             "curves": curves(recording, label, ("error", "error_change_point")),
-            "timing_error_ms": jsonable([curve(scores, "timing_error_ms", b)[-1] for b in np.unique(scores["block"])]),
             "cost": cost_of(recording, label),
         }  # fmt: skip
     return out
@@ -52,9 +48,9 @@ def judge(measured: Measured) -> Judged:
     for rival in RIVALS:
         for b in range(1, len(BLOCKS)):
             for n in (20, 50, 100):
+                change = "the return" if SWITCH[b] == "return" else f"the switch of {SWITCH[b]}"
                 found = paired(
-                    f"E, local minus {NAMES[rival]}, {n} trials after the switch of {SWITCH[b]}"
-                    if SWITCH[b] != "return" else f"E, local minus {NAMES[rival]}, {n} trials after the return",
+                    f"E, local minus {NAMES[rival]}, {n} trials after {change}",
                     *(_errors(runs, label, b, n) for label in (OURS, rival)), below=0.0,
                     published="worse after switches" if rival != "rls_reset" else "resets needed",
                 )  # fmt: skip

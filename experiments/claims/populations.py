@@ -331,7 +331,7 @@ def _series(one, four, closed) -> dict[str, Any]:
 
 
 CLAIM = Claim(
-    "populations", "Overlapping populations with mixed selectivity", "overlapping populations (stated)",
+    "C9b", "Overlapping populations with mixed selectivity", "overlapping populations (stated)",
     (SWITCHES, FOUR_CUES, CLOSED), measure, judge,
     (
         "Recurrent weights are fixed: in the open loop no spike depends on what was learned, and "

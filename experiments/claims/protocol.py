@@ -65,4 +65,4 @@ def probes(after: tuple[int, ...], repeats: int) -> tuple[str, str]:
 
 
 SHORT = ('simulation.precision="float32"', 'record.spikes="none"', "record.trials=false")
-"""Of protocols that only count scores: single precision (the same E, see the claim "precision"), probes only."""
+"""Of protocols that only need scores: single precision (claim G: the same E), probes only."""

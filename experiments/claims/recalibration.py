@@ -26,7 +26,7 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     return {
         "curves": curves(recording, "local", CURVES),
         "overshoot": jsonable(scores["overshoot"][known]),
-        "ridge": [jsonable(curve(scores, "error_ridge", b)[-1]) for b in known] if "error_ridge" in scores else None,
+        "ridge": [jsonable(curve(scores, "error_ridge", b)[-1]) for b in known if "error_ridge" in scores],
         "probed": probed(scores, 0).tolist(),
     }  # fmt: skip
 
@@ -60,7 +60,7 @@ def judge(measured: Measured) -> Judged:
     for b in (TIMING, BOTH):
         left = [_mean(at(runs[s]["curves"], "residual", b, LIMIT[b])) for s in seeds]
         findings.append(
-            finding(f"left of the old amplitude at the old latency at trial {LIMIT[b]} of block {b + 1}", left,
+            finding(f"left of the old amplitude at its latency, trial {LIMIT[b]} of block {b + 1}", left,
                     below=0.1)
         )  # fmt: skip
     beyond = column(runs, "overshoot")

@@ -30,7 +30,8 @@ MEANING = {
 METHOD = (
     "Mean over seeds with its 95 % BCa bootstrap interval (medians: a distribution-free one); the seed is "
     "the unit. The verdict is on the bound of the interval. p: two-sided sign-flip test of a difference "
-    "paired by seed, as it is; Holm: of the test that a claim rests on, corrected over the claims reported here."
+    "paired by seed, as it is; Holm: of the test that a claim rests on, corrected over the claims "
+    "reported here."
 )
 
 

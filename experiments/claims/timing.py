@@ -70,7 +70,7 @@ def judge(measured: Measured) -> Judged:
     switches = measured[SWITCHES.name]
     errors = column(switches, "error_ms")
     findings += [
-        finding("median timing error at the ends of the five blocks, event A", np.nanmedian(errors[:, ::2], 1),
+        finding("median timing error, ends of the five blocks, event A", np.nanmedian(errors[:, ::2], 1),
                 unit="ms"),
         finding("the same, event B", np.nanmedian(errors[:, 1::2], 1), unit="ms"),
     ]  # fmt: skip

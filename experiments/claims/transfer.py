@@ -136,7 +136,8 @@ def _switch_findings(parts) -> list:
         still, whole = (column(parts, name, f"moved_{k}") for k in (part, "merged"))
         out += [
             finding(f"{name} switch: {text} moved by the block's end (RMS, relative)", still[:, -1]),
-            finding(f"{name} switch: {text} moved over the half block before it", column(parts, name, f"idle_{part}")),
+            finding(f"{name} switch: {text} moved over the half block before it",
+                    column(parts, name, f"idle_{part}")),
             paired(f"{name} switch: {text} moved by the block's end minus the merged output", still[:, -1],
                    whole[:, -1], below=0),
         ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Beyond: how fast should probability be learned when the world is stable, and when it is not?"""
+"""Beyond: how fast probability should be learned in a stable and in a volatile world."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def judge(measured: Measured) -> Judged:
         best = min((k for k in VARIANTS if k.startswith("fixed")), key=lambda k: float(rmse[k].mean()))
         findings += [
             finding(f"RMSE of p-hat, change-point observer, {name}", rmse["change_point"]),
-            *(finding(f"RMSE of p-hat, {label.replace('_', ' ')}, {name}", rmse[label]) for label in VARIANTS),
+            *(finding(f"RMSE of p-hat, {k.replace('_', ' ')}, {name}", rmse[k]) for k in VARIANTS),
             paired(f"RMSE, surprise-scaled minus the best fixed rate ({best.removeprefix('fixed_')}), {name}",
                    rmse["surprise"], rmse[best], below=0.0),
             paired(f"RMSE, surprise-scaled minus the change-point observer, {name}", rmse["surprise"],

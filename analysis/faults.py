@@ -135,6 +135,7 @@ def score_prediction(name: str, contingencies: tuple[tuple[float, float, float],
     probes = np.repeat(np.arange(n), REPEATS)
     task = Task(
         probability=p[:, None], latency_ms=latency[:, None], latency_sd_ms=np.zeros((n, 1, k)),
+        late_ms=latency[:, None], late_share=np.zeros((n, 1, k)),
         first_trial=TRIALS * np.arange(n),
         seen=Seen(np.zeros(block.size, int), event, latency[block, event]),
         trial_block=block, probe_block=probes, probe_trial=np.full(probes.size, TRIALS),

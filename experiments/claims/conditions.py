@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.claims.claim import Claim, Judged, Measured, band, column, finding
+from experiments.claims.claim import Claim, Finding, Judged, Measured, band, column, finding
 from experiments.claims.curves import curves
 from experiments.claims.protocol import SHORT, Protocol, blocks, probes
 from experiments.claims.rules import changed, local
@@ -44,7 +44,8 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
 
 def judge(measured: Measured) -> Judged:
     """E at the end of each block: anticipation before an event's time, and after it."""
-    findings, series = [], {"switch": SWITCH[:3]}
+    findings: list[Finding] = []
+    series: dict[str, Any] = {"switch": SWITCH[:3]}
     for name, protocol in PROTOCOLS.items():
         runs = measured[protocol.name]
         for label in protocol.rules:

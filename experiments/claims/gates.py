@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, paired
+from experiments.claims.claim import Claim, Finding, Judged, Measured, band, column, finding, paired
 from experiments.claims.curves import at, curves
 from experiments.claims.protocol import SHORT, Protocol, blocks, probes
 from experiments.claims.rules import changed, local
@@ -50,7 +50,8 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
 
 def judge(measured: Measured) -> Judged:
     """E over the time constant and the phase of the gate, minus E of the gate as it is."""
-    findings, series = [], {"time_constant_ms": TIME_CONSTANTS_MS, "shift_ms": SHIFTS_MS}
+    findings: list[Finding] = []
+    series: dict[str, Any] = {"time_constant_ms": TIME_CONSTANTS_MS, "shift_ms": SHIFTS_MS}
     centre = SHIFTS_MS.index(0.0)
     for name, protocol in MAPS.items():
         runs = measured[protocol.name]

@@ -54,10 +54,10 @@ def judge(measured: Measured) -> Judged:
             findings.append(found)
             if (b, n) == (2, 20):
                 primary = found.p
-            best = {
-                kind: min(range(len(FACTORS)), key=lambda i, kind=kind: float(errors(kind, i, b, n).mean()))
-                for kind in BASE
+            curves_of = {
+                kind: [float(errors(kind, i, b, n).mean()) for i in range(len(FACTORS))] for kind in BASE
             }
+            best = {kind: int(np.argmin(means)) for kind, means in curves_of.items()}
             findings.append(
                 paired(f"the same, each at the rate best for it then (x {FACTORS[best[FACTORED]]:g}, "
                        f"x {FACTORS[best[MERGED]]:g})", errors(FACTORED, best[FACTORED], b, n),

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.observers import HAZARD, run_starts, trial_weights
 from analysis.reading import read_task
-from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, jsonable, paired
+from experiments.claims.claim import Claim, Finding, Judged, Measured, band, column, finding, jsonable, paired
 from experiments.claims.protocol import Protocol, blocks
 from experiments.claims.rules import changed, local
 from reservoir.storage import Recording
@@ -66,7 +66,8 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
 
 def judge(measured: Measured) -> Judged:
     """RMSE of p-hat: the best fixed rate, annealing and surprise beside the change-point observer."""
-    findings, series = [], {"rates": RATES}
+    findings: list[Finding] = []
+    series: dict[str, Any] = {"rates": RATES}
     for name, protocol in PROTOCOLS.items():
         runs = measured[protocol.name]
         rmse = {label: column(runs, "rmse", label) for label in (*VARIANTS, "change_point")}

@@ -1,0 +1,38 @@
+"""The search for parameters, on search seeds only; docs/search.md tells what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+
+Folder = Annotated[Path, typer.Option(help="folder of the journal; a later call goes on from it")]
+Minutes = Annotated[float, typer.Option(help="no candidate is begun later")]
+Worker = Annotated[int, typer.Option(help="number of this process; several may share a journal")]
+DEFAULT = Path("results/search")
+
+
+@app.command()
+def regime(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) -> None:
+    """Phase 1: the network, its trace and the local rule together."""
+    from experiments.search.regime import search_regime
+
+    search_regime(folder, 60 * minutes, worker)
+
+
+@app.command()
+def validate(
+    trials: Annotated[str, typer.Option(help="numbers of trials; empty = the best three")] = "",
+    seeds: Annotated[str, typer.Option(help="seeds the search never saw")] = "1100-1111",
+    workers: Annotated[int, typer.Option(help="processes")] = 2,
+    folder: Folder = DEFAULT,
+) -> None:
+    """Compare candidates of phase 1 with the shipped parameters, paired, on fresh seeds."""
+    from experiments.plan import parse_seeds
+    from experiments.search.validate import validate_trials
+
+    numbers = [int(n) for n in trials.split(",")] if trials else []
+    typer.echo(validate_trials(folder, numbers, parse_seeds(seeds), workers))

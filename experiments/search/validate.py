@@ -1,0 +1,129 @@
+"""The best candidates and the shipped parameters on seeds that the search never saw, paired by seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import optuna
+
+from analysis.statistics import mean_interval, paired_difference
+from experiments.config import Experiment, load_config
+from experiments.search.evaluate import score, task
+from experiments.search.regime import NAME
+from experiments.search.space import REGIME, applied, suggest
+from experiments.search.study import open_study
+from experiments.sidecar import write_whole
+
+POINTS = (5, 10, 20, 50, 100)
+SWITCHES = ("first", "timing", "probability", "both", "return")
+"""The five blocks of meet.toml, by what switches."""
+
+SHIPPED = "shipped"
+
+
+class Found(NamedTuple):
+    """One candidate on one seed."""
+
+    errors: np.ndarray  # (blocks, points)
+    naive: np.ndarray  # (blocks,) E at trial 100 of a network that meets the block first
+    rate_hz: float
+
+
+def session() -> Experiment:
+    """Return the five blocks of meet.toml, as a search runs them."""
+    return task(load_config("meet.toml").paradigm.blocks, POINTS, repeats=4)
+
+
+def compare(
+    candidates: Mapping[str, dict[str, float]], folder: Path, seeds: Sequence[int], workers: int = 2
+) -> dict[str, list[Found]]:
+    """Run every candidate on every seed; what has run before is read.
+
+    Parameters
+    ----------
+    candidates : mapping of name to values
+        Changes of the shipped parameters, by path.
+    folder : Path
+        Of one small file per run.
+    seeds : sequence of int
+    workers : int
+        Processes.
+    """
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        waiting = {
+            (name, seed): pool.submit(_run, values, seed, folder)
+            for seed in seeds
+            for name, values in candidates.items()
+        }
+        return {name: [waiting[name, seed].result() for seed in seeds] for name in candidates}
+
+
+def _run(values: dict[str, float], seed: int, folder: Path) -> Found:
+    experiment = applied(session(), values)
+    name = hashlib.sha256(json.dumps(experiment.resolved(seed)).encode()).hexdigest()[:16]
+    path = folder / f"{name}.json"
+    if not path.exists():
+        whole = score(experiment, seed)
+        errors = whole.errors.get("local", np.full((len(SWITCHES), len(POINTS)), np.nan))
+        naive = [errors[0, -1], *(_alone(values, seed, b) for b in (1, 2, 3)), errors[0, -1]]
+        found = {"seed": seed, "errors": errors.tolist(), "naive": naive, "rate_hz": whole.rate_hz}
+        write_whole(path, json.dumps(found))
+    kept = json.loads(path.read_text())
+    return Found(np.array(kept["errors"]), np.array(kept["naive"]), kept["rate_hz"])
+
+
+def _alone(values: dict[str, float], seed: int, block: int) -> float:
+    experiment = applied(task((session().paradigm.blocks[block],), (100,), repeats=4), values)
+    errors = score(experiment, seed).errors
+    return float(errors["local"][0, 0]) if errors else np.nan
+
+
+def trials_to(found: Found, block: int, margin: float = 1.1) -> float:
+    """Return the first probed trial of a block with E within 10 % of the naive network's at its end."""
+    reached = np.flatnonzero(found.errors[block] <= margin * found.naive[block])
+    return float(POINTS[reached[0]]) if reached.size else np.inf
+
+
+def table(results: Mapping[str, list[Found]]) -> str:
+    """Write the comparison as a Markdown table."""
+    n = len(next(iter(results.values())))
+    lines = [
+        f"{n} fresh seeds; E, mean over seeds, at trials {', '.join(map(str, POINTS))} of each block.", "",
+        "| candidate | " + " | ".join(SWITCHES) + " | mean E (20, 50, 100) | minus shipped (95 % interval, p)"
+        " | rate, Hz | trials after timing switch to naive + 10 %, median |",
+        "|---" * (len(SWITCHES) + 5) + "|",
+    ]  # fmt: skip
+    overall = {name: np.array([f.errors[:, 2:].mean() for f in found]) for name, found in results.items()}
+    for name, found in results.items():
+        curves = np.mean([f.errors for f in found], 0)
+        difference = paired_difference(overall[name], overall[SHIPPED])
+        rates = [f.rate_hz for f in found]
+        cells = [
+            name,
+            *(" ".join(f"{e:.2f}" for e in curve).replace("0.", ".") for curve in curves),
+            f"{mean_interval(overall[name]).mean:.3f}",
+            "" if name == SHIPPED else "{0:+.3f} ({1:+.3f} to {2:+.3f}, p = {4:.2g})".format(*difference),
+            f"{min(rates):.2f} to {max(rates):.2f}",
+            f"{np.median([trials_to(f, 1) for f in found]):g}",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def validate_trials(folder: Path, numbers: Sequence[int], seeds: Sequence[int], workers: int) -> str:
+    """Compare trials of the study with the shipped parameters; by default the best three."""
+    trials = open_study(folder, NAME).trials
+    done = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
+    done.sort(key=lambda t: t.values[0])
+    chosen = [trials[n] for n in numbers] or done[:3]
+    candidates: dict[str, dict[str, float]] = {SHIPPED: {}}
+    for trial in chosen:
+        candidates[f"trial {trial.number}"] = suggest(optuna.trial.FixedTrial(trial.params), REGIME)
+    return table(compare(candidates, folder / "validation", seeds, workers))

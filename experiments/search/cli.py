@@ -24,6 +24,19 @@ def regime(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) 
 
 
 @app.command()
+def refine(
+    trial: Annotated[int, typer.Argument(help="number of a candidate of phase 1")],
+    minutes: Minutes = 5,
+    worker: Worker = 0,
+    folder: Folder = DEFAULT,
+) -> None:
+    """Phase 1, second step: trace and rule alone, on the spikes of one candidate's network."""
+    from experiments.search.regime import refine
+
+    refine(folder, trial, 60 * minutes, worker)
+
+
+@app.command()
 def validate(
     trials: Annotated[str, typer.Option(help="numbers of trials; empty = the best three")] = "",
     seeds: Annotated[str, typer.Option(help="seeds the search never saw")] = "1100-1111",

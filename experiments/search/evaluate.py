@@ -42,12 +42,13 @@ class Score(NamedTuple):
     rate_hz: float
     silent: float  # fraction of cells
 
-    def value(self, label: str = "local") -> float:
-        """Return the number that is minimised."""
+    def value(self) -> float:
+        """Return the number that is minimised, of the only rule."""
         if not 0.2 < self.rate_hz < 30:
             return WORST
+        (errors,) = self.errors.values()
         excess = max(np.log(RATE_HZ[0] / self.rate_hz), np.log(self.rate_hz / RATE_HZ[1]), 0)
-        return min(float(self.errors[label].mean() + 0.1 * excess), WORST)
+        return min(float(errors.mean() + 0.1 * excess), WORST)
 
 
 BROKEN = Score({}, np.nan, np.nan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,7 +13,7 @@ import numpy as np
 import optuna
 
 from analysis.statistics import mean_interval, paired_difference
-from experiments.config import Experiment, load_config
+from experiments.config import load_config
 from experiments.search.evaluate import score, task
 from experiments.search.regime import NAME
 from experiments.search.space import REGIME, applied, suggest
@@ -32,18 +31,13 @@ class Found(NamedTuple):
     """One candidate on one seed."""
 
     errors: np.ndarray  # (blocks, points)
-    naive: np.ndarray  # (blocks,) E at trial 100 of a network that meets the block first
     rate_hz: float
 
 
-def session() -> Experiment:
-    """Return the five blocks of meet.toml, as a search runs them."""
-    return task(load_config("meet.toml").paradigm.blocks, POINTS, repeats=4)
-
-
 def compare(
-    candidates: Mapping[str, dict[str, float]], folder: Path, seeds: Sequence[int], workers: int = 2
-) -> dict[str, list[Found]]:
+    candidates: Mapping[str, dict[str, float]], folder: Path, seeds: Sequence[int], workers: int = 2,
+    alone: int | None = None,
+) -> dict[str, list[Found]]:  # fmt: skip
     """Run every candidate on every seed; what has run before is read.
 
     Parameters
@@ -55,44 +49,41 @@ def compare(
     seeds : sequence of int
     workers : int
         Processes.
+    alone : int, optional
+        Run this block only, on networks that know no other.
     """
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         waiting = {
-            (name, seed): pool.submit(_run, values, seed, folder)
+            (name, seed): pool.submit(run_one, values, seed, folder, alone)
             for seed in seeds
             for name, values in candidates.items()
         }
         return {name: [waiting[name, seed].result() for seed in seeds] for name in candidates}
 
 
-def _run(values: dict[str, float], seed: int, folder: Path) -> Found:
-    experiment = applied(session(), values)
-    name = hashlib.sha256(json.dumps(experiment.resolved(seed)).encode()).hexdigest()[:16]
-    path = folder / f"{name}.json"
+def run_one(values: dict[str, float], seed: int, folder: Path, alone: int | None = None) -> Found:
+    """Run one candidate on one seed, or read what it gave; see `compare`."""
+    blocks = load_config("meet.toml").paradigm.blocks
+    if alone is not None:
+        blocks = (blocks[alone],)
+    experiment = applied(task(blocks, POINTS, repeats=4), values)
+    path = folder / f"{experiment.run_id(seed)}.json"
     if not path.exists():
-        whole = score(experiment, seed)
-        errors = whole.errors.get("local", np.full((len(SWITCHES), len(POINTS)), np.nan))
-        naive = [errors[0, -1], *(_alone(values, seed, b) for b in (1, 2, 3)), errors[0, -1]]
-        found = {"seed": seed, "errors": errors.tolist(), "naive": naive, "rate_hz": whole.rate_hz}
-        write_whole(path, json.dumps(found))
+        found = score(experiment, seed)
+        errors = found.errors.get("local", np.full((len(blocks), len(POINTS)), np.nan))
+        write_whole(path, json.dumps({"seed": seed, "errors": errors.tolist(), "rate_hz": found.rate_hz}))
     kept = json.loads(path.read_text())
-    return Found(np.array(kept["errors"]), np.array(kept["naive"]), kept["rate_hz"])
+    return Found(np.array(kept["errors"]), kept["rate_hz"])
 
 
-def _alone(values: dict[str, float], seed: int, block: int) -> float:
-    experiment = applied(task((session().paradigm.blocks[block],), (100,), repeats=4), values)
-    errors = score(experiment, seed).errors
-    return float(errors["local"][0, 0]) if errors else np.nan
-
-
-def trials_to(found: Found, block: int, margin: float = 1.1) -> float:
+def trials_to(found: Found, naive: Found, block: int, margin: float = 1.1) -> float:
     """Return the first probed trial of a block with E within 10 % of the naive network's at its end."""
-    reached = np.flatnonzero(found.errors[block] <= margin * found.naive[block])
+    reached = np.flatnonzero(found.errors[block] <= margin * naive.errors[0, -1])
     return float(POINTS[reached[0]]) if reached.size else np.inf
 
 
-def table(results: Mapping[str, list[Found]]) -> str:
-    """Write the comparison as a Markdown table."""
+def table(results: Mapping[str, list[Found]], naive: Mapping[str, list[Found]]) -> str:
+    """Write the comparison as a Markdown table; `naive` are networks that meet block 2 first."""
     n = len(next(iter(results.values())))
     lines = [
         f"{n} fresh seeds; E, mean over seeds, at trials {', '.join(map(str, POINTS))} of each block.", "",
@@ -111,7 +102,7 @@ def table(results: Mapping[str, list[Found]]) -> str:
             f"{mean_interval(overall[name]).mean:.3f}",
             "" if name == SHIPPED else "{0:+.3f} ({1:+.3f} to {2:+.3f}, p = {4:.2g})".format(*difference),
             f"{min(rates):.2f} to {max(rates):.2f}",
-            f"{np.median([trials_to(f, 1) for f in found]):g}",
+            f"{np.median([trials_to(*pair, 1) for pair in zip(found, naive[name], strict=True)]):g}",
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -126,4 +117,6 @@ def validate_trials(folder: Path, numbers: Sequence[int], seeds: Sequence[int], 
     candidates: dict[str, dict[str, float]] = {SHIPPED: {}}
     for trial in chosen:
         candidates[f"trial {trial.number}"] = suggest(optuna.trial.FixedTrial(trial.params), REGIME)
-    return table(compare(candidates, folder / "validation", seeds, workers))
+    runs = folder / "validation"
+    naive = compare(candidates, runs, seeds, workers, alone=1)
+    return table(compare(candidates, runs, seeds, workers), naive)

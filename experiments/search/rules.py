@@ -1,0 +1,102 @@
+"""Phase 2: the network stays; every kind of rule gets the same number of candidates."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from experiments.search.evaluate import task
+from experiments.search.recorded import once_per_process, train_and_score
+from experiments.search.space import SEARCH_SEEDS, Parameter, replaced, suggest
+from experiments.search.study import mean_over_seeds, open_study
+from reservoir.rules import RLS, Gate, Identity, ThreeFactor
+
+BUDGET = 18
+"""Candidates per cell, pruned ones counted."""
+
+ETA = Parameter("eta", 0.004, 0.1, True, "speed against the rule's own variance")
+BETA = Parameter("consolidation", 0.1, 1.0, True, "weights averaged over 1/beta trials; 1 averages nothing")
+ALPHA = Parameter("alpha", 0.001, 10.0, True, "ridge of the first trials")
+MEMORY = Parameter("memory_trials", 5.0, 100.0, True, "how soon the past is forgotten")
+WINDOW = (
+    Parameter("gate.baseline", 0.05, 1.0, True, "weight of silence outside the window"),
+    Parameter("gate.half_width_ms", 45.0, 200.0, True, "where the gate is fully open"),
+)
+WHAT = (Parameter("what.eta_w", 0.02, 0.3, True, "speed of p-hat against its variance"),)
+
+START = {
+    "eta": 0.02, "consolidation": 1.0, "alpha": 0.1, "memory_trials": 20.0, "gate.baseline": 0.3,
+    "gate.half_width_ms": 90.0, "what.eta_w": 0.05,
+}  # fmt: skip
+"""Values before the search, the first candidate of every cell."""
+
+
+def cell(kind: str, factored: bool, gate: bool) -> tuple[Any, tuple[Parameter, ...]]:
+    """Return the rule of a cell of the factorial, and what is tuned of it.
+
+    Without a gate all times count alike. A factored readout still learns only the
+    delivered channel: taught 0 where nothing came, y would itself go to p s(t), and p
+    would count twice. A merged one is taught 0 there, since y alone is to become p s(t).
+    """
+    undelivered = "ignore" if factored else "zero"
+    the_gate = Gate(kind="window" if gate else "none", undelivered=undelivered)
+    what = Identity(anneal=True) if factored else None
+    space = (WINDOW if gate else ()) + (WHAT if factored else ())
+    if kind == "local":
+        return ThreeFactor(factored=factored, gate=the_gate, what=what), (ETA, BETA, *space)
+    rule = RLS(factored=factored, gate=the_gate, what=what, interval_ms=8.0)
+    return rule, (ALPHA, MEMORY, *space)
+
+
+CELLS = {
+    f"{kind}_{'factored' if factored else 'merged'}_{'gate' if gate else 'none'}": cell(kind, factored, gate)
+    for kind in ("local", "rls")
+    for factored in (True, False)
+    for gate in (True, False)
+}
+
+
+def with_values(rule: Any, values: dict[str, float]) -> Any:
+    """Return the rule at a point of its space."""
+    for path, value in values.items():
+        rule = replaced(rule, path, value)
+    return rule
+
+
+def search_rules(folder: Path, seconds: float, worker: int = 0) -> None:
+    """Spend the budget of every cell, or the time.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the journal.
+    seconds : float
+        No candidate is begun later.
+    worker : int
+        Several processes may work at once; a cell may then get a candidate or two more.
+    """
+    simulated = once_per_process(task())
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        studies = {name: open_study(folder, name, worker) for name in CELLS}
+        name = min(CELLS, key=lambda name: len(studies[name].trials))
+        study, (rule, space) = studies[name], CELLS[name]
+        if len(study.trials) >= BUDGET:
+            return
+        if not study.trials:
+            study.enqueue_trial({p.path: START[p.path] for p in space})
+
+        def objective(trial: optuna.Trial, rule=rule, space=space) -> float:
+            candidate = with_values(rule, suggest(trial, space))
+
+            def value_of(seed: int) -> tuple[float, dict]:
+                found = train_and_score(simulated(seed), candidate)
+                errors = {label: e.round(4).tolist() for label, e in found.errors.items()}
+                return found.value(), {"errors": errors}
+
+            return mean_over_seeds(trial, SEARCH_SEEDS, value_of)
+
+        study.optimize(objective, n_trials=1)

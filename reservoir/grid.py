@@ -37,14 +37,14 @@ class SimulationSpec(Spec):
 class TraceSpec(Spec):
     """From spikes to the features a readout sees."""
 
-    decay_ms: float = param(30.0, "tau_x: decay of the trace", "ms", gt=0)
+    decay_ms: float = param(20.0, "tau_x: decay of the trace", "ms", gt=0)
     rise_ms: float = param(
-        20.0, "rise of a double-exponential trace of unit area; 0 = a jump of 1", "ms", ge=0
+        35.0, "rise of a double-exponential trace of unit area; 0 = a jump of 1", "ms", ge=0
     )
     scale: float = param(0.0, "factor from trace to feature; 0 = 1/sqrt(N)", ge=0)
     bias: float = param(0.05, "constant last feature")
     normalise_ms: float = param(
-        5000.0,
+        12000.0,
         "each trace minus its running mean, over its running SD, with this memory; 0 = off",
         "ms",
         ge=0,

@@ -39,11 +39,11 @@ class NetworkSpec(Spec):
     cell: dict[str, float] = param(
         help="one cell type for all, by its nine parameters; empty = the mixes", factory=dict
     )
-    parameter_spread: float = param(0.2, "SD of log C, log k, log a, log d over cells", ge=0)
-    slow_a_min: float = param(0.001, "least recovery rate of excitatory cells; 0 = preset", "1/ms", ge=0)
-    slow_a_max: float = param(0.03, "largest recovery rate of excitatory cells", "1/ms", ge=0)
-    bias_pa: float = param(80.0, "median constant current", "pA")
-    bias_spread: float = param(0.3, "SD of the log of the constant current", ge=0)
+    parameter_spread: float = param(0.15, "SD of log C, log k, log a, log d over cells", ge=0)
+    slow_a_min: float = param(0.0035, "least recovery rate of excitatory cells; 0 = preset", "1/ms", ge=0)
+    slow_a_max: float = param(0.04, "largest recovery rate of excitatory cells", "1/ms", ge=0)
+    bias_pa: float = param(65.0, "median constant current", "pA")
+    bias_spread: float = param(0.15, "SD of the log of the constant current", ge=0)
     connectivity: str = param(
         "out_degree",
         "each cell projects to a fixed number of others, or to any cell, itself too, with a probability; "
@@ -57,17 +57,17 @@ class NetworkSpec(Spec):
         "Dale's law with lognormal sizes, or normal of mean 0",
         choices=("dale_lognormal", "normal"),
     )
-    weight: float = param(2.5, "scale of a recurrent weight", "pA (pA ms with a rise time)", ge=0)
+    weight: float = param(1.0, "scale of a recurrent weight", "pA (pA ms with a rise time)", ge=0)
     weight_spread: float = param(0.5, "SD of the log of a weight (lognormal)", ge=0)
-    inhibition: float = param(4.0, "inhibitory over excitatory weight", ge=0)
+    inhibition: float = param(8.0, "inhibitory over excitatory weight", ge=0)
     synapse_decay_ms: tuple[float, ...] = param(
-        (20.0, 100.0), "decay times, drawn per postsynaptic neuron", "ms", gt=0
+        (25.0, 75.0), "decay times, drawn per postsynaptic neuron", "ms", gt=0
     )
     synapse_rise_ms: float = param(0.0, "rise time; 0 = single exponential", "ms", ge=0)
     delay_min_ms: float = param(0.0, "least synaptic delay", "ms", ge=0)
     delay_max_ms: float = param(0.0, "largest synaptic delay; 0 = none", "ms", ge=0)
-    cue_fraction: float = param(0.3, "share of cells a cue reaches", ge=0, le=1)
-    cue_pa: float = param(600.0, "scale of the cue current, times |N(0,1)|", "pA", ge=0)
+    cue_fraction: float = param(0.7, "share of cells a cue reaches", ge=0, le=1)
+    cue_pa: float = param(700.0, "scale of the cue current, times |N(0,1)|", "pA", ge=0)
     event_fraction: float = param(0.3, "share of cells an event reaches", ge=0, le=1)
     event_pa: float = param(600.0, "scale of the event current, times |N(0,1)|", "pA", ge=0)
     feedback_pa: float = param(0.0, "Q: feedback weights are uniform(-Q, Q); 0 = open loop", "pA", ge=0)

@@ -49,3 +49,11 @@ def validate(
 
     numbers = [int(n) for n in trials.split(",")] if trials else []
     typer.echo(validate_trials(folder, numbers, parse_seeds(seeds), workers))
+
+
+@app.command()
+def report(folder: Folder = DEFAULT) -> None:
+    """Write every candidate of every study as CSV to standard output."""
+    from experiments.search.report import trials_csv
+
+    typer.echo(trials_csv(folder), nl=False)

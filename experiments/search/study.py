@@ -15,6 +15,12 @@ STARTUP = 12
 """Trials before the sampler's model and the pruner's median count."""
 
 
+def storage(folder: Path) -> JournalStorage:
+    """Return the journal of a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(str(folder / "search.journal")))
+
+
 def open_study(folder: Path, name: str, worker: int = 0) -> optuna.Study:
     """Open or begin a study.
 
@@ -26,10 +32,8 @@ def open_study(folder: Path, name: str, worker: int = 0) -> optuna.Study:
     worker : int
         Each process draws with a seed of its own, and anew after an interruption.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    storage = JournalStorage(JournalFileBackend(str(folder / "search.journal")))
     study = optuna.create_study(
-        storage=storage,
+        storage=storage(folder),
         study_name=name,
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=6, n_warmup_steps=0),

@@ -49,8 +49,8 @@ class Gate(Spec):
         "at the delivered event's time; targets stay true",
         choices=("delivered", "other"),
     )
-    baseline: float = param(0.3, "g0: gate outside the window, after the cue; 0 = literal window", ge=0)
-    half_width_ms: float = param(90.0, "half width of the window", "ms", gt=0)
+    baseline: float = param(0.4, "g0: gate outside the window, after the cue; 0 = literal window", ge=0)
+    half_width_ms: float = param(100.0, "half width of the window", "ms", gt=0)
     shift_ms: float = param(0.0, "the window's centre minus the event's time", "ms")
     time_constant_ms: float = param(
         0.0,

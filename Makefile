@@ -24,7 +24,9 @@ FIND_PYTHON = \
 	  *" without venv") echo "error: $${found% without venv} has no venv module: install it (Debian, Ubuntu: apt install python3-venv) or name another: make PYTHON=/path/to/python3" >&2; exit 1;; \
 	esac
 
-.PHONY: help env demo test verify mutants bench gpu-host-check gpu-check gpu-bench lint format clean
+SEARCH := $(BIN)/python -m experiments.search
+
+.PHONY: help env demo test verify mutants bench search gpu-host-check gpu-check gpu-bench lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +50,11 @@ verify: $(STAMP)  ## the long equality tests (some 10 minutes)
 
 bench: $(STAMP)  ## measure against peers and the machine's limits, on one quiet machine (needs g++)
 	$(BIN)/python -m benchmarks
+
+search: $(STAMP)  ## search network and rules again, from where the journal in results/search ends (hours)
+	$(SEARCH) regime --minutes 60
+	$(SEARCH) rules --minutes 120
+	$(SEARCH) report > docs/search_trials.csv
 
 gpu-host-check: $(STAMP)  ## the GPU kernel run on the host, 100,000 steps of every rule (minutes; needs g++)
 	$(BIN)/pytest -n $(JOBS) -m long tests/test_gpu_kernel.py

@@ -52,6 +52,14 @@ def validate(
 
 
 @app.command()
+def rules(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) -> None:
+    """Phase 2: every kind of rule, with the same number of candidates."""
+    from experiments.search.rules import search_rules
+
+    search_rules(folder, 60 * minutes, worker)
+
+
+@app.command()
 def report(folder: Folder = DEFAULT) -> None:
     """Write every candidate of every study as CSV to standard output."""
     from experiments.search.report import trials_csv

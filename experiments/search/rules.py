@@ -28,10 +28,10 @@ WINDOW = (
 WHAT = (Parameter("what.eta_w", 0.02, 0.3, True, "speed of p-hat against its variance"),)
 
 START = {
-    "eta": 0.02, "consolidation": 1.0, "alpha": 0.1, "memory_trials": 20.0, "gate.baseline": 0.3,
-    "gate.half_width_ms": 90.0, "what.eta_w": 0.05,
+    "eta": 0.03, "consolidation": 1.0, "alpha": 0.1, "memory_trials": 20.0, "gate.baseline": 0.4,
+    "gate.half_width_ms": 100.0, "what.eta_w": 0.05,
 }  # fmt: skip
-"""Values before the search, the first candidate of every cell."""
+"""Of the first candidate of every cell: the local rule of phase 1, RLS from the hand search."""
 
 
 def cell(kind: str, factored: bool, gate: bool) -> tuple[Any, tuple[Parameter, ...]]:

@@ -34,7 +34,7 @@ VARIANTS = {
     "three_factor_surprise": ThreeFactor(eta=0.1, what=Identity(surprise=0.3, surprise_scale=0.2)),
     "rls": RLS(),
     "rls_shared": RLS(gate=Gate(kind="none", undelivered="zero"), interval_ms=1.0),
-    "rls_memory": RLS(memory_trials=5, alpha=0.1),
+    "rls_memory": RLS(memory_trials=5, alpha=0.1, what=Identity(surprise=0.5, surprise_scale=0.05)),
     "rls_float32": RLS(precision="float32"),
 }
 """Every rule, with every option that changes what its step does."""

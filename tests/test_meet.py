@@ -174,6 +174,17 @@ def test_a_seed_decides_a_session_and_another_seed_another():
     assert not np.array_equal(drawn(3)[2], drawn(7)[2])
 
 
+def test_trials_take_their_numbers_in_one_order_for_ever():
+    """Cue, event, jitter, interval: what a seed means must not change with what a task can do besides."""
+    s = one_block([(0.6, 0.3)], sd=(20.0, 10.0), trials=200, seed=5, cues=("left",))
+    rng = np.random.default_rng([5, 2])
+    assert np.array_equal(s.trials.cue, rng.integers(0, 1, 200))
+    u = rng.random(200)
+    assert np.array_equal(s.trials.event, np.where(u < 0.6, 0, np.where(u < 0.9, 1, -1)))
+    rng.standard_normal((200, 64))
+    assert np.array_equal(s.trials.interval_ms, np.round(rng.uniform(500, 800, 200)))
+
+
 @pytest.mark.parametrize("change", [dict(probe_repeats=0), dict(probes_after=()), dict(probes_after=(2, 3))])
 def test_trials_are_the_same_with_and_without_probes(change):
     spec = short_meet()

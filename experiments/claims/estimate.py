@@ -46,7 +46,7 @@ def _cost(jobs: Iterable[Job]) -> dict[str, Any]:
 def describe(found: dict[str, Any]) -> str:
     """Say it for a person."""
     rows = [("protocol", "runs", "to do", "CPU time", "disk", "rules")]
-    rows += [(name, *_cells(one), ", ".join(one["rules"])) for name, one in found["protocols"].items()]
+    rows += [(name, *_cells(one), _few(one["rules"])) for name, one in found["protocols"].items()]
     claims = [("claim", "runs", "to do", "CPU time", "disk", "by itself")]
     claims += [(name, *_cells(one), one["title"]) for name, one in found["claims"].items()]
     everything = found["all"]
@@ -57,6 +57,10 @@ def describe(found: dict[str, Any]) -> str:
         f"estimated, within a factor of 2: {duration(everything['wall_seconds_to_do'])}, "
         f"{size(everything['disk_bytes_to_do'])} of disk",
     ])  # fmt: skip
+
+
+def _few(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
 
 
 def _cells(one: dict[str, Any]) -> tuple[str, ...]:

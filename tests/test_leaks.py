@@ -265,11 +265,26 @@ def first_change_ms(**gate):
         (dict(half_width_ms=10.0, shift_ms=-30.0), 21),
         (dict(half_width_ms=10.0, shift_ms=30.0), 81),
         (dict(half_width_ms=10.0, causal=True), 60),
+        (dict(half_width_ms=10.0, kind="event"), 60),
         (dict(half_width_ms=10.0, time_constant_ms=20.0), 51),
     ],
 )
 def test_weights_change_from_the_gate_s_opening_on(gate, opens_ms):
     assert first_change_ms(**gate) == opens_ms
+
+
+def test_a_gate_on_the_wrong_channel_teaches_nothing_but_silence():
+    """Targets stay true: where it opens nothing was delivered, so a network that starts silent stays so."""
+
+    def change(session):
+        session.trials.event[:] = [0, 1, 1, 0]
+        session.trials.event_time_ms[:] = [40.0, 80.0, 80.0, 40.0]
+
+    task = short_meet(blocks=(Block(((0.5, 0.5),), ((40.0, 80.0),)),), counterbalance=False)
+    rules = {k: replace(TEACHERS[k], gate=replace(SHORT_GATE, channel="other")) for k in TEACHERS}
+    found = train(fixed(task, change), rules)
+    for label in rules:
+        assert not found[f"/weights/{label}/when"].any(), label
 
 
 @pytest.mark.parametrize("shift_ms", [-150.0, 150.0])

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.claims import geometry, grid, populations, transfer
+from experiments.claims import geometry, grid, populations, silencing, transfer
 from experiments.claims.retrained import learned_under
 from experiments.config import load_config
 from experiments.runs import run
@@ -35,7 +35,8 @@ def small(protocol, seed):
         probes_after=tuple(n for n in loaded.paradigm.probes_after if n < TRIALS) + (TRIALS,),
         blocks=tuple(replace(b, trials=0) for b in loaded.paradigm.blocks),
     )
-    rules = {k: experiment.rules[k] for k in ("local", "merged") if k in experiment.rules}
+    labels = ("local", "merged", *transfer.PARTS)
+    rules = {k: experiment.rules[k] for k in labels if k in experiment.rules}
     return run(replace(loaded, paradigm=meet, rules=rules), seed)
 
 
@@ -75,13 +76,16 @@ class TestRetrained:
     def test_a_run_in_which_events_may_swap_roles_is_refused(self, recordings):
         with pytest.raises(InputError, match="counterbalance"):
             list(
-                learned_under(recordings(transfer.PARTS)[0], [Block(((0.5, 0.5),), ((300, 600),))], ["local"])
+                learned_under(
+                    recordings(populations.CLOSED)[0], [Block(((0.5, 0.5),), ((300, 600),))], ["local"]
+                )
             )
 
 
 @pytest.mark.parametrize("module", [geometry, populations, transfer], ids=lambda m: m.__name__.split(".")[-1])
 def test_a_claim_goes_from_runs_to_findings(module, recordings, monkeypatch):
-    monkeypatch.setattr(populations, "KEPT", (10, 30))
+    monkeypatch.setattr(silencing, "KEPT", (10, 30))
+    monkeypatch.setattr(transfer, "AFTER", (1, 5, 10, TRIALS))
     claim = module.CLAIM
     measured = {
         p.name: {seed: claim.measure(p.name, r) for seed, r in recordings(p).items()} for p in claim.protocols

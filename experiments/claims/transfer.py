@@ -1,4 +1,4 @@
-"""Beyond the article: parts learned in different contingencies compose; one part can change alone."""
+"""Beyond the article: parts learned under different contingencies compose; one part can change alone."""
 
 from __future__ import annotations
 
@@ -10,29 +10,17 @@ from analysis.reading import probed_points, read_readout, read_task
 from analysis.scores import error
 from analysis.targets import marginal_target
 from analysis.transfer import Transfer, moved, transfer
-from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, jsonable, paired
+from experiments.claims.claim import Claim, Finding, Judged, Measured, band, column, finding, jsonable, paired
 from experiments.claims.grid import GRID, condition
-from experiments.claims.protocol import Protocol, blocks, probes
+from experiments.claims.merged import FACTORED, MERGED, RATES, TUNED
 from experiments.claims.retrained import learned_under
-from experiments.claims.rules import local
-from experiments.claims.shared import BLOCKS
-from experiments.claims.tuned import CELLS
 from reservoir.storage import Recording
 
-EARLY = (1, 2, 5, 10)
-PARTS = Protocol(
-    "parts",
-    (
-        blocks(*BLOCKS[:3]),
-        *probes((*EARLY, 20, 50, 100), 4),
-        'record.spikes="none"',
-        "record.trials=false",
-    ),
-    {"local": local(), "merged": CELLS["local_merged_gate"]},
-)
-"""First block, timing switch, probability switch: factored and merged on the same spikes."""
-
+PARTS = f"{FACTORED}_{TUNED}", f"{MERGED}_{TUNED}"
+"""The factored and the merged readout of `RATES`, each at its tuned rate, on the same spikes."""
+AFTER = (1, 5, 10, 20, 100)
 LABELS = ("local", "merged")
+"""Those of `GRID`."""
 CONDITIONS = tuple((p, t) for p in (0.2, 0.5, 0.8) for t in (250.0, 350.0, 450.0))
 SWITCH = {1: "timing", 2: "probability"}
 
@@ -62,36 +50,40 @@ def _switches(recording: Recording) -> dict[str, Any]:
     task = read_task(recording)
     points = probed_points(task)
     block, trial = points.table[:, 0], points.table[:, 1]
-    readouts = {label: read_readout(recording, label, task.channels) for label in LABELS}
-    time = readouts["local"].time_ms
+    ours, whole = (read_readout(recording, label, task.channels) for label in PARTS)
     p, latency, sd = map(task.of_probes, (task.probability, task.latency_ms, task.latency_sd_ms))
-    target = marginal_target(time, p, latency, sd, readouts["local"].sigma_ms)
-    mean = {  # of the probes of each point, so that a difference is not the noise of a probe
-        "y": points.mean(readouts["local"].when),
-        "p_hat": points.mean(readouts["local"].what),
-        "merged": points.mean(np.maximum(readouts["merged"].when, 0)),
+    target = marginal_target(ours.time_ms, p, latency, sd, ours.sigma_ms)
+    # Means of the probes of each point, so that a difference is less the noise of a probe.
+    mean = {
+        "y": points.mean(ours.when),
+        "p_hat": points.mean(ours.what),
+        "merged": points.mean(np.maximum(whole.when, 0)),
     }
-    errors = {label: points.mean(error(r.prediction, target, time)) for label, r in readouts.items()}
+    errors = {
+        label: points.mean(error(r.prediction, target, r.time_ms))
+        for label, r in zip(LABELS, (ours, whole), strict=True)
+    }
+
+    def distance(a: np.ndarray, i: int, j: int) -> float:
+        return float(moved(a[i], a[j], tuple(range(a.ndim - 1))))
+
     out: dict[str, Any] = {"trial": trial[block == 0]}
     for b, name in SWITCH.items():
-        here, before = np.flatnonzero(block == b), np.flatnonzero(block == b - 1)[-1]
-        still = np.flatnonzero(block == b - 1)[-2]  # half a block earlier, no switch between
-        entry: dict[str, Any] = {
-            "moved_" + k: [float(moved(a[before], a[i], tuple(range(a.ndim - 1)))) for i in here]
-            for k, a in mean.items()
-        }
-        entry |= {
-            "idle_" + k: float(moved(a[still], a[before], tuple(range(a.ndim - 1)))) for k, a in mean.items()
-        }
-        entry |= {f"error_{label}": e[here] for label, e in errors.items()}
-        entry |= {f"error_before_{label}": e[before] for label, e in errors.items()}
+        here, earlier = np.flatnonzero(block == b), np.flatnonzero(block == b - 1)
+        half, before = earlier[np.argmin(np.abs(trial[earlier] - trial[earlier[-1]] / 2))], earlier[-1]
+        entry: dict[str, Any] = {}
+        for k, a in mean.items():
+            entry[f"moved_{k}"] = [distance(a, before, i) for i in here]
+            entry[f"idle_{k}"] = distance(a, half, before)  # half a block, no switch between
+        for label, e in errors.items():
+            entry[f"error_{label}"], entry[f"error_before_{label}"] = e[here], e[before]
         out[name] = entry
     return out
 
 
 def judge(measured: Measured) -> Judged:
     """Compare composed with directly learned pairs, and factored with merged readouts after each switch."""
-    grid, parts = measured[GRID.name], measured[PARTS.name]
+    grid, parts = measured[GRID.name], measured[RATES.name]
     e = {k: column(grid, k).mean(1) for k in Transfer._fields}
     composed = paired(
         "E of unseen pairs: parts of others, minus a merged readout of this latency as learned",
@@ -128,8 +120,8 @@ def judge(measured: Measured) -> Judged:
     return Judged(findings, series, composed.p)
 
 
-def _switch_findings(parts) -> list:
-    out = []
+def _switch_findings(parts: Any) -> list[Finding]:
+    out: list[Finding] = []
     trials = next(iter(parts.values()))["trial"]
     kept = {"timing": ("p_hat", "p-hat"), "probability": ("y", "y")}
     for name, (part, text) in kept.items():
@@ -145,14 +137,14 @@ def _switch_findings(parts) -> list:
         out += [
             paired(f"{name} switch, trial {n}: E factored minus merged", ours[:, trials.index(n)],
                    theirs[:, trials.index(n)], below=0)
-            for n in (*EARLY, trials[-1])
+            for n in AFTER
         ]  # fmt: skip
     return out
 
 
 CLAIM = Claim(
     "transfer", "Parts compose: unseen pairs of probability and latency", "not in the article",
-    (GRID, PARTS), measure, judge,
+    (GRID, RATES), measure, judge,
     (
         "Composing is done by the experimenter, from weights of readouts learned apart on the same activity.",
         "A merged readout learns p s(t): told the ratio of probabilities, it can be rescaled; it has to be "

@@ -68,19 +68,18 @@ def _trials(sheet: Sheet, ax: Axes, group: Group, rows: int, omission: bool) -> 
         sheet.bar(ax, "a", f"cue, row {row + 1}", 0.0, config["cue_ms"], y - 0.06, 0.48, color=INK)
         if row < len(p):
             colour = channel_colour(row)
-            for name, start in (("", latency[row]), (", late", late[row]))[: 1 + (share[row] > 0)]:
-                sheet.bar(
-                    ax,
-                    "a",
-                    group.events[row] + name,
-                    start,
-                    config["event_ms"],
-                    y - 0.06,
-                    0.48,
-                    facecolor=colour if injected else "white",
-                    edgecolor=colour,
-                    lw=1,
-                )
+            sheet.bar(
+                ax,
+                "a",
+                group.events[row],
+                latency[row],
+                config["event_ms"],
+                y - 0.06,
+                0.48,
+                facecolor=colour if injected else "white",
+                edgecolor=colour,
+                lw=1,
+            )
             jitter = f" ± {sd[row]:g}" if sd[row] > 0 else ""
             second = f" or {late[row]:g}" if share[row] > 0 else ""
             after = latency[row] + config["event_ms"] + 15

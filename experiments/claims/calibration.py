@@ -10,7 +10,7 @@ from analysis.calibration import fit_line
 from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, jsonable
 from experiments.claims.curves import scores_of
 from experiments.claims.protocol import SHORT, Protocol, blocks, probes
-from experiments.claims.rules import local
+from experiments.claims.rules import local, surprised
 from reservoir.storage import Recording
 
 LEVELS = (0.5, 0.9, 0.2, 0.7, 0.0, 0.4, 1.0, 0.1, 0.6, 0.3, 0.8)
@@ -21,7 +21,7 @@ AT = (300, 600)
 ELEVEN = Protocol(
     "calibration",
     (blocks(*(((p, 1 - p), AT) for p in LEVELS), trials=100), *probes((100,), 10), *SHORT),
-    {"local": local()},
+    {"local": local(), "surprise": surprised()},
 )
 TWO_CUES = Protocol(
     "calibration_two_cues",
@@ -85,6 +85,8 @@ def judge(measured: Measured) -> Judged:
                     column(runs, "local", "amplitude", "r_event")[:, k])
         )  # fmt: skip
     findings += [
+        *(finding(f"r of {of} with p, 11 levels, surprise-scaled rate", column(runs, "surprise", output, "r"))
+          for of, output in (("the product", "amplitude"), ("p-hat", "p_hat"))),
         finding("Brier score minus that of the true p, 11 levels",
                 column(runs, "local", "brier") - column(runs, "local", "brier_true")),
     ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from experiments.claims.protocol import Protocol, blocks, probes
-from experiments.claims.rules import local
+from experiments.claims.rules import local, surprised
 from reservoir.rules.force import RLS
 
 EVERY = (1, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100)
@@ -30,7 +30,13 @@ def rls(memory_trials: float = 0.0, reset: str = "never", **parameters) -> RLS:
 SWITCHES = Protocol(
     "switches",
     (blocks(*BLOCKS), *probes(EVERY, 4), "record.trials=false"),
-    {"local": local(), "rls_tuned": rls(20.0), "rls_never_reset": rls(), "rls_reset": rls(reset="switch")},
+    {
+        "local": local(),
+        "surprise": surprised(),
+        "rls_tuned": rls(20.0),
+        "rls_never_reset": rls(),
+        "rls_reset": rls(reset="switch"),
+    },
 )
 """The task as published: five blocks of 100 trials; all spikes are kept."""
 

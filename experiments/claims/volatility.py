@@ -10,23 +10,23 @@ from analysis.observers import HAZARD, run_starts, trial_weights
 from analysis.reading import read_task
 from experiments.claims.claim import Claim, Finding, Judged, Measured, band, column, finding, jsonable, paired
 from experiments.claims.protocol import Protocol, blocks
-from experiments.claims.rules import changed, local
+from experiments.claims.rules import changed, local, surprised
 from reservoir.storage import Recording
 
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2)
 AT = (300, 600)
+SHUT = {"kind": "window", "baseline": 0.0, "half_width_ms": 1e-3}
 
 
 def _readout(**what) -> Any:
-    """The "what" readout alone: its gate never opens, so "when" costs nothing and learns nothing."""
-    gate = {"kind": "window", "baseline": 0.0, "half_width_ms": 1e-3}
-    return changed(local(), eta=0.0, gate=gate, what={"anneal": False, "surprise": 0.0, **what})
+    """The "what" readout alone: "when" learns nothing."""
+    return changed(local(), eta=0.0, gate=SHUT, what={"anneal": False, "surprise": 0.0, **what})
 
 
 VARIANTS: dict[str, Any] = {
     **{f"fixed_{r:g}": _readout(eta_w=r) for r in RATES},
     **{f"annealed_{r:g}": _readout(eta_w=r, anneal=True) for r in RATES},
-    "surprise": _readout(eta_w=0.02, surprise=0.2, anneal=True),
+    "surprise": changed(surprised(), eta=0.0, gate=SHUT),
 }
 LEVELS = (0.8, 0.2, 0.6, 0.9, 0.3)
 KEPT = ('record.spikes="none"', "record.trials=true", "record.readouts_every_ms=50.0",

@@ -33,7 +33,7 @@ from reservoir.spec import Spec, param
 class Identity(Spec):
     """Parameters of the "what" readout."""
 
-    eta_w: float = param(0.05, "learning rate per trial", ge=0, le=2)
+    eta_w: float = param(0.04, "learning rate per trial", ge=0, le=2)
     epsilon: float = param(1e-4, "added to |m|^2", ge=0)
     window_start_ms: float = param(0.0, "window over which features are averaged, after cue onset", "ms")
     window_end_ms: float = param(150.0, "its end; before the earliest event", "ms")

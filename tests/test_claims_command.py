@@ -9,15 +9,22 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import fake_claims
 import pytest
 import small
+from host_kernel import needs_compiler
 from test_bad_input import refused
 
+import gpu.backend
 from experiments.claims import command, run
+from experiments.claims.protocol import Protocol
+from experiments.claims.report import verdict
+from gpu.device import why_not
+from gpu.host import HostDevice
 
 REPORTS = ("claims.json", "claims.md", "claims.html", "claims-cost.json")
 
@@ -97,8 +104,8 @@ def test_the_report_names_what_decides_it(done):
     assert report["software"]["commit"]
     assert report["protocols"]["weak"]["overrides"] == ["network.cue_pa=10.0"]
     first, second = report["claims"]
-    assert first["verdict"] == "not shown"  # one finding holds, one could not be told
-    assert [f["verdict"] for f in first["findings"]] == ["holds", "reported", "not shown"]
+    assert first["verdict"] == "not shown"  # three seeds are too few
+    assert [f["verdict"] for f in first["findings"]] == ["not shown", "reported", "not shown"]
     assert first["findings"][0]["n"] == 3 and first["findings"][2]["mean"] is None
     assert first["p"] is None and second["p"] == second["p_holm"] == 0.25  # all three pairs on one side
     assert (
@@ -108,6 +115,23 @@ def test_the_report_names_what_decides_it(done):
     cost = json.loads((folder / "o" / "claims-cost.json").read_text())
     assert cost["claims"]["F1"]["shared"] == 3 and cost["all"]["runs"] == 6
     assert 0 < cost["claims"]["F1"]["cpu_seconds"] < cost["all"]["cpu_seconds"]
+
+
+@pytest.mark.parametrize(
+    ("of_findings", "of_claim"),
+    [
+        ("hh", "holds"),
+        ("hr", "holds"),
+        ("hn", "not shown"),
+        ("hnf", "fails"),
+        ("r", "reported"),
+        ("", "reported"),
+    ],
+)
+def test_a_claim_is_as_good_as_its_worst_finding(of_findings, of_claim):
+    names = {"h": "holds", "n": "not shown", "f": "fails", "r": "reported"}
+    findings = [fake_claims.finding("x", [1.0])._replace(verdict=names[c]) for c in of_findings]
+    assert verdict(findings) == of_claim
 
 
 def test_nothing_is_repeated_and_reports_have_the_same_bytes(copied, counted):
@@ -203,6 +227,58 @@ def test_a_measure_that_fails_spoils_no_other_claim(done, tmp_path, monkeypatch)
     assert [c["id"] for c in json.loads((tmp_path / "o" / "claims.json").read_text())["claims"]] == ["F2"]
 
 
+def test_a_run_that_blows_up_spoils_no_other_claim(done, tmp_path, monkeypatch):
+    _, config, _ = done
+    wild = Protocol("wild", ("network.weight=1e305",), config=str(config))
+    fakes = fake_claims.make(config)
+    monkeypatch.setattr(command, "CLAIMS", {"W": replace(fakes["F1"], id="W", protocols=(wild,)), **fakes})
+    result = small.whatwhen("claims", "W", "F1", "--seeds", "0", "--threads", "1", "--out", tmp_path / "o")
+    assert result.exit_code == 2 and "error: wild seed 0" in result.stderr and "blew up" in result.stderr
+    assert [c["id"] for c in json.loads((tmp_path / "o" / "claims.json").read_text())["claims"]] == ["F1"]
+
+
+def test_warnings_of_runs_reach_the_terminal_and_the_reports(done, tmp_path, monkeypatch):
+    _, config, _ = done
+    quiet = Protocol("quiet", ("health.silent_max=0.0", "network.bias_pa=0.0"), config=str(config))
+    claim = replace(fake_claims.make(config)["F1"], protocols=(quiet,))
+    monkeypatch.setattr(command, "CLAIMS", {"F1": claim})
+    result = small.whatwhen("claims", "--seeds", "0", "--out", tmp_path / "o")
+    assert result.exit_code == 0 and "warning: quiet seed 0" in result.stderr
+    found = json.loads((tmp_path / "o" / "claims.json").read_text())["protocols"]["quiet"]["warnings"]
+    assert list(found) == ["0"] and "silent" in found["0"][0]
+    for name in ("claims.md", "claims.html"):
+        text = (tmp_path / "o" / name).read_text()
+        assert "1 with warnings" in text
+
+
+def test_two_protocols_cannot_share_a_name(done, tmp_path, monkeypatch):
+    _, config, _ = done
+    fakes = fake_claims.make(config)
+    other = replace(
+        fakes["F1"], id="O", protocols=(Protocol("base", ("network.n_neurons=50",), config=str(config)),)
+    )
+    with pytest.raises(ValueError, match="two protocols are called base"):
+        run.make_plan([fakes["F1"], other], [0], tmp_path)
+
+
+@pytest.mark.skipif(not why_not(), reason="there is a GPU")
+def test_without_a_gpu_the_command_says_what_is_missing(claims, tmp_path):
+    refused(claims("--backend", "gpu"), why_not().split(";")[0])
+    assert not (tmp_path / "o").exists()
+
+
+@needs_compiler
+def test_a_gpu_takes_the_same_path_to_the_same_report(done, tmp_path, monkeypatch):
+    folder, config, _ = done
+    monkeypatch.setattr(gpu.backend, "CudaDevice", HostDevice)
+    monkeypatch.setattr(command, "CLAIMS", fake_claims.make(config))
+    result = small.whatwhen(
+        "claims", "--quick", "--backend", "gpu", "--threads", "4", "--out", tmp_path / "o"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "o" / "claims.json").read_bytes() == (folder / "o" / "claims.json").read_bytes()
+
+
 def test_dry_run_counts_shared_runs_once_and_writes_nothing(done, claims, tmp_path):
     folder, config, _ = done
     text = claims("--dry-run")
@@ -254,8 +330,11 @@ def test_the_page_escapes_what_it_shows_and_needs_nothing_from_outside(done):
 def test_markdown_tables_stay_tables(done):
     folder, *_ = done
     lines = (folder / "o" / "claims.md").read_text().splitlines()
-    tables = [line for line in lines if line.startswith("|")]
-    assert {line.replace("\\|", "").count("|") for line in tables} == {8}
+    widths = [line.replace("\\|", "").count("|") for line in lines]
+    for above, line, width, wide in zip(lines, lines[1:], widths, widths[1:], strict=False):
+        if above.startswith("|") and line.startswith("|"):
+            assert width == wide, line
+    assert any("published \\| as such" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from experiments.claims import CLAIMS
 from experiments.claims.claim import Claim, Judged
+from experiments.claims.markdown import to_markdown
 from experiments.claims.page import to_html
-from experiments.claims.report import build, costs, to_markdown, to_text, verdicts
+from experiments.claims.report import build, costs, to_text, verdicts
 from experiments.claims.run import Plan, is_measured, measured
 from experiments.config import nearest
 from experiments.failures import RunError

@@ -49,8 +49,14 @@ def keep(wanted: Wanted, recording: Recording) -> None:
         "wall_seconds": round(time.perf_counter() - clock, 3),
         "cpu_seconds": round(time.thread_time() - cpu, 3),
     }
-    entry = {"key": wanted.key(), "values": values, "cost": cost}
+    entry = {"key": wanted.key(), "values": values, "warnings": warnings_of(recording), "cost": cost}
     write_whole(wanted.path, json.dumps(entry, allow_nan=False) + "\n")
+
+
+def warnings_of(recording: Recording) -> list[str]:
+    """Return what a run says of its network's health, beyond the line on rates."""
+    lines = bytes(recording["/warnings"]).decode().splitlines()
+    return [line.removeprefix("warning: ") for line in lines[1:]]
 
 
 def kept(wanted: Wanted) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from experiments.claims.report import (
     cost_line,
     judged_only,
     p_value,
+    required,
     rests_on,
+    tally,
     value,
 )
 
@@ -71,11 +73,16 @@ def to_html(report: Report, costs: Mapping[str, Any]) -> str:
     """
     entries = report["claims"]
     software = ", ".join(f"{k} {v}" for k, v in report["software"].items())
+    summary = [
+        (_link(entry), _text(entry["published"]), _verdict(entry["verdict"]), *map(str, tally(entry)),
+         _text(p_value(entry["p_holm"])))
+        for entry in entries
+    ]  # fmt: skip
     head = ("claim", "published", "finding", "ours, mean [95 % interval]", "n", "required", "verdict")
     rows = [
-        (_link(entry) if i == 0 else "", _text(f["published"]), _text(f["what"]), _mean(f), f"{f['n']}",
-         _text(f["required"]), _verdict(f["verdict"]))
-        for entry in entries for i, f in enumerate(judged_only(entry))
+        (f"<b>{_text(entry['id'])}</b>", _text(f["published"]), _text(f["what"]), _mean(f), f"{f['n']}",
+         _required(f), _verdict(f["verdict"]))
+        for entry in entries for f in judged_only(entry)
     ]  # fmt: skip
     body = [
         "<h1>Claims</h1>",
@@ -83,6 +90,10 @@ def to_html(report: Report, costs: Mapping[str, Any]) -> str:
         f'<p class="dim">{_text(software)}</p>',
         f"<p>{_text(METHOD)}</p>",
         "<ul>" + "".join(f"<li>{_verdict(k)}: {_text(v)}</li>" for k, v in MEANING.items()) + "</ul>",
+        _table(
+            ("claim", "published", "verdict", "findings that hold", "not shown", "fail", "Holm p"), summary
+        ),
+        "<h2>What was required</h2>",
         _table(head, rows),
         f'<p class="dim">All claims together: {_text(cost_line(costs["all"]))}.</p>',
         *(_claim(report, entry, costs["claims"][entry["id"]]) for entry in entries),
@@ -99,7 +110,7 @@ def to_html(report: Report, costs: Mapping[str, Any]) -> str:
 def _claim(report: Report, entry: Report, cost: Mapping[str, float]) -> str:
     head = ("finding", "published", "ours, mean [95 % interval]", "n", "required", "verdict", "p")
     rows = [
-        (_text(f["what"]), _text(f["published"]), _mean(f), f"{f['n']}", _text(f["required"]),
+        (_text(f["what"]), _text(f["published"]), _mean(f), f"{f['n']}", _required(f),
          _verdict(f["verdict"]), _text(p_value(f["p"])))
         for f in entry["findings"]
     ]  # fmt: skip
@@ -121,7 +132,14 @@ def _protocol(name: str, protocol: Mapping[str, Any]) -> str:
     for label, rule in protocol["rules"].items():
         lines.append(f"  {label}: " + ", ".join(f"{k} = {v}" for k, v in rule.items()))
     lines += ["runs by seed", "  " + ", ".join(f"{s}: {i}" for s, i in protocol["runs"].items())]
+    warned = protocol["warnings"]
+    if warned:
+        lines += [
+            "warnings on the network's health",
+            *(f"  seed {s}: {'; '.join(w)}" for s, w in warned.items()),
+        ]
     summary = f"Protocol {name}: {len(protocol['rules'])} rules, {len(protocol['runs'])} runs"
+    summary += f", {len(warned)} with warnings on the network's health" if warned else ""
     return f"<details><summary>{_text(summary)}</summary><pre>{_text(chr(10).join(lines))}</pre></details>"
 
 
@@ -143,6 +161,10 @@ def _verdict(name: str) -> str:
 
 def _mean(f: Mapping[str, Any]) -> str:
     return f'<span class="mean">{_text(value(f))}</span>'
+
+
+def _required(f: Mapping[str, Any]) -> str:
+    return f'<span class="mean">{_text(required(f))}</span>'
 
 
 def _text(text: Any) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.statistics import holm
-from experiments.claims.claim import FAILS, HOLDS, OPEN, REPORTED, Claim, Finding, Judged, jsonable
-from experiments.claims.measures import kept
+from experiments.claims.claim import FAILS, FEWEST, HOLDS, OPEN, REPORTED, Claim, Finding, Judged, jsonable
+from experiments.claims.measures import is_kept, kept
 from experiments.claims.run import Plan
 from experiments.plan import duration, format_seeds
 from experiments.runs import software
@@ -23,7 +23,7 @@ Report = Mapping[str, Any]
 
 MEANING = {
     HOLDS: "the whole 95 % interval meets the requirement",
-    OPEN: "the interval lies astride the requirement",
+    OPEN: f"the interval lies astride the requirement, or is of fewer than {FEWEST} seeds",
     FAILS: "the whole interval misses the requirement",
     REPORTED: "no requirement was set",
 }
@@ -88,12 +88,16 @@ def verdict(findings: Sequence[Finding]) -> str:
 
 def _protocol(plan: Plan, name: str) -> dict[str, Any]:
     protocol, jobs = plan.protocols[name], plan.jobs[name]
+    measured = next(
+        every[name] for every in plan.wanted.values() if name in every and all(map(is_kept, every[name]))
+    )
     rules = {k: {"rule": r.name, **asdict(r)} for k, r in jobs[0].experiment.rules.items()}
     return {
         "config": protocol.config,
         "overrides": list(protocol.overrides),
         "rules": jsonable(rules),
         "runs": {str(job.seed): job.run_id for job in jobs},
+        "warnings": {str(w.seed): kept(w)["warnings"] for w in measured if kept(w)["warnings"]},
     }
 
 
@@ -165,10 +169,11 @@ def load(path: Path) -> dict[str, Any]:
 def number(x: Any) -> str:
     """Write a number for people: three figures."""
     if x is None:
-        return "-"
+        return "undefined"
     if isinstance(x, str):
         return x.replace("inf", "never")
-    return f"{x:.0f}" if abs(x) >= 1000 and x == round(x) else f"{x:.3g}"
+    text = f"{x:.0f}" if abs(x) >= 1000 and x == round(x) else f"{x:.3g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def value(f: Mapping[str, Any]) -> str:
@@ -176,6 +181,17 @@ def value(f: Mapping[str, Any]) -> str:
     unit = "" if f["unit"] in ("1", "") else f" {f['unit']}"
     interval = "" if f["low"] is None else f" [{number(f['low'])}, {number(f['high'])}]"
     return f"{number(f['mean'])}{interval}{unit}"
+
+
+def required(f: Mapping[str, Any]) -> str:
+    """Write what a finding had to meet."""
+    return f["required"].replace(">=", "≥").replace("<=", "≤").replace("-", "\N{MINUS SIGN}")
+
+
+def tally(entry: Report) -> tuple[int, ...]:
+    """Count the findings of a claim that hold, are not shown, fail."""
+    holds, shown, fails = (sum(f["verdict"] == v for f in entry["findings"]) for v in (HOLDS, OPEN, FAILS))
+    return holds, shown, fails
 
 
 def p_value(p: float | None) -> str:
@@ -194,49 +210,9 @@ def verdicts(report: Report) -> str:
 
     rows = [("claim", "", "verdict", "holds", "not shown", "fails", "Holm p")]
     for entry in report["claims"]:
-        counts = [str(sum(f["verdict"] == v for f in entry["findings"])) for v in (HOLDS, OPEN, FAILS)]
+        counts = map(str, tally(entry))
         rows.append((entry["id"], entry["title"], entry["verdict"], *counts, p_value(entry["p_holm"])))
     return align(rows)
-
-
-def to_markdown(report: Report) -> str:
-    """Return the tables as Markdown: what is required first, then everything by claim."""
-    software_ = ", ".join(f"{k} {v}" for k, v in report["software"].items())
-    parts = [
-        "# Claims\n",
-        f"`{report['command']}`, {len(report['seeds'])} seeds. {software_}.\n",
-        METHOD + "\n",
-        "\n".join(f"- {name}: {meaning}" for name, meaning in MEANING.items()) + "\n",
-        "| claim | published | finding | ours, mean [95 % interval] | n | required | verdict |\n"
-        "|---|---|---|---|---|---|---|\n"
-        + "\n".join(
-            f"| {entry['id']} | {_cell(f['published'])} | {_cell(f['what'])} | {value(f)} | {f['n']} "
-            f"| {_cell(f['required'])} | {_strong(f['verdict'])} |"
-            for entry in report["claims"]
-            for f in judged_only(entry)
-        )
-        + "\n",
-    ]
-    parts += [_claim(report, entry) for entry in report["claims"]]
-    return "\n".join(parts)
-
-
-def _claim(report: Report, entry: Report) -> str:
-    rows = [
-        f"| {_cell(f['what'])} | {_cell(f['published'])} | {value(f)} | {f['n']} | {_cell(f['required'])} "
-        f"| {_strong(f['verdict'])} | {p_value(f['p'])} |"
-        for f in entry["findings"]
-    ]
-    lines = [f"## {entry['id']}: {entry['title']}\n", f"Published: {entry['published']}. Verdict: "
-             f"{_strong(entry['verdict'])}.{rests_on(entry)}\n"]  # fmt: skip
-    if entry["notes"]:
-        lines.append("\n".join(f"- {note}" for note in entry["notes"]) + "\n")
-    lines.append(
-        "| finding | published | ours, mean [95 % interval] | n | required | verdict | p |\n"
-        "|---|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
-    )
-    lines.append("Protocols: " + "; ".join(brief(report, name) for name in entry["protocols"]) + ".\n")
-    return "\n".join(lines)
 
 
 def rests_on(entry: Report) -> str:
@@ -246,13 +222,6 @@ def rests_on(entry: Report) -> str:
     return f" Its paired test: p = {p_value(entry['p'])}, after Holm {p_value(entry['p_holm'])}."
 
 
-def brief(report: Report, name: str) -> str:
-    """Name a protocol, its rules and its runs."""
-    protocol = report["protocols"][name]
-    runs = list(protocol["runs"].values())
-    return f"{name} ({', '.join(protocol['rules'])}; {len(runs)} runs, {runs[0]} to {runs[-1]})"
-
-
 def cost_line(cost: Mapping[str, float]) -> str:
     """Say what a claim cost."""
     shared = f", {cost['shared']:.0f} of them shared with other claims" if cost["shared"] else ""
@@ -260,11 +229,3 @@ def cost_line(cost: Mapping[str, float]) -> str:
         f"{cost['runs']:.0f} runs{shared}: {duration(cost['cpu_seconds'])} of CPU time, "
         f"{duration(cost['wall_seconds'])} by the clock if one ran after the other"
     )
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def _strong(name: str) -> str:
-    return f"**{name}**" if name == FAILS else name

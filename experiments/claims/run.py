@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from experiments.batch import Left, carry_out_one, say, side_by_side
 from experiments.claims.claim import Claim
-from experiments.claims.measures import Wanted, is_kept, keep, kept, source_hash
+from experiments.claims.measures import Wanted, is_kept, keep, kept, source_hash, warnings_of
 from experiments.claims.protocol import Protocol
 from experiments.failures import Interrupted
 from experiments.plan import Job, duration, make_jobs
 from experiments.workers import Tick
-from reservoir.errors import InputError
+from reservoir.errors import ActivityError, InputError
 from reservoir.storage import read_run
 from reservoir.types import Backend
 
@@ -98,25 +98,26 @@ def carry_out(plan: Plan, backend: str, threads: int) -> list[str]:
     Returns
     -------
     list of str
-        What could not be measured, one line each.
+        What could not be run or measured, one line each.
 
     Raises
     ------
     Interrupted, RunError, OSError
         As `experiments.batch.carry_out`.
     """
-    total, gone, failed = sum(task.steps for task in plan.tasks), 0, []
+    failed: list[str] = []
+    total, gone = sum(task.steps for task in plan.tasks), 0
     begun, count = time.perf_counter(), 0
 
-    def report(task: Task, lines: list[str]) -> None:
+    def report(task: Task, said: Said) -> None:
         nonlocal gone, count
         gone, count = gone + task.steps, count + 1
         left = (time.perf_counter() - begun) * (total - gone) / gone
         claims = ", ".join(dict.fromkeys(w.claim for w in task.wanted))
         say(f"{count} of {len(plan.tasks)}, {duration(left)} left: {task} for {claims}")
-        for line in lines:
-            say(f"warning: {line}")
-        failed.extend(lines)
+        for line in (*said.warnings, *said.failed):
+            say(f"warning: {task}: {line}")
+        failed.extend(f"{task}: {line}" for line in said.failed)
 
     try:
         side_by_side(plan.tasks, work_on, backend, threads, report, unit="ms of work")
@@ -125,8 +126,15 @@ def carry_out(plan: Plan, backend: str, threads: int) -> list[str]:
     return failed
 
 
-def work_on(backend: str, place: Backend, threads: int, task: Task, tick: Tick) -> list[str]:
-    """Run, unless it is there, and measure; returns what failed."""
+class Said(NamedTuple):
+    """What a task has to say."""
+
+    failed: list[str]
+    warnings: list[str]
+
+
+def work_on(backend: str, place: Backend, threads: int, task: Task, tick: Tick) -> Said:
+    """Run, unless it is there, and measure; what fails is said, and spoils no other task."""
     told = done = 0
 
     def advance(trials: int) -> None:
@@ -138,7 +146,11 @@ def work_on(backend: str, place: Backend, threads: int, task: Task, tick: Tick) 
 
     share = task.steps - round(1000 * MEASURING_S * len(task.wanted))
     if not task.finished:
-        carry_out_one(backend, place, threads, task, advance)
+        try:
+            carry_out_one(backend, place, threads, task, advance)
+        except ActivityError as error:
+            tick(task.steps - told)
+            return Said([str(error)], [])
     elif backend == "gpu":
         place.leave()  # type: ignore[attr-defined]
     recording = read_run(task.path)
@@ -147,9 +159,9 @@ def work_on(backend: str, place: Backend, threads: int, task: Task, tick: Tick) 
         try:
             keep(wanted, recording)
         except Exception as error:
-            failed.append(f"{task}: claim {wanted.claim} cannot measure it: {type(error).__name__}: {error}")
+            failed.append(f"claim {wanted.claim} cannot measure it: {type(error).__name__}: {error}")
     tick(task.steps - told)
-    return failed
+    return Said(failed, warnings_of(recording))
 
 
 def measured(plan: Plan, claim: Claim) -> dict[str, dict[int, dict[str, Any]]]:

@@ -39,7 +39,13 @@ from reservoir.storage import Recording
 
 CLOSED = Protocol(
     "closed_activity",
-    (blocks(*BLOCKS[:3]), *probes((100,), 4), "record.trials=false", "network.feedback_pa=20.0"),
+    (
+        blocks(*BLOCKS[:3]),
+        *probes((100,), 4),
+        "record.trials=false",
+        "record.geometry=false",
+        "network.feedback_pa=20.0",
+    ),
     {"local": local()},
 )
 """With feedback what was learned can reach the cells; three blocks: start, timing, probability."""

@@ -239,8 +239,8 @@ CLAIM = Claim(
         "probability stands in readout weights alone. A cell can still tell the cues apart, and an "
         "experimenter who pairs cues by probability counts such cells; the meaningless pairing beside it "
         "shows how many.",
-        "Silent cells have no weights in either readout: over all cells that alone makes the two correlate "
-        "(.63 on search seed 1000, -.58 over the active ones).",
+        "Silent cells have no weights in either readout, which alone makes the two correlate over all cells: "
+        "the active ones are compared.",
         "In the closed loop y, not p-hat, is fed back: probability can reach cells only as far as y "
         "carries it. Drift over trials is in the open loop as well.",
         "Silencing removes cells from the readout, not from the network.",

@@ -22,7 +22,7 @@ def window_means(features: np.ndarray, time_ms: np.ndarray, window_ms: tuple[flo
 
 def separation(
     what: np.ndarray, when: np.ndarray, activity: BlockActivity, window_ms: tuple[float, float],
-    test: tuple[np.ndarray, np.ndarray, np.ndarray], seed: int, draws: int = 50, halves: int = 5,
+    test: tuple[np.ndarray, np.ndarray, np.ndarray], seed: int, draws: int = 50, halves: int = 3,
     penalty: float | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure how separate two readouts are, beside chance and ceiling in the same activity.

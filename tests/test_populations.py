@@ -10,7 +10,7 @@ from analysis.targets import bump
 N = 30
 
 
-def along(*cells, k=None):
+def along(*cells):
     """Weights of one channel per cell, on that cell alone."""
     out = np.zeros((len(cells), N + 1))
     out[range(len(cells)), cells] = 1
@@ -141,6 +141,7 @@ class TestSelectivity:
     def test_effective_cells_counts_them(self):
         assert selectivity.effective_cells(along(3)) == 1
         assert selectivity.effective_cells(along(3, 4, 5)) == pytest.approx(3)
+        assert selectivity.effective_cells(along(3) * 2 + along(4)) == pytest.approx(25 / 17)
         assert np.isnan(selectivity.effective_cells(np.zeros((1, N + 1))))
 
     def test_both_is_held_against_independence(self):

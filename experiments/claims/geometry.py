@@ -41,6 +41,7 @@ FOUR_CUES = Protocol(
         blocks(((HIGH, HIGH, LOW, LOW), (EARLY, LATE, EARLY, LATE)), trials=400),
         *probes((400,), 10),
         "record.trials=false",
+        "record.geometry=false",
     ),
     {"local": local()},
 )

@@ -21,6 +21,7 @@ GRID = Protocol(
         blocks(((0.5, 0.5), (300, 600))),
         *probes((100,), 10),
         "record.trials=false",
+        "record.geometry=false",
         "paradigm.counterbalance=false",
     ),
     {"local": local(), "merged": CELLS["local_merged_gate"]},

@@ -39,7 +39,13 @@ from reservoir.storage import Recording
 
 CLOSED = Protocol(
     "closed_activity",
-    (blocks(*BLOCKS[:3]), *probes((100,), 4), "record.trials=false", "network.feedback_pa=20.0"),
+    (
+        blocks(*BLOCKS[:3]),
+        *probes((100,), 4),
+        "record.trials=false",
+        "record.geometry=false",
+        "network.feedback_pa=20.0",
+    ),
     {"local": local()},
 )
 """With feedback what was learned can reach the cells; three blocks: start, timing, probability."""
@@ -95,7 +101,11 @@ def _binned(activity: BlockActivity, active: np.ndarray) -> np.ndarray:
 
 
 def _fraction(found: Selective) -> dict[str, float]:
-    return {"cells": float(found.cells.mean()), "chance": found.chance}
+    return {
+        "cells": float(found.cells.mean()),
+        "chance": found.chance,
+        "effect": float(np.median(found.effect)),  # of all active cells, fraction of variance
+    }
 
 
 def _cues(recording: Recording, task: Task, readout: Readout, active: np.ndarray) -> dict[str, Any]:
@@ -155,7 +165,7 @@ def judge(measured: Measured) -> Judged:
         },
         "switches": {
             loop: {
-                name: {k: band(column(runs, "activity", name, k)) for k in ("cells", "chance")}
+                name: {k: band(column(runs, "activity", name, k)) for k in ("cells", "chance", "effect")}
                 for name in ("timing", "probability", "nothing", "time")
             }
             for loop, runs in (("open", one), ("closed", closed))
@@ -194,6 +204,10 @@ def _activity_findings(one: Any, four: Any, closed: Any) -> list[Finding]:
     out = [
         above("four cues: active cells that tell the time, minus chance", "time"),
         above("four cues: active cells that tell the cue, minus chance", "cue"),
+        finding("four cues: variance at the best time that the cue explains, median active cell",
+                column(four, "cue", "effect")),
+        finding("four cues: variance that the time explains, median active cell",
+                column(four, "time", "effect")),
         finding("four cues: active cells that tell both (mixed)", both["both"]),
         paired("four cues: that minus the product of the two fractions", both["both"],
                both["both_independent"]),
@@ -225,6 +239,8 @@ CLAIM = Claim(
         "probability stands in readout weights alone. A cell can still tell the cues apart, and an "
         "experimenter who pairs cues by probability counts such cells; the meaningless pairing beside it "
         "shows how many.",
+        "Silent cells have no weights in either readout, which alone makes the two correlate over all cells: "
+        "the active ones are compared.",
         "In the closed loop y, not p-hat, is fed back: probability can reach cells only as far as y "
         "carries it. Drift over trials is in the open loop as well.",
         "Silencing removes cells from the readout, not from the network.",

@@ -143,7 +143,7 @@ def _switch_findings(parts: Any) -> list[Finding]:
 
 
 CLAIM = Claim(
-    "transfer", "Parts compose: unseen pairs of probability and latency", "not in the article",
+    "T", "Parts compose: unseen pairs of probability and latency", "not in the article",
     (GRID, RATES), measure, judge,
     (
         "Composing is done by the experimenter, from weights of readouts learned apart on the same activity.",

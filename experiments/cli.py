@@ -215,12 +215,17 @@ def compare(
     typer.echo(f"{text}\nwritten to {folder / 'compare.csv'} and {folder / 'compare.md'}")
 
 
-@app.command(epilog=examples("whatwhen figures results/demo --format pdf,svg"))
+@app.command(
+    epilog=examples("whatwhen figures results/demo --format pdf,svg", "whatwhen figures results/claims")
+)
 def figures(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with result files.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="With result files, or of claims.")],
     formats: Formats = "pdf,png",
 ) -> None:
-    """Draw all figures from the files in a folder; simulates nothing."""
+    """Draw all figures from the files in a folder; simulates nothing.
+
+    From a folder that `whatwhen claims --out DIR` wrote: figures 1 to 8 of a paper.
+    """
     for path in steps.draw(folder, steps.formats(formats)):
         typer.echo(path)
 

@@ -104,13 +104,13 @@ def formats(text: str) -> tuple[str, ...]:
 
 
 def draw(folder: Path, formats: tuple[str, ...]) -> list[Path]:
-    """Draw every figure of a folder."""
+    """Draw every figure of a folder: of its result files, and of the claims that were run into it."""
+    from analysis.figures import draw_all, draw_report
+    from analysis.figures.claims.report import FILE, Report
     from reservoir.storage import read_run
 
-    files = sorted(folder.glob("*.h5"))
-    if not files:
-        raise InputError("DIR", str(folder), "a folder with result files (*.h5)")
-    recordings = [read_run(path) for path in files]
-    from analysis.figures import draw_all
-
-    return draw_all(folder, recordings, formats)
+    files, judged = sorted(folder.glob("*.h5")), (folder / FILE).is_file()
+    if not files and not judged:
+        raise InputError("DIR", str(folder), f"a folder with result files (*.h5) or {FILE}")
+    written = draw_report(folder, Report.read(folder), formats) if judged else []
+    return written + (draw_all(folder, [read_run(path) for path in files], formats) if files else [])

@@ -1,7 +1,8 @@
 """Figures from result files, one figure in one file; nothing here simulates.
 
-A figure is a module with ``draw(recordings) -> Sheet``, which raises `InputError`
-where the files do not hold what it shows, and ``caption(recordings) -> str``.
+A figure is a module with ``draw(source) -> Sheet``, which raises `InputError` where
+the files do not hold what it shows, and ``caption(source) -> str``. The source is the
+recordings of a folder, or what `whatwhen claims` found (`analysis.figures.claims`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,17 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from analysis.figures import calibration, free_run, geometry, learning, recalibration, schematic, trial
+from analysis.figures import (
+    calibration,
+    claims,
+    free_run,
+    geometry,
+    learning,
+    recalibration,
+    schematic,
+    trial,
+)
+from analysis.figures.claims.report import Report
 from analysis.figures.runs import Runs
 from analysis.figures.sheet import Sheet, paper, write_table
 from reservoir.errors import InputError
@@ -77,13 +88,32 @@ def draw_all(
     return written
 
 
+def draw_report(folder: Path, report: Report, formats: tuple[str, ...] = ("pdf", "png")) -> list[Path]:
+    """Draw the figures of the paper that the claims of a folder allow.
+
+    Parameters and errors as `draw_all`.
+    """
+    written, reasons = [], []
+    for name, module in claims.FIGURES.items():
+        try:
+            written += draw_one(Path(folder) / "figures", name, module, report, formats)
+        except InputError as error:
+            reasons.append(f"no {name}: {error}")
+            log.warning(reasons[-1])
+    if not written:
+        raise InputError(str(folder), "no figure", "claims that a figure can show; " + "; ".join(reasons))
+    return written
+
+
 def draw_one(
-    folder: Path, name: str, module: ModuleType, recordings: list[Recording], formats: tuple[str, ...]
+    folder: Path, name: str, module: ModuleType, source: list[Recording] | Report, formats: tuple[str, ...]
 ) -> list[Path]:
     """Draw one figure into a folder; returns its files, the table last."""
     with paper():
-        sheet = module.draw(recordings)
-        facts = provenance(name, module.caption(recordings), sheet.sources)
+        sheet = module.draw(source)
+        whole = isinstance(source, Report) and not sheet.sources
+        origin = source.provenance(module.CLAIMS) if whole else provenance(sheet.sources)
+        facts = {"Title": name, "Caption": module.caption(source)} | origin
         files = {f: render(sheet, f, facts) for f in formats}
     lines = (facts["Caption"], *(f"{k}: {facts[k]}" for k in ("Runs", "Commit", "Config hash")))
     files["csv"] = write_table(sheet.rows, lines).encode()
@@ -91,13 +121,11 @@ def draw_one(
     return [_write(folder / f"{name}.{suffix}", data) for suffix, data in files.items()]
 
 
-def provenance(name: str, caption: str, recordings: list[Recording]) -> dict[str, str]:
-    """Return what the metadata of a file says: title, caption, runs, commit, config hash."""
+def provenance(recordings: list[Recording]) -> dict[str, str]:
+    """Return what the metadata of a file says of its sources: runs, commit, config hash."""
     runs = Runs.of(recordings)
     commits = sorted({r.software.get("commit", "unknown") for r in runs if "/software" in r})
     return {
-        "Title": name,
-        "Caption": caption,
         "Runs": " ".join(sorted(r.run_id for r in runs)),
         "Commit": " ".join(commits) or "unknown",
         "Config hash": " ".join(sorted(g.config_hash for g in runs.groups)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -65,17 +66,26 @@ def training_trial(series: Series) -> Shown:
 
 def last_probe(series: Series) -> Shown:
     """The first of that block's last probes."""
+    return _probe(series, np.max)
+
+
+def early_probe(series: Series) -> Shown:
+    """The first of that block's first probes."""
+    return _probe(series, np.min)
+
+
+def _probe(series: Series, which: Callable) -> Shown:
     r = series.runs[0]
     task = read_task(r)
     block = _block(r)
-    last = task.probe_trial[task.probe_block == block].max()
-    q = int(np.flatnonzero((task.probe_block == block) & (task.probe_trial == last))[0])
+    seen = int(which(task.probe_trial[task.probe_block == block]))
+    q = int(np.flatnonzero((task.probe_block == block) & (task.probe_trial == seen))[0])
     base = f"/readouts/{series.label}"
     t, sigma = np.asarray(r[f"{base}/time_ms"], float), float(r[f"{base}/sigma_ms"][0])
     y, z, p_hat = (r[f"{base}/probes/{k}"][q][..., task.channels] for k in ("when", "prediction", "what"))
     mine = r["/spikes/probes/probe"] == q
     return Shown(
-        f"cue-only probe after trial {last} of block {block + 1}",
+        f"cue-only probe after trial {seen} of block {block + 1}",
         int(task.probe_cue[q]),
         -1,
         np.nan,

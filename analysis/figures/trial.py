@@ -1,4 +1,4 @@
-"""One training trial and one probe: input, spikes, traces, readouts, prediction."""
+"""One training trial (or, where none was kept, an early probe) and one probe: input to prediction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures.runs import Group, Runs, Series
 from analysis.figures.sheet import DOUBLE_MM, EXCITATORY, INHIBITORY, INK, MIDDLE, PALE, Sheet, channel_colour
-from analysis.figures.shown import Shown, last_probe, traces, training_trial
+from analysis.figures.shown import Shown, early_probe, last_probe, traces, training_trial
 from reservoir.errors import InputError
 from reservoir.storage import Recording
 
@@ -17,28 +17,45 @@ LEFT_MM, PLOT_MM, GAP_MM = 22.0, 62.0, 10.0
 
 
 def _pick(runs: Runs) -> tuple[Group, Series]:
-    for group in runs.meet:
-        for series in runs.series([group]):
-            r = series.runs[0]
-            if f"/readouts/{series.label}/trials/when" in r and r["/spikes/reservoir/node_ids"].size:
-                return group, series
-    raise InputError("record.trials", False, "true, and some spikes kept, to show a training trial")
+    spiking = [
+        (group, series)
+        for group in runs.meet
+        for series in runs.series([group])
+        if series.runs[0]["/spikes/reservoir/node_ids"].size
+    ]
+    if not spiking:
+        raise InputError("record.spikes", "none", "some spikes kept, to show a trial")
+    return next((found for found in spiking if _keeps_trials(found[1])), spiking[0])
+
+
+def _keeps_trials(series: Series) -> bool:
+    return f"/readouts/{series.label}/trials/when" in series.runs[0]
+
+
+def _left(series: Series) -> Shown:
+    return training_trial(series) if _keeps_trials(series) else early_probe(series)
 
 
 def caption(recordings: list[Recording]) -> str:
     """Say what the figure shows."""
     _, series = _pick(Runs.of(recordings))
-    training, probe = training_trial(series), last_probe(series)
+    left, probe = _left(series), last_probe(series)
+    training = _keeps_trials(series)
     subset = series.runs[0].attrs["/spikes/reservoir"]["subset"]
     return (
-        f"{training.name[0].upper()}{training.name[1:]} (left) and {probe.name} (right) of rule "
+        f"{left.name[0].upper()}{left.name[1:]} (left) and {probe.name} (right) of rule "
         f"{series.name}, run {series.runs[0].run_id}. From above: inputs (an open event is told to the "
         "teacher and not injected); spikes of "
         f"{'all neurons' if subset == 'all' else 'the recorded subset'} by cell type; traces of the "
         "neuron of each type that fires most in the probe (filtered spikes, not normalised); timing "
-        "readouts y, with the teacher's s_k of the delivered event dashed (it rises before the event: "
-        "acausal); prediction z-hat = p-hat y, with the target z* = p s dashed; p-hat beside it. During "
-        "training y learns while it is shown."
+        "readouts y"
+        + (
+            ", with the teacher's s_k of the delivered event dashed (it rises before the event: acausal)"
+            if training
+            else ""
+        )
+        + "; prediction z-hat = p-hat y, with the target z* = p s dashed; p-hat beside it."
+        + (" During training y learns while it is shown." if training else "")
     )
 
 
@@ -47,7 +64,7 @@ def draw(recordings: list[Recording]) -> Sheet:
     group, series = _pick(Runs.of(recordings))
     r = series.runs[0]
     t = np.asarray(r[f"/readouts/{series.label}/time_ms"], float)
-    both = training_trial(series), last_probe(series)
+    both = _left(series), last_probe(series)
     probe = both[1]
     fired = np.bincount(probe.spike_cell[probe.spike_ms > 0], minlength=r["/network/cell_type"].size)
     kind = r["/network/cell_type"]
@@ -59,7 +76,7 @@ def draw(recordings: list[Recording]) -> Sheet:
     sheet = Sheet(DOUBLE_MM, 134 + deep, [r])
     factored = bool(r.attrs[f"/readouts/{series.label}"]["factored"])
     top_y = max(1.0, *(float(s.y.max()) for s in both))
-    top_z = max(float(max(s.z.max(), s.target.max() if s is probe else 0)) for s in both) or 1.0
+    top_z = max(float(max(s.z.max(), s.target.max() if s.event < 0 else 0)) for s in both) or 1.0
     for column, shown in enumerate(both):
         left = LEFT_MM + column * (PLOT_MM + GAP_MM)
         panel = "ab"[column]
@@ -88,7 +105,17 @@ def draw(recordings: list[Recording]) -> Sheet:
         _inputs(sheet, rows["input"], panel, group, shown, column == 0)
         _raster(sheet, rows["spikes"], panel, r, shown, column == 0)
         _traces(sheet, rows["traces"], panel, cells, traces(shown, cells, t, *kernel), t, names, column == 1)
-        _readouts(sheet, rows, panel, group.events, shown, t, factored, column == 0)
+        _readouts(
+            sheet,
+            rows,
+            panel,
+            group.events,
+            shown,
+            t,
+            factored,
+            column == 0 and _keeps_trials(series),
+            column == 1,
+        )
         rows["y"].set_ylim(min(-0.35, *(float(s.y.min()) for s in both)) * 1.05, 1.4 * top_y)
         rows["z"].set_ylim(0, 1.25 * top_z)
         rows["z"].set_xlabel("time after cue onset (ms)")
@@ -205,6 +232,7 @@ def _readouts(
     t: np.ndarray,
     factored: bool,
     training: bool,
+    last: bool,
 ) -> None:
     dashed: dict[str, Any] = dict(ls=(0, (3, 1.5)), lw=0.7)
     rows["y"].axhline(0, color=PALE, lw=0.5, zorder=0)
@@ -235,12 +263,12 @@ def _readouts(
             color=colour,
             fontsize=6.5,
         )
-    if not training:
+    if last:
         rows["z"].text(
             1.02, 0.3, "dashed: target\n$z^* = p\\,s(t)$", transform=rows["z"].transAxes, fontsize=6.5
         )
         rows["y"].text(1.02, 0.35, "learning off", transform=rows["y"].transAxes, fontsize=6.5)
-    elif shown.event >= 0:
+    elif training and shown.event >= 0:
         rows["y"].text(
             0.99,
             1.02,

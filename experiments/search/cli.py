@@ -60,6 +60,14 @@ def rules(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) -
 
 
 @app.command()
+def what(folder: Folder = DEFAULT) -> None:
+    """Phase 2: the rate of the "what" readout under switches of probability."""
+    from experiments.search.what import search_what
+
+    typer.echo(search_what(folder))
+
+
+@app.command()
 def report(folder: Folder = DEFAULT) -> None:
     """Write every candidate of every study as CSV to standard output."""
     from experiments.search.report import trials_csv

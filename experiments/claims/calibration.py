@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from analysis.calibration import fit_line
 from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, jsonable
 from experiments.claims.curves import scores_of
@@ -54,10 +52,7 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
             every = fit_line(p.ravel(), scores[name].ravel())
             each = fit_line(p.T, scores[name].T)
             lines[name] = {"r": every.r, "slope": every.slope, "r_event": each.r, "slope_event": each.slope}
-        out[label] = jsonable(
-            lines | {n: scores[n] for n in OUTPUTS} | {"probability": p, "brier": np.nanmean(scores["brier"]),
-                                                        "brier_true": np.nanmean(scores["brier_true"])}
-        )  # fmt: skip
+        out[label] = jsonable(lines | {"probability": p, "values": {n: scores[n] for n in OUTPUTS}})
     return out
 
 
@@ -87,15 +82,13 @@ def judge(measured: Measured) -> Judged:
     findings += [
         *(finding(f"r of {of} with p, 11 levels, surprise-scaled rate", column(runs, "surprise", output, "r"))
           for of, output in (("the product", "amplitude"), ("p-hat", "p_hat"))),
-        finding("Brier score minus that of the true p, 11 levels",
-                column(runs, "local", "brier") - column(runs, "local", "brier_true")),
     ]  # fmt: skip
     series: dict[str, Any] = {}
     for name, protocol in variants:
         runs = measured[protocol.name]
         series[name] = {
             "probability": jsonable(column(runs, "local", "probability")[0]),
-            **{output: band(column(runs, "local", output)) for output in OUTPUTS},
+            **{output: band(column(runs, "local", "values", output)) for output in OUTPUTS},
         }
     return Judged(findings, series)
 

@@ -56,9 +56,12 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     in_block = np.arange(truth.size) - task.first_trial[task.trial_block]
     length = int(in_block.max()) + 1
     later = task.trial_block > 0
-    out: dict[str, Any] = {"truth": truth, "rmse": {}, "course": {}}
+    came = task.seen.event == 0
+    out: dict[str, Any] = {"truth": truth, "rmse": {}, "course": {}, "brier": {}}
+    out["brier"]["true p"] = np.mean(2 * (truth - came) ** 2)  # of both events, p(B) being 1 - p(A)
     for label, values in p_hat.items():
         wrong = np.clip(values, 0, 1) - truth
+        out["brier"][label] = np.mean(2 * (np.clip(values, 0, 1) - came) ** 2)
         out["rmse"][label] = np.sqrt(np.mean(wrong**2))
         out["course"][label] = [np.sqrt(np.mean(wrong[later & (in_block == i)] ** 2)) for i in range(length)]
     return jsonable(out)
@@ -79,6 +82,11 @@ def judge(measured: Measured) -> Judged:
                    rmse["surprise"], rmse[best], below=0.0),
             paired(f"RMSE, surprise-scaled minus the change-point observer, {name}", rmse["surprise"],
                    rmse["change_point"]),
+        ]  # fmt: skip
+        findings += [
+            finding(f"Brier score of {label.replace('_', ' ')} minus that of the true p, {name}",
+                    column(runs, "brier", label) - column(runs, "brier", "true p"))
+            for label in ("annealed_0.05", "surprise", "change_point")
         ]  # fmt: skip
         series[name] = {
             "rmse": {label: band(v) for label, v in rmse.items()},

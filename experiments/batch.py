@@ -121,7 +121,7 @@ class Left(KeyboardInterrupt):
 
 def side_by_side(
     tasks: Sequence[AnyJob], work: Callable[..., R], backend: str, threads: int,
-    report: Callable[[AnyJob, R], object], unit: str = "trial",
+    report: Callable[[AnyJob, R], object], unit: str | None = "trial",
 ) -> None:  # fmt: skip
     """Carry out tasks around runs, several at once, under one bar; files of unfinished runs are removed.
 
@@ -138,7 +138,7 @@ def side_by_side(
     report : callable
         Told each task and its result, in the order in which they end.
     unit : str
-        Of a task's `steps`.
+        Of a task's `steps`; None where they are only shares of the whole.
 
     Raises
     ------
@@ -148,8 +148,9 @@ def side_by_side(
     total = sum(task.steps for task in tasks)
     crew = make_crew(threads, shared=backend == "gpu")
     with tqdm(
-        total=total, unit=unit, disable=None if tasks else True, smoothing=0.1, dynamic_ncols=True
-    ) as bar:
+        total=total, unit=unit or "", disable=None if tasks else True, smoothing=0.1, dynamic_ncols=True,
+        bar_format=None if unit else "{l_bar}{bar}| {elapsed} gone, {remaining} left",
+    ) as bar:  # fmt: skip
         try:
             for wave in _waves(tasks, backend, threads):
                 doing = partial(work, backend, _place(backend, len(wave)), threads)

@@ -120,7 +120,7 @@ def carry_out(plan: Plan, backend: str, threads: int) -> list[str]:
         failed.extend(f"{task}: {line}" for line in said.failed)
 
     try:
-        side_by_side(plan.tasks, work_on, backend, threads, report, unit="ms of work")
+        side_by_side(plan.tasks, work_on, backend, threads, report, unit=None)
     except KeyboardInterrupt as error:
         raise Interrupted(count, len(plan.tasks), isinstance(error, Left)) from None
     return failed

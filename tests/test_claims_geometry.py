@@ -85,6 +85,8 @@ class TestRetrained:
 @pytest.mark.parametrize("module", [geometry, populations, transfer], ids=lambda m: m.__name__.split(".")[-1])
 def test_a_claim_goes_from_runs_to_findings(module, recordings, monkeypatch):
     monkeypatch.setattr(silencing, "KEPT", (10, 30))
+    monkeypatch.setattr(silencing, "CONTROLS", 2)
+    monkeypatch.setattr(populations, "PERMUTATIONS", 10)
     monkeypatch.setattr(transfer, "AFTER", (1, 5, 10, TRIALS))
     claim = module.CLAIM
     measured = {

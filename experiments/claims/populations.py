@@ -242,7 +242,10 @@ CLAIM = Claim(
         "Silent cells have no weights in either readout, which alone makes the two correlate over all cells: "
         "the active ones are compared.",
         "In the closed loop y, not p-hat, is fed back: probability can reach cells only as far as y "
-        "carries it. Drift over trials is in the open loop as well.",
+        "carries it.",
+        "Successive trials are alike and cells fluctuate together, so many cells differ between any two "
+        "stretches of trials, in the open loop as well, where nothing learned can reach them: permuted "
+        "trials are no chance for these fractions, the open loop is.",
         "Silencing removes cells from the readout, not from the network.",
     ),
 )  # fmt: skip

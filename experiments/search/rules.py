@@ -17,7 +17,7 @@ from experiments.search.space import SEARCH_SEEDS, Parameter, replaced, suggest
 from experiments.search.study import mean_over_seeds, open_study
 from reservoir.rules import RLS, Gate, Identity, ThreeFactor
 
-BUDGET = 18
+BUDGET = 16
 """Candidates per cell, pruned ones counted."""
 
 ETA = Parameter("eta", 0.004, 0.1, True, "speed against the rule's own variance")
@@ -106,7 +106,7 @@ def _over_seeds(trial: optuna.Trial, candidate: Any, simulated: Callable[[int], 
     return mean_over_seeds(trial, SEARCH_SEEDS, value_of)
 
 
-ALPHAS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+ALPHAS = (0.1, 0.3, 1.0, 3.0)
 MEMORIES: dict[str, dict[str, Any]] = {
     **{f"memory_{n}": {"memory_trials": float(n)} for n in (5, 10, 20, 50, 100)},
     "never_reset": {"memory_trials": 0.0},

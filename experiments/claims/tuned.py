@@ -42,7 +42,7 @@ CELLS: dict[str, Any] = {
     "rls_merged_gate": _merged(
         RLS, _window(0.925, 83.8, "zero"), alpha=1.59, memory_trials=42.5, interval_ms=8.0
     ),
-    "rls_merged_none": _merged(RLS, ZERO, alpha=3.76, memory_trials=18.1, interval_ms=8.0),
+    "rls_merged_none": _merged(RLS, ZERO, alpha=0.799, memory_trials=31.8, interval_ms=8.0),
 }
 
 _ALPHA = 1.0

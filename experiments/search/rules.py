@@ -17,7 +17,7 @@ from experiments.search.space import SEARCH_SEEDS, Parameter, replaced, suggest
 from experiments.search.study import mean_over_seeds, open_study
 from reservoir.rules import RLS, Gate, Identity, ThreeFactor
 
-BUDGET = 16
+BUDGET = 14
 """Candidates per cell, pruned ones counted."""
 
 ETA = Parameter("eta", 0.004, 0.1, True, "speed against the rule's own variance")

@@ -155,3 +155,21 @@ def test_the_comparison_is_paired_by_seed():
     text = table({"shipped": base, "new": better}, {"shipped": base, "new": better})
     assert "-0.050 (-0.050 to -0.050, p = 0.031)" in text
     assert "3.50 to 3.50" in text
+
+
+def test_every_point_is_scored_once_also_after_a_stop(tmp_path):
+    study = open_study(tmp_path, "x", prune=False)
+    points = [{"a": a} for a in (1, 2, 3)]
+    scored = []
+
+    def objective(trial):
+        scored.append(trial.suggest_categorical("a", (1, 2, 3)))
+        if scored == [1, 2]:
+            raise KeyboardInterrupt
+        return float(scored[-1])
+
+    with pytest.raises(KeyboardInterrupt):
+        rules._each(study, objective, points, 0)
+    rules._each(open_study(tmp_path, "x", prune=False), objective, points, 0)
+    assert sorted(scored) == [1, 2, 2, 3]
+    assert open_study(tmp_path, "x", prune=False).best_params == {"a": 1}

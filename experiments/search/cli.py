@@ -60,6 +60,14 @@ def rules(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) -
 
 
 @app.command()
+def memories(worker: Worker = 0, folder: Folder = DEFAULT) -> None:
+    """Phase 2: least squares by what it remembers."""
+    from experiments.search.rules import search_memories
+
+    search_memories(folder, worker)
+
+
+@app.command()
 def what(folder: Folder = DEFAULT) -> None:
     """Phase 2: the rate of the "what" readout under switches of probability."""
     from experiments.search.what import search_what

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import TrialState
 
 from experiments.search.evaluate import task
-from experiments.search.recorded import once_per_process, train_and_score
+from experiments.search.recorded import Simulated, once_per_process, train_and_score
 from experiments.search.space import SEARCH_SEEDS, Parameter, replaced, suggest
 from experiments.search.study import mean_over_seeds, open_study
 from reservoir.rules import RLS, Gate, Identity, ThreeFactor
 
-BUDGET = 18
+BUDGET = 14
 """Candidates per cell, pruned ones counted."""
 
 ETA = Parameter("eta", 0.004, 0.1, True, "speed against the rule's own variance")
@@ -90,13 +93,74 @@ def search_rules(folder: Path, seconds: float, worker: int = 0) -> None:
             study.enqueue_trial({p.path: START[p.path] for p in space})
 
         def objective(trial: optuna.Trial, rule=rule, space=space) -> float:
-            candidate = with_values(rule, suggest(trial, space))
-
-            def value_of(seed: int) -> tuple[float, dict]:
-                found = train_and_score(simulated(seed), candidate)
-                errors = {label: e.round(4).tolist() for label, e in found.errors.items()}
-                return found.value(), {"errors": errors}
-
-            return mean_over_seeds(trial, SEARCH_SEEDS, value_of)
+            return _over_seeds(trial, with_values(rule, suggest(trial, space)), simulated)
 
         study.optimize(objective, n_trials=1)
+
+
+def _over_seeds(trial: optuna.Trial, candidate: Any, simulated: Callable[[int], Simulated]) -> float:
+    def value_of(seed: int) -> tuple[float, dict]:
+        found = train_and_score(simulated(seed), candidate)
+        return found.value(), {"errors": {label: e.round(4).tolist() for label, e in found.errors.items()}}
+
+    return mean_over_seeds(trial, SEARCH_SEEDS, value_of)
+
+
+ALPHAS = (0.1, 0.3, 1.0, 3.0)
+MEMORIES: dict[str, dict[str, Any]] = {
+    **{f"memory_{n}": {"memory_trials": float(n)} for n in (5, 10, 20, 50, 100)},
+    "never_reset": {"memory_trials": 0.0},
+    "reset_at_switches": {"memory_trials": 0.0, "reset": "switch"},
+}
+
+
+def search_memories(folder: Path, worker: int = 0) -> None:
+    """Score RLS by what it remembers, with the gate of the best candidate of its cell and alpha tuned at 20.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the journal.
+    worker : int
+        0 begins the study; others help.
+    """
+    name = "rls_factored_gate"
+    rule, space = CELLS[name]
+    best = open_study(folder, name, worker).best_trial
+    rule = with_values(rule, suggest(optuna.trial.FixedTrial(best.params), space))
+    simulated = once_per_process(task())
+
+    def alpha(trial: optuna.Trial) -> float:
+        value = trial.suggest_categorical("alpha", ALPHAS)
+        return _over_seeds(trial, replace(rule, memory_trials=20.0, alpha=value), simulated)
+
+    def memory(trial: optuna.Trial) -> float:
+        chosen = MEMORIES[trial.suggest_categorical("memory", tuple(MEMORIES))]
+        return _over_seeds(trial, replace(rule, alpha=tuned, **chosen), simulated)
+
+    study = open_study(folder, "rls_alpha", worker, prune=False)
+    _each(study, alpha, [{"alpha": a} for a in ALPHAS], worker)
+    tuned = study.best_params["alpha"]
+    study = open_study(folder, "rls_memory", worker, prune=False)
+    _each(study, memory, [{"memory": m} for m in MEMORIES], worker)
+
+
+def _each(
+    study: optuna.Study, objective: Callable[[optuna.Trial], float], points: list[dict], worker: int
+) -> None:
+    """Score these points, each once, whoever scores them; returns when all have a value."""
+    complete, waiting, running = TrialState.COMPLETE, TrialState.WAITING, TrialState.RUNNING
+    if worker == 0:
+        for trial in study.get_trials(states=(running,)):  # of a process that was stopped
+            study.tell(trial.number, state=TrialState.FAIL)
+        begun = [
+            t.params or t.system_attrs["fixed_params"] for t in study.get_trials(states=(complete, waiting))
+        ]
+        for point in points:
+            if point not in begun:
+                study.enqueue_trial(point)
+    while len(study.get_trials(deepcopy=False, states=(complete,))) < len(points):
+        if study.get_trials(deepcopy=False, states=(waiting,)):
+            study.optimize(objective, n_trials=1)
+        else:
+            time.sleep(1)

@@ -21,7 +21,7 @@ def storage(folder: Path) -> JournalStorage:
     return JournalStorage(JournalFileBackend(str(folder / "search.journal")))
 
 
-def open_study(folder: Path, name: str, worker: int = 0) -> optuna.Study:
+def open_study(folder: Path, name: str, worker: int = 0, prune: bool = True) -> optuna.Study:
     """Open or begin a study.
 
     Parameters
@@ -31,12 +31,14 @@ def open_study(folder: Path, name: str, worker: int = 0) -> optuna.Study:
     name : str
     worker : int
         Each process draws with a seed of its own, and anew after an interruption.
+    prune : bool
+        Drop what is worse than the median of the others; else every candidate gets every seed.
     """
     study = optuna.create_study(
         storage=storage(folder),
         study_name=name,
         load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=6, n_warmup_steps=0),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=6) if prune else optuna.pruners.NopPruner(),
     )
     seed = [SAMPLER_SEED, worker, len(study.trials)]
     study.sampler = optuna.samplers.TPESampler(

@@ -157,7 +157,15 @@ def _frontier(sheet: Sheet, ax: Axes, course: Mapping[str, Any]) -> None:
         x, y = (np.array([np.mean(a[i]) for a in at]) for i in range(2))
         sheet.line(ax, "d", text.replace("$", ""), x, y, "mean", color=colour, lw=0.6, zorder=2)
         for key, point in zip(rates, at, strict=True):
-            _cross(sheet, ax, key, point, colour, marker, key.split("_")[1].replace("0.", "."))
+            _cross(
+                sheet,
+                ax,
+                key,
+                point,
+                colour,
+                marker,
+                key.split("_")[1].replace("0.", ".") if family == "fixed" else "",
+            )
         ax.plot([], [], color=colour, marker=marker, ms=3, lw=0.6, label=text)
     for key, colour, marker, text in (
         ("surprise", "#AA4499", "^", "scaled by surprise"),

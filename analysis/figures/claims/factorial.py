@@ -83,7 +83,7 @@ def _cells(sheet: Sheet, errors: dict[str, Band], cells: list[str], trial: np.nd
         label.replace("_none", ", no gate").replace("_gate", ", gate").replace("_", " ").replace("rls", "RLS")
         for label in cells
     ]
-    top = max(float(np.nanmax(_at(errors[c], trial, *m).high)) for c in cells for m in MOMENTS)
+    top = max(float(_at(errors[c], trial, *m).seeds.max()) for c in cells for m in MOMENTS)
     for i, (block, n) in enumerate(MOMENTS):
         ax = sheet.axes(38 + 36 * i, 12, 31, 46, "a" if i == 0 else "", 35)
         for place, label in enumerate(cells):

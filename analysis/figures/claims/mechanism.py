@@ -101,7 +101,7 @@ def _ablations(sheet: Sheet, series: Mapping[str, Any]) -> None:
         ax.set_yticks(range(len(rows)), list(rows) if i == 0 else [""] * len(rows))
         ax.tick_params(axis="y", length=0, labelsize=6)
         ax.set_title(moments[m])
-        ax.set_xlabel("E minus that of the whole")
+        ax.set_xlabel("E − E of the whole")
     for base in of_the_network:
         rate = Band.of(series["ablations"][base]["rate_hz"])
         sheet.record("a", f"{base}: rate, Hz", np.nan, rate.mean, "mean", rate.low, rate.high)
@@ -216,7 +216,7 @@ def _lesions(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     ax.set_ylim(bottom=0)
     ax.set_ylabel("E")
     for i, (name, colour, _) in enumerate(LESIONS.values()):
-        ax.text(0.0, 1.2 - 0.09 * i, name, transform=ax.transAxes, color=colour, fontsize=6)
+        ax.text(0.0, 1.3 - 0.13 * i, name, transform=ax.transAxes, color=colour, fontsize=6)
 
 
 def _selectivity(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
@@ -258,7 +258,7 @@ def _selectivity(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     ax.tick_params(axis="y", length=0, labelsize=6)
     ax.set_ylim(len(rows) + 0.5, -0.5)
     ax.set_xlim(0, 1)
-    ax.set_xlabel("fraction of cells that tell it", labelpad=1)
+    ax.set_xlabel("fraction of cells", labelpad=1)
 
 
 def _transfer(sheet: Sheet, ax: Axes, mean: Mapping[str, Any]) -> None:

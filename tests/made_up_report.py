@@ -222,14 +222,14 @@ def geometric(m: Maker) -> dict:
 
 
 def ablated(m: Maker) -> dict:
-    labels = [*ablations.READOUTS]
+    course = np.array([0.3, 0.5, 0.35])
+    found = {label: m(course + m.rng.random()) for label in ablations.READOUTS}
     for label in ablations.BY_NETWORK:
-        labels += [label, *([f"{label}, retuned"] if label in ablations.RETUNED else [])]
-    return {
-        "intact": m([0.3, 0.5, 0.35]),
-        "moments": ["trial 100 of block 1", "trial 20 of block 2", "trial 100 of block 2"],
-        "ablations": {label: m(np.array([0.3, 0.5, 0.35]) + m.rng.random()) for label in labels},
-    }
+        found[label] = m(course + m.rng.random()) | {"rate_hz": m(3.0, 0.3)}
+        if label in ablations.RETUNED:
+            found[f"{label}, retuned"] = m(course + m.rng.random())
+    moments = [f"trial {n} of block {b}" for n, b in ((100, 1), (20, 2), (100, 2))]
+    return {"intact": m(course), "moments": moments, "ablations": found}
 
 
 def gate_maps(m: Maker) -> dict:

@@ -53,15 +53,15 @@ def caption(report: Report) -> str:
 def draw(report: Report) -> Sheet:
     """Draw the figure."""
     series = report.series("C2")
-    sheet = Sheet(DOUBLE_MM, 132)
+    sheet = Sheet(DOUBLE_MM, 124)
     for i, (key, title) in enumerate(VARIANTS.items()):
-        top = 13 + 41 * i
+        top = 14 + 38 * i
         sheet.letter("abc"[i], 3, top - 5)
         sheet.text(8, top - 5, title, va="baseline")
         for j, (name, (label, slope)) in enumerate(OUTPUTS.items()):
-            ax = sheet.axes(13 + 36 * j, top, 24, 24)
+            ax = sheet.axes(13 + 41 * j, top, 27, 23)
             _scatter(sheet, ax, "abc"[i], series[key], name, label, slope, i == len(VARIANTS) - 1)
-    _frontier(sheet, sheet.axes(131, 13, 42, 50, "d", 11), report.series("V")[WORLD]["course"])
+    _frontier(sheet, sheet.axes(145, 14, 33, 42, "d", 11), report.series("V")[WORLD]["course"])
     return sheet
 
 
@@ -157,7 +157,15 @@ def _frontier(sheet: Sheet, ax: Axes, course: Mapping[str, Any]) -> None:
         x, y = (np.array([np.mean(a[i]) for a in at]) for i in range(2))
         sheet.line(ax, "d", text.replace("$", ""), x, y, "mean", color=colour, lw=0.6, zorder=2)
         for key, point in zip(rates, at, strict=True):
-            _cross(sheet, ax, key, point, colour, marker, key.split("_")[1].replace("0.", "."))
+            _cross(
+                sheet,
+                ax,
+                key,
+                point,
+                colour,
+                marker,
+                key.split("_")[1].replace("0.", ".") if family == "fixed" else "",
+            )
         ax.plot([], [], color=colour, marker=marker, ms=3, lw=0.6, label=text)
     for key, colour, marker, text in (
         ("surprise", "#AA4499", "^", "scaled by surprise"),
@@ -168,9 +176,9 @@ def _frontier(sheet: Sheet, ax: Axes, course: Mapping[str, Any]) -> None:
             ax.plot([], [], color=colour, marker=marker, ms=3 if marker == "^" else 5, lw=0, label=text)
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
-    ax.set_xlabel(f"RMSE of $\\hat{{p}}$, last {SETTLED} trials of a block")
+    ax.set_xlabel(f"RMSE of $\\hat{{p}}$, last {SETTLED} of a block")
     ax.set_ylabel(f"RMSE of $\\hat{{p}}$, first {SOON} after a switch")
-    ax.legend(loc="upper left", bbox_to_anchor=(0, -0.22), handlelength=1.5, borderpad=0)
+    ax.legend(loc="upper left", bbox_to_anchor=(-0.15, -0.24), handlelength=1.5, borderpad=0)
 
 
 def _corner(band: Band) -> tuple[np.ndarray, np.ndarray]:

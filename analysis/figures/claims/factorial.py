@@ -46,11 +46,11 @@ def draw(report: Report) -> Sheet:
     cells = [label for label in errors if not label.startswith("rls_memory_")]
     sheet = Sheet(DOUBLE_MM, 124)
     _cells(sheet, errors, cells, trial)
-    _memory(sheet, sheet.axes(14, 76, 36, 34, "b", 11), errors, trial, series)
+    _memory(sheet, sheet.axes(14, 78, 32, 34, "b", 11), errors, trial, series)
     for i, name in enumerate(("operations per second", "bytes of state")):
         _cost(
             sheet,
-            sheet.axes(66 + 26 * i, 76, 21, 34, "c" if i == 0 else "", 12),
+            sheet.axes(77 + 23 * i, 78, 20, 34, "c" if i == 0 else "", 12),
             errors,
             cells,
             trial,
@@ -60,7 +60,7 @@ def draw(report: Report) -> Sheet:
         )
     for i, (block, n) in enumerate(((1, 20), (2, 5))):
         _rates(
-            sheet, sheet.axes(130 + 26 * i, 76, 21, 34, "d" if i == 0 else "", 12), rates, block, n, i == 0
+            sheet, sheet.axes(131 + 28 * i, 78, 20, 34, "d" if i == 0 else "", 12), rates, block, n, i == 0
         )
     return sheet
 
@@ -83,7 +83,7 @@ def _cells(sheet: Sheet, errors: dict[str, Band], cells: list[str], trial: np.nd
         label.replace("_none", ", no gate").replace("_gate", ", gate").replace("_", " ").replace("rls", "RLS")
         for label in cells
     ]
-    top = max(float(np.nanmax(_at(errors[c], trial, *m).high)) for c in cells for m in MOMENTS)
+    top = max(float(_at(errors[c], trial, *m).seeds.max()) for c in cells for m in MOMENTS)
     for i, (block, n) in enumerate(MOMENTS):
         ax = sheet.axes(38 + 36 * i, 12, 31, 46, "a" if i == 0 else "", 35)
         for place, label in enumerate(cells):
@@ -230,8 +230,7 @@ def _rates(sheet: Sheet, ax: Axes, rates: Mapping[str, Any], block: int, n: int,
             )
     ax.set_xscale("log")
     ax.minorticks_off()
-    ax.set_ylim(bottom=0)
-    ax.set_title(f"{n} trials after\nswitch of {rates['switch'][block]}")
+    ax.set_title(f"{n} trials after\n{rates['switch'][block]}")
     ax.set_xlabel("learning rate η")
     if first:
         ax.set_ylabel("E on cue-only probes")

@@ -102,8 +102,8 @@ def _overlap(sheet: Sheet, ax: Axes, series: Mapping[str, Any], title: str, firs
         range(len(OVERLAPS)), [n for n, _, _ in OVERLAPS.values()] if first else [""] * len(OVERLAPS)
     )
     ax.tick_params(axis="y", length=0, labelsize=6)
-    ax.set_title(f"{title}; smallest angle {float(angle.mean):.0f}°")
-    ax.set_xlabel("overlap of what and when")
+    ax.set_title(f"{title}: {float(angle.mean):.0f}°")
+    ax.set_xlabel("overlap")
 
 
 def _removed(

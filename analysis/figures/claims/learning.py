@@ -47,8 +47,8 @@ def draw(report: Report) -> Sheet:
     _relative(
         sheet, sheet.axes(104, 7, 20, 45, "b", 11), trial, curves["error_relative"], series["published"]
     )
-    _end(sheet, sheet.axes(155, 7, 26, 27, "c", 26), curves, ridge)
-    _probability(sheet, sheet.axes(155, 42, 26, 10, "d", 26), Band.of(series["p_hat"]))
+    _end(sheet, sheet.axes(154, 7, 25, 27, "c", 26), curves, ridge)
+    _probability(sheet, sheet.axes(154, 42, 25, 10, "d", 26), Band.of(series["p_hat"]))
     return sheet
 
 

@@ -15,6 +15,9 @@ from analysis.statistics import paired_difference
 
 CLAIMS = ("C8", "C9", "C9b", "transfer", "G")
 
+LIMIT = 1.0
+"""Of the axis of (a); larger values are written."""
+
 RETUNED, MATCHED = ", retuned", ", rate matched"
 SHADES = {
     "": (INK, True, "o"),
@@ -23,14 +26,14 @@ SHADES = {
     MATCHED + RETUNED: ("#B07A18", False, "D"),
 }
 TRANSFER = {
-    "direct": ("learned on the pair itself", LOCAL, True),
-    "composed": ("what and when of other pairs", LOCAL, True),
+    "direct": ("learned on the pair", LOCAL, True),
+    "composed": ("composed of other pairs", LOCAL, True),
     "wrong_what": ("what of another p", LOCAL, False),
     "wrong_when": ("when of another latency", LOCAL, False),
-    "merged_direct": ("merged, learned on the pair", MERGED, True),
+    "merged_direct": ("merged, learned on it", MERGED, True),
     "merged_as_is": ("merged, of another p", MERGED, False),
-    "merged_known": ("the same, told the ratio of p", MERGED, False),
-    "merged_best": ("the same, best gain (oracle)", MERGED, False),
+    "merged_known": ("merged, told p ratio", MERGED, False),
+    "merged_best": ("merged, best gain (oracle)", MERGED, False),
 }
 LESIONS = {
     "silenced": ("silenced", INK, True),
@@ -44,27 +47,32 @@ def caption(report: Report) -> str:
     n = count([Band.of(report.series("C8")["intact"])])
     return (
         "What the mechanism needs. (a) E of what is left minus E of the whole, by seed, at the end of "
-        "block 1 and 20 trials after the switch of timing: taken from the rule (above), from the network "
-        "(below); blue, the learning rate retuned on the same seeds, in the ablated network's favour; "
-        "brown, the bias current set so that cells fire as often as in the whole. Values beyond the axis "
-        "are written. (b) E after 100 trials over the gate's time constant and the shift of its window, "
-        "with the shipped baseline and with none; circles, the best phase at each time constant. (c) E "
-        "when a class of cells is left out of the readout, beside as many random cells, and random cells "
-        "of the same total rate. (d) E on pairs of probability and latency: composed of a what and a when "
-        "learned in other pairs, beside controls and merged readouts. (e) E on tasks that no parameter "
-        "was searched on, beside the best linear readout of the same activity (grey squares) and the same "
-        f"timing with equal p (open). {INTERVAL}; {n}."
+        "block 1 and 20 trials after the switch of timing: taken from the rule (above the line) or from "
+        "the network (below it, with its firing rate); blue, the best of three learning rates on these "
+        "very seeds, in the ablated network's favour; brown, the bias current set so that cells fire as "
+        "often as in the whole. Values beyond the axis are written. (b) E after 100 trials over the "
+        "gate's time constant and the shift of its window, with the shipped baseline and with none; "
+        "circles, the best phase at each time constant. (c) E when a class of cells is left out of the "
+        "readout, beside as many random cells, and random cells of the same total rate; grey line, "
+        "intact. (d) Fraction of cells whose activity tells the time, the cue, or a pair of four cues "
+        "from the other (open: chance under permuted labels; for time and cue, the product of the "
+        "fractions). (e) E on pairs of probability and latency: learned directly, or composed of a what "
+        "and a when learned in other pairs, beside controls and merged readouts. (f) E on tasks that no "
+        "parameter was searched on, beside the best linear readout of the same activity (grey squares) "
+        f"and the same timing with equal p (open). {INTERVAL}; {n}."
     )
 
 
 def draw(report: Report) -> Sheet:
     """Draw the figure."""
-    sheet = Sheet(DOUBLE_MM, 216)
+    sheet = Sheet(DOUBLE_MM, 218)
     _ablations(sheet, report.series("C8"))
     _maps(sheet, report.series("C9"))
-    _lesions(sheet, sheet.axes(132, 88, 44, 30, "c", 17), report.series("C9b"))
-    _transfer(sheet, sheet.axes(143, 132, 33, 26, "d", 40), report.series("transfer")["mean"])
-    _general(sheet, sheet.axes(143, 172, 33, 32, "e", 40), report.series("G"))
+    populations = report.series("C9b")
+    _lesions(sheet, sheet.axes(130, 92, 48, 20, "c", 14), populations)
+    _selectivity(sheet, sheet.axes(152, 126, 26, 17, "d", 36), populations["four_cues"])
+    _transfer(sheet, sheet.axes(152, 156, 26, 20, "e", 36), report.series("transfer")["mean"])
+    _general(sheet, sheet.axes(152, 188, 26, 23, "f", 36), report.series("G"))
     return sheet
 
 
@@ -75,43 +83,63 @@ def _ablations(sheet: Sheet, series: Mapping[str, Any]) -> None:
     rows: dict[str, list[str]] = {}
     for label in entries:
         rows.setdefault(_base(label), []).append(label)
+    of_the_network = [base for base in rows if "rate_hz" in series["ablations"][base]]
     shown = (moments.index("trial 100 of block 1"), moments.index("trial 20 of block 2"))
     for i, m in enumerate(shown):
-        ax = sheet.axes(44 + 38 * i, 9, 32, 194, "a" if i == 0 else "", 41)
+        ax = sheet.axes(43 + 32 * i, 12, 29, 196, "a" if i == 0 else "", 40)
         zero(sheet, ax, "a", f"as the whole, {moments[m]}", upright=True)
-        limit = 1.0
         for place, (base, labels) in enumerate(rows.items()):
+            ax.axhline(place, color="#F2F2F2", lw=0.4, zorder=0)
             for j, label in enumerate(labels):
-                colour, filled, marker = SHADES[label.removeprefix(base)]
-                at = place + 0.2 * (j - (len(labels) - 1) / 2)
-                seeds = entries[label].seeds[:, m] - intact.seeds[:, m]
-                d = paired_difference(entries[label].seeds[:, m], intact.seeds[:, m])
-                band = Band(*map(np.array, (d.mean, d.low, d.high)), seeds)
-                if d.mean <= limit:
-                    strip(
-                        sheet,
-                        ax,
-                        "a",
-                        f"{label}, {moments[m]}",
-                        at,
-                        band,
-                        colour,
-                        across=True,
-                        filled=filled,
-                        marker=marker,
-                        width=0.08,
-                    )
-                else:
-                    sheet.record("a", f"{label}, {moments[m]}", d.mean, at, "mean", d.low, d.high)
-                    ax.text(limit, at, f"{d.mean:.2g} ›", ha="right", va="center", color=colour, fontsize=6)
-        ax.set_xlim(-0.3, limit)
+                at = place + 0.24 * (j - (len(labels) - 1) / 2)
+                look = SHADES[label.removeprefix(base)]
+                _change(sheet, ax, f"{label}, {moments[m]}", at, entries[label][m], intact[m], *look)
+        if of_the_network:
+            ax.axhline(list(rows).index(of_the_network[0]) - 0.5, color=PALE, lw=0.5)
+        ax.set_xlim(-0.3, LIMIT)
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.set_yticks(range(len(rows)), list(rows) if i == 0 else [""] * len(rows))
         ax.tick_params(axis="y", length=0, labelsize=6)
         ax.set_title(moments[m])
-        ax.set_xlabel("E minus that of the whole")
-        for place in range(len(rows)):
-            ax.axhline(place, color="#F2F2F2", lw=0.4, zorder=0)
+        ax.set_xlabel("E − E of the whole")
+    for base in of_the_network:
+        rate = Band.of(series["ablations"][base]["rate_hz"])
+        sheet.record("a", f"{base}: rate, Hz", np.nan, rate.mean, "mean", rate.low, rate.high)
+        ax.text(
+            1.03,
+            list(rows).index(base),
+            f"{float(rate.mean):.1f}",
+            transform=ax.get_yaxis_transform(),
+            va="center",
+            fontsize=6,
+            color=MIDDLE,
+        )
+    ax.text(1.03, -0.75, "Hz", transform=ax.get_yaxis_transform(), va="bottom", fontsize=6, color=MIDDLE)
+    for i, (text, suffix) in enumerate(
+        (("as it is", ""), ("rate retuned", RETUNED), ("firing rate matched", MATCHED))
+    ):
+        sheet.text(43 + (0, 13, 31)[i], 6, text, color=SHADES[suffix][0], fontsize=6.5)
+
+
+def _change(
+    sheet: Sheet,
+    ax: Axes,
+    name: str,
+    at: float,
+    part: Band,
+    whole: Band,
+    colour: str,
+    filled: bool,
+    marker: str,
+) -> None:
+    seeds = part.seeds - whole.seeds
+    d = paired_difference(part.seeds, whole.seeds)
+    if d.mean <= 0.95 * LIMIT:
+        band = Band(*map(np.array, (d.mean, d.low, d.high)), seeds)
+        strip(sheet, ax, "a", name, at, band, colour, across=True, filled=filled, marker=marker, width=0.08)
+    else:
+        sheet.record("a", name, d.mean, at, "mean", d.low, d.high)
+        ax.text(LIMIT, at, f"{d.mean:.2g} ›", ha="right", va="center", color=colour, fontsize=6)
 
 
 def _base(label: str) -> str:
@@ -126,7 +154,7 @@ def _maps(sheet: Sheet, series: Mapping[str, Any]) -> None:
     low = min(float(np.nanmin(b.mean)) for b in bands.values())
     image = None
     for i, name in enumerate(names):
-        ax = sheet.axes(132, 9 + 34 * i, 36, 26, "b" if i == 0 else "", 17)
+        ax = sheet.axes(128, 9 + 34 * i, 42, 25, "b" if i == 0 else "", 14)
         mean = bands[name].mean
         image = sheet.image(
             ax,
@@ -161,7 +189,7 @@ def _maps(sheet: Sheet, series: Mapping[str, Any]) -> None:
         if i == len(names) - 1:
             ax.set_xlabel("shift of the gate (ms)")
     if image is not None:
-        bar = sheet.axes(171, 9, 2.5, 26)
+        bar = sheet.axes(172.5, 9, 2.5, 25)
         sheet.figure.colorbar(image, cax=bar, extend="max")
         bar.set_title("E", fontsize=6.5)
 
@@ -188,13 +216,55 @@ def _lesions(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     ax.set_ylim(bottom=0)
     ax.set_ylabel("E")
     for i, (name, colour, _) in enumerate(LESIONS.values()):
-        ax.text((0.0, 0.24, 0.62)[i], 1.04, name, transform=ax.transAxes, color=colour, fontsize=6)
+        ax.text(0.0, 1.3 - 0.13 * i, name, transform=ax.transAxes, color=colour, fontsize=6)
+
+
+def _selectivity(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
+    rows = {
+        "time": "time",
+        "cue": "the cue",
+        "probability": "cues, paired by p",
+        "meaningless": "cues, paired at random",
+    }
+    for place, (key, name) in enumerate(rows.items()):
+        strip(sheet, ax, "d", f"{name}: cells", place, Band.of(series[key]["cells"]), INK, across=True)
+        strip(
+            sheet,
+            ax,
+            "d",
+            f"{name}: chance",
+            place,
+            Band.of(series[key]["chance"]),
+            MIDDLE,
+            across=True,
+            filled=False,
+            dots=False,
+        )
+    mixed = series["mixed"]
+    strip(sheet, ax, "d", "time and cue: cells", len(rows), Band.of(mixed["both"]), INK, across=True)
+    strip(
+        sheet,
+        ax,
+        "d",
+        "time and cue: product",
+        len(rows),
+        Band.of(mixed["both_independent"]),
+        MIDDLE,
+        across=True,
+        filled=False,
+        dots=False,
+    )
+    ax.set_yticks(range(len(rows) + 1), [*rows.values(), "time and the cue"])
+    ax.tick_params(axis="y", length=0, labelsize=6)
+    ax.set_ylim(len(rows) + 0.5, -0.5)
+    ax.set_xlim(0, 1)
+    ax.set_xlabel("fraction of cells", labelpad=1)
 
 
 def _transfer(sheet: Sheet, ax: Axes, mean: Mapping[str, Any]) -> None:
     rows = {k: v for k, v in TRANSFER.items() if k in mean}
     for place, (key, (name, colour, filled)) in enumerate(rows.items()):
-        strip(sheet, ax, "d", name, place, Band.of(mean[key]), colour, across=True, filled=filled)
+        strip(sheet, ax, "e", name, place, Band.of(mean[key]), colour, across=True, filled=filled)
     ax.set_yticks(range(len(rows)), [name for name, _, _ in rows.values()])
     ax.tick_params(axis="y", length=0, labelsize=6)
     ax.set_ylim(len(rows) - 0.5, -0.5)
@@ -208,7 +278,7 @@ def _general(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
         strip(
             sheet,
             ax,
-            "e",
+            "f",
             f"{name}: equal p",
             place,
             Band.of(entry["equal_p"]),
@@ -220,7 +290,7 @@ def _general(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
         strip(
             sheet,
             ax,
-            "e",
+            "f",
             f"{name}: ridge",
             place,
             Band.of(entry["ridge"]),
@@ -229,7 +299,7 @@ def _general(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
             marker="s",
             dots=False,
         )
-        strip(sheet, ax, "e", name, place, Band.of(entry["error"]), INK, across=True)
+        strip(sheet, ax, "f", name, place, Band.of(entry["error"]), INK, across=True)
     ax.set_yticks(range(len(tasks)), list(tasks))
     ax.tick_params(axis="y", length=0, labelsize=6)
     ax.set_ylim(len(tasks) - 0.5, -0.5)

@@ -70,14 +70,16 @@ def draw(report: Report) -> Sheet:
     errors = {k: Band.of(theirs["switches"]["error"][k]) for k in RULES}
     trial = np.array(theirs["switches"]["trial"], float)
     _course(sheet, sheet.axes(12, 9, 137, 46, "a"), trial, errors, ours, names)
+    first = None
     for b in range(1, len(names)):
-        ax = sheet.axes(12 + 37 * (b - 1), 68, 27, 26, "b" if b == 1 else "")
+        ax = sheet.axes(12 + 35 * (b - 1), 68, 30, 26, "b" if b == 1 else "", sharey=first)
         _differences(sheet, ax, trial, errors, b, names[b])
-    _needed(sheet, sheet.axes(12, 107, 48, 20, "c"), ours["trials_needed"])
-    _left(sheet, sheet.axes(76, 107, 46, 20, "d", 11), np.array(ours["trial"], float), ours, names)
+        first = first or ax
+    _needed(sheet, sheet.axes(20, 108, 38, 20, "c", 17), ours["trials_needed"])
+    _left(sheet, sheet.axes(91, 108, 34, 20, "d", 12), np.array(ours["trial"], float), ours, names)
     _savings(
         sheet,
-        sheet.axes(150, 107, 26, 20, "e", 12),
+        sheet.axes(153, 108, 25, 20, "e", 8),
         np.array(ours["trial"], float),
         Band.of(ours["curves"]["error"]),
     )
@@ -155,7 +157,7 @@ def _course(
             color=MIDDLE,
         )
     sheet.level(ax, "a", "silence", 1.0, color=PALE, lw=0.6, zorder=0)
-    labels["naive"] = (1.0, "naive network (dashed)", NAIVE)
+    ax.text(0.98 * length, 0.9, "naive network", ha="right", color=NAIVE, fontsize=6.5)
     ax.set_xlim(0, len(names) * length)
     ax.set_ylim(0, min(1.05 * top, 1.6))
     ax.set_xlabel("training trials")
@@ -217,6 +219,8 @@ def _differences(
     ax.set_xlabel(f"trials after {'the return' if name == 'return' else f'switch of {name}'}", fontsize=6.5)
     if b == 1:
         ax.set_ylabel("E, local − RLS")
+    else:
+        ax.tick_params(labelleft=False)
 
 
 def _needed(sheet: Sheet, ax: Axes, needed: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from experiments.claims.curves import at, curves
 from experiments.claims.protocol import SHORT, Protocol, blocks, probes
 from experiments.claims.rules import changed, local
-from experiments.claims.shared import BLOCKS, rls
+from experiments.claims.shared import BLOCKS, REMEMBERS_ALL
 from experiments.runs import run
 
 FAULTS = {
@@ -21,9 +21,18 @@ FAULTS = {
 GUARD = Protocol(
     "guard",
     (blocks(*BLOCKS[:3], trials=60), *probes((1, 20, 60), 3), *SHORT),
-    {"local": local(), "rls": rls(), **FAULTS},
+    {"local": local(), "rls": REMEMBERS_ALL, **FAULTS},
 )
-NAMES = ("error", "error_equal_p", "timing_error_ms", "detection", "amplitude", "p_hat", "probability", "residual")
+NAMES = (
+    "error",
+    "error_equal_p",
+    "timing_error_ms",
+    "detection",
+    "amplitude",
+    "p_hat",
+    "probability",
+    "residual",
+)
 
 
 def measure(seed: int) -> dict[str, dict[str, float]]:
@@ -59,4 +68,6 @@ if __name__ == "__main__":
         print(label)
         for name in runs[0][label]:
             x = np.array([r[label][name] for r in runs])
-            print(f"    {name!r}: ({np.nanmean(x):.3f}, {np.nanstd(x, ddof=1):.3f}),  # {np.nanmin(x):.3f} to {np.nanmax(x):.3f}")
+            print(
+                f"    {name!r}: ({np.nanmean(x):.3f}, {np.nanstd(x, ddof=1):.3f}),  # {np.nanmin(x):.3f} to {np.nanmax(x):.3f}"
+            )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from experiments.claims.protocol import Protocol, blocks, probes
-from experiments.claims.rules import local, surprised
-from reservoir.rules.force import RLS
+from experiments.claims.rules import changed, local, surprised
+from experiments.claims.tuned import CELLS, MEMORIES
 
 EVERY = (1, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100)
 BLOCKS = (
@@ -18,24 +18,20 @@ SWITCH = ("learning", "timing", "probability", "both", "return")
 """What changes at the start of each block."""
 
 
-def rls(memory_trials: float = 0.0, reset: str = "never", **parameters) -> RLS:
-    """Recursive least squares with the gate, the teacher and the "what" readout of the local rule."""
-    ours = local()
-    return RLS(
-        gate=ours.gate, what=ours.what, alpha=0.1, interval_ms=8.0, memory_trials=memory_trials, reset=reset,
-        **parameters,
-    )  # fmt: skip
-
+REMEMBERS_ALL = changed(MEMORIES["rls_memory_20"], memory_trials=0.0)
+"""Recursive least squares that never forgets (lambda = 1)."""
+RESET = changed(REMEMBERS_ALL, reset="switch")
+"""The same, told of every switch: P returns to I / alpha, weights stay."""
 
 SWITCHES = Protocol(
     "switches",
-    (blocks(*BLOCKS), *probes(EVERY, 4), "record.trials=false"),
+    (blocks(*BLOCKS), *probes(EVERY, 4), "record.trials=false", "record.geometry=false"),
     {
         "local": local(),
         "surprise": surprised(),
-        "rls_tuned": rls(20.0),
-        "rls_never_reset": rls(),
-        "rls_reset": rls(reset="switch"),
+        "rls_tuned": CELLS["rls_factored_gate"],
+        "rls_never_reset": REMEMBERS_ALL,
+        "rls_reset": RESET,
     },
 )
 """The task as published: five blocks of 100 trials; all spikes are kept."""

@@ -53,7 +53,10 @@ bench: $(STAMP)  ## measure against peers and the machine's limits, on one quiet
 
 search: $(STAMP)  ## search network and rules again, from where the journal in results/search ends (hours)
 	$(SEARCH) regime --minutes 60
+	$(SEARCH) validate
 	$(SEARCH) rules --minutes 120
+	$(SEARCH) memories
+	$(SEARCH) what
 	$(SEARCH) report > docs/search_trials.csv
 
 gpu-host-check: $(STAMP)  ## the GPU kernel run on the host, 100,000 steps of every rule (minutes; needs g++)

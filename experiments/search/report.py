@@ -37,6 +37,10 @@ def trials_csv(folder: Path) -> str:
                 name, trial.number, trial.state.name.lower(),
                 "" if trial.value is None else f"{trial.value:.4f}", *values,
                 f"{sum(rates) / len(rates):.2f}" if rates else "",
-                " ".join(f"{path}={value:.3g}" for path, value in trial.params.items()),
+                " ".join(f"{path}={_short(value)}" for path, value in trial.params.items()),
             ])  # fmt: skip
     return text.getvalue()
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.3g}"

@@ -1,35 +1,56 @@
-"""C1 to C5 in miniature: three seeds, a shorter task, and three faults that must not pass.
+"""C1 to C5 in miniature: three seeds of a shorter task, and four faults that must not pass.
 
-The bounds come from the same task on seeds 0 to 19 (see `BOUNDS`); a change that
-moves a score beyond what those seeds span has changed the science.
+A bound lies four standard errors (of a mean of three seeds) on the bad side of the
+mean over seeds 0 to 19, which ``PYTHONPATH=. python tests/guard.py 0-19`` prints.
 """
-
-from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-
-from experiments.claims.curves import at, curve, curves, scores_of
-from experiments.claims.protocol import SHORT, Protocol, blocks, probes
-from experiments.claims.rules import changed, local
-from experiments.claims.shared import BLOCKS, rls
-from experiments.runs import run
+from guard import FAULTS, measure
 
 SEEDS = (0, 1, 2)
 
-FAULTS = {
-    "no error": changed(local(), teacher="target"),
-    "gate on the wrong channel": changed(local(), gate={"channel": "other"}),
-    "what learns nothing": changed(local(), what={"eta_w": 0.0, "anneal": False}),
+DISTRIBUTION = {
 }
+"""Mean and SD over seeds 0 to 19, and whether less is better."""
 
-GUARD = Protocol(
-    "guard",
-    (blocks(*BLOCKS[:3], trials=60), *probes((1, 20, 60), 3), *SHORT),
-    {
-        "local": local(),
-        "rls_never_reset": rls(interval_ms=16.0) if False else rls(),
-        **{f"fault_{i}": rule for i, rule in enumerate(FAULTS.values())},
-    },
+ERRORS = 4.0
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, dict[str, float]]:
+    """Means over the seeds, of the local rule and of each fault in its place."""
+    runs = [measure(seed) for seed in SEEDS]
+    return {
+        label: {name: float(np.mean([run[label][name] for run in runs])) for name in DISTRIBUTION}
+        for label in runs[0]
+    }
+
+
+def broken(found: dict[str, float]) -> list[str]:
+    """Return the claims whose numbers lie beyond their bounds, with both."""
+    out = []
+    for name, (mean, sd, less_is_better) in DISTRIBUTION.items():
+        slack = ERRORS * sd / np.sqrt(len(SEEDS))
+        bound = mean + slack if less_is_better else mean - slack
+        if (found[name] > bound) if less_is_better else (found[name] < bound):
+            out.append(f"{name} = {found[name]:.3f}, bound {bound:.3f}")
+    return out
+
+
+def test_the_local_rule_keeps_the_claims(measured):
+    assert broken(measured["local"]) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "claims"),
+    [
+        ("no_error", {"C1", "C3", "C4", "C5"}),
+        ("wrong_channel", {"C1", "C2", "C3", "C4", "C5"}),
+        ("p_counted_twice", {"C1", "C4"}),
+        ("slow_what", {"C1", "C2", "C4"}),
+    ],
 )
+def test_a_planted_fault_breaks_them(measured, fault, claims):
+    found = {line.split()[0] for line in broken(measured[fault])}
+    assert fault in FAULTS and claims <= found

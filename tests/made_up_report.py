@@ -310,7 +310,7 @@ SERIES = {
     "C8": ablated,
     "C9": gate_maps,
     "C9b": populations,
-    "transfer": composed,
+    "T": composed,
     "G": general,
     "V": volatility,
 }

@@ -111,8 +111,10 @@ def draw_one(
     """Draw one figure into a folder; returns its files, the table last."""
     with paper():
         sheet = module.draw(source)
-        whole = isinstance(source, Report) and not sheet.sources
-        origin = source.provenance(module.CLAIMS) if whole else provenance(sheet.sources)
+        if isinstance(source, Report) and not sheet.sources:
+            origin = source.provenance(module.CLAIMS)
+        else:
+            origin = provenance(sheet.sources)
         facts = {"Title": name, "Caption": module.caption(source)} | origin
         files = {f: render(sheet, f, facts) for f in formats}
     lines = (facts["Caption"], *(f"{k}: {facts[k]}" for k in ("Runs", "Commit", "Config hash")))

@@ -123,7 +123,7 @@ def _memory(
     labels = []
     for n, dash in ((20, "-"), (100, (0, (4, 1.5)))):
         every = [_at(errors[f"rls_memory_{m}"], trial, 1, n) for m in memories]
-        band = Band(*(np.stack([getattr(b, f) for b in every], axis=-1) for f in Band._fields))
+        band = Band.stack(every)
         curve(sheet, ax, "b", f"RLS, trial {n}", memories, band, TUNED, lw=1.0, dash=dash, marker="o")
         strip(
             sheet,
@@ -203,7 +203,7 @@ def _rates(sheet: Sheet, ax: Axes, rates: Mapping[str, Any], block: int, n: int,
     column = list(rates["trial"]).index(n)
     for kind, colour in (("factored", LOCAL), ("merged", MERGED)):
         every = [Band.of(entry)[block, column] for entry in rates["error"][kind]]
-        band = Band(*(np.stack([getattr(b, f) for b in every], axis=-1) for f in Band._fields))
+        band = Band.stack(every)
         x = np.array(rates["rate"][kind], float)
         curve(
             sheet,

@@ -70,13 +70,13 @@ def strip(
 ) -> None:
     """Draw every seed as a faint dot, and the mean with its interval; `across`: values along x."""
     values = band.seeds[np.isfinite(band.seeds)]
-    style = dict(color=colour, mew=0)
     if dots and values.size > 1:
         where = place + width * offsets(values)
-        pair = (values, where) if across else (where, values)
+        x, y = (values, where) if across else (where, values)
         sheet.line(
-            ax, panel, name, *pair, "seeds", ls="none", marker=marker, ms=1.7, alpha=0.35, zorder=2, **style
-        )
+            ax, panel, name, x, y, "seeds", ls="none", marker=marker, ms=1.7, alpha=0.35, zorder=2,
+            color=colour, mew=0,
+        )  # fmt: skip
     mean, low, high = float(band.mean), float(band.low), float(band.high)
     if np.isfinite(low) and np.isfinite(high):
         ends = ([low, high], [place, place])

@@ -13,7 +13,7 @@ from analysis.figures.claims.report import Band, Report
 from analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
 from analysis.statistics import paired_difference
 
-CLAIMS = ("C8", "C9", "C9b", "transfer", "G")
+CLAIMS = ("C8", "C9", "C9b", "T", "G")
 
 LIMIT = 1.0
 """Of the axis of (a); larger values are written."""
@@ -71,7 +71,7 @@ def draw(report: Report) -> Sheet:
     populations = report.series("C9b")
     _lesions(sheet, sheet.axes(130, 92, 48, 20, "c", 14), populations)
     _selectivity(sheet, sheet.axes(152, 126, 26, 17, "d", 36), populations["four_cues"])
-    _transfer(sheet, sheet.axes(152, 156, 26, 20, "e", 36), report.series("transfer")["mean"])
+    _transfer(sheet, sheet.axes(152, 156, 26, 20, "e", 36), report.series("T")["mean"])
     _general(sheet, sheet.axes(152, 188, 26, 23, "f", 36), report.series("G"))
     return sheet
 
@@ -135,7 +135,7 @@ def _change(
     seeds = part.seeds - whole.seeds
     d = paired_difference(part.seeds, whole.seeds)
     if d.mean <= 0.95 * LIMIT:
-        band = Band(*map(np.array, (d.mean, d.low, d.high)), seeds)
+        band = Band(np.array(d.mean), np.array(d.low), np.array(d.high), seeds)
         strip(sheet, ax, "a", name, at, band, colour, across=True, filled=filled, marker=marker, width=0.08)
     else:
         sheet.record("a", name, d.mean, at, "mean", d.low, d.high)

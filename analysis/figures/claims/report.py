@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from reservoir.storage import Recording, read_run
 FILE = "claims.json"
 
 
-class Band(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Band:
     """A quantity over seeds: mean and 95 % interval ``(...)``, and every seed ``(seeds, ...)``."""
 
     mean: np.ndarray
@@ -27,9 +29,14 @@ class Band(NamedTuple):
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Band:
         """Read one from JSON: null is undefined, "inf" is never."""
-        return cls(*(_numbers(entry[name]) for name in cls._fields))
+        return cls(*(_numbers(entry[f.name]) for f in fields(cls)))
 
-    def __getitem__(self, index: Any) -> Band:  # type: ignore[override]
+    @classmethod
+    def stack(cls, bands: Sequence[Band]) -> Band:
+        """Put several beside each other, along a new last axis."""
+        return cls(*(np.stack([getattr(b, f.name) for b in bands], axis=-1) for f in fields(cls)))
+
+    def __getitem__(self, index: Any) -> Band:
         """Index the quantity, not the seeds."""
         every = (slice(None), *index) if isinstance(index, tuple) else (slice(None), index)
         return Band(self.mean[index], self.low[index], self.high[index], self.seeds[every])

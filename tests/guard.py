@@ -1,4 +1,4 @@
-"""The claims in miniature, for `test_claims_guard.py`; run as a script it prints the distribution over seeds."""
+"""The claims in miniature, for `test_claims_guard.py`; as a script it prints the distribution over seeds."""
 
 from __future__ import annotations
 
@@ -68,6 +68,5 @@ if __name__ == "__main__":
         print(label)
         for name in runs[0][label]:
             x = np.array([r[label][name] for r in runs])
-            print(
-                f"    {name!r}: ({np.nanmean(x):.3f}, {np.nanstd(x, ddof=1):.3f}),  # {np.nanmin(x):.3f} to {np.nanmax(x):.3f}"
-            )
+            span = f"{np.nanmin(x):.3f} to {np.nanmax(x):.3f}"
+            print(f"    {name!r}: ({np.nanmean(x):.3f}, {np.nanstd(x, ddof=1):.3f}),  # {span}")

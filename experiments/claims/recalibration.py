@@ -28,6 +28,8 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
         "overshoot": jsonable(scores["overshoot"][known]),
         "ridge": [jsonable(curve(scores, "error_ridge", b)[-1]) for b in known if "error_ridge" in scores],
         "probed": probed(scores, 0).tolist(),
+        "others": {label: {"curves": curves(recording, label, ("error",))} for label in recording.labels
+                   if label != "local"},
     }  # fmt: skip
 
 
@@ -69,8 +71,21 @@ def judge(measured: Measured) -> Judged:
             finding(f"overshoot of the amplitude after the switch of {SWITCH[b]}", _means(beyond[:, b]),
                     at_most=0.1)
         )  # fmt: skip
+    runs_of_surprise = {s: runs[s]["others"]["surprise"] for s in seeds}
+    for b, limit in LIMIT.items():
+        reach = [at(naive[b][s]["curves"], "error", 0, 100) for s in seeds]
+        quick = [trials_needed(runs_of_surprise[s], b, r) for s, r in zip(seeds, reach, strict=True)]
+        findings.append(
+            finding(f"trials after the switch of {SWITCH[b]}, rate of p-hat scaled by surprise", quick,
+                    at_most=limit, unit="trials", median=True)
+        )  # fmt: skip
     settled = [_means(column(naive[b], "overshoot")[:, 0]) for b in LIMIT]
     findings.append(finding("the same extremum where nothing switches (naive networks)", np.mean(settled, 0)))
+    for b, still in zip(LIMIT, settled, strict=True):
+        findings.append(
+            paired(f"overshoot after the switch of {SWITCH[b]} minus that extremum", _means(beyond[:, b]), still,
+                   at_most=0.1)
+        )  # fmt: skip
     first = [trials_needed(runs[s], 0, at(runs[s]["curves"], "error", 0, 100)) for s in seeds]
     again = [trials_needed(runs[s], RETURN, at(runs[s]["curves"], "error", 0, 100)) for s in seeds]
     saved = [savings(a, b) for a, b in zip(first, again, strict=True)]

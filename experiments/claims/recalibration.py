@@ -83,8 +83,8 @@ def judge(measured: Measured) -> Judged:
     findings.append(finding("the same extremum where nothing switches (naive networks)", np.mean(settled, 0)))
     for b, still in zip(LIMIT, settled, strict=True):
         findings.append(
-            paired(f"overshoot after the switch of {SWITCH[b]} minus that extremum", _means(beyond[:, b]), still,
-                   at_most=0.1)
+            paired(f"overshoot after the switch of {SWITCH[b]} minus that extremum", _means(beyond[:, b]),
+                   still, at_most=0.1)
         )  # fmt: skip
     first = [trials_needed(runs[s], 0, at(runs[s]["curves"], "error", 0, 100)) for s in seeds]
     again = [trials_needed(runs[s], RETURN, at(runs[s]["curves"], "error", 0, 100)) for s in seeds]

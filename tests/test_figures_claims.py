@@ -5,18 +5,24 @@ import io
 import json
 import logging
 import re
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from made_up_report import report
 from small import whatwhen
-from test_figures import meet_run, overlapping
+from synthetic import record
+from test_figures import meet_run, overlapping, put_text
 
 from analysis.figures import claims, draw_one, draw_report
 from analysis.figures.claims.marks import offsets
 from analysis.figures.claims.report import FILE, Band, Report
 from analysis.figures.sheet import COLUMNS, paper
+from analysis.recordings import score_run
+from experiments.claims import CLAIMS
+from experiments.claims.claim import jsonable
 from reservoir.errors import InputError
+from reservoir.storage import Recording
 
 OF_RUNS = ("figure_1_task", "figure_2_trial")
 OF_SERIES = tuple(name for name in claims.FIGURES if name not in OF_RUNS)
@@ -163,3 +169,43 @@ def test_dots_are_spread_without_chance():
     values = np.linspace(0, 1, 20)
     assert np.array_equal(offsets(values), offsets(values)) and np.ptp(offsets(values)) > 1.5
     assert np.abs(offsets(values)).max() <= 1 and np.abs(np.diff(offsets(values))).min() > 0.3
+
+
+def measured(claim):
+    """What a claim measures of recordings of networks that need no simulation, two seeds of each protocol."""
+    out = {}
+    for protocol in claim.protocols:
+        experiment = protocol.experiment()
+        spec = replace(experiment.paradigm, probe_repeats=1)
+        out[protocol.name] = {}
+        for seed in range(2):
+            session, whole = spec.plan(seed, 1.0), Recording()
+            for label, rule in experiment.rules.items():
+                part = record(spec, session, seed=seed, noise=0.05, factored=rule.factored, label=label)
+                whole.arrays |= part.arrays
+                whole.attrs |= part.attrs
+            put_text(whole, "/config", {"paradigm": asdict(spec), "rules": {k: {} for k in experiment.rules}})
+            for label, found in score_run(whole).items():
+                found["error_ridge"] = 0.5 * found["error"]
+                whole.arrays |= {f"/scores/{label}/{name}": a for name, a in found.items()}
+            out[protocol.name][seed] = claim.measure(protocol.name, whole)
+    return out
+
+
+def shape(entry):
+    """Keys of nested tables down to lists and numbers."""
+    return {k: shape(v) for k, v in entry.items()} if isinstance(entry, dict) else None
+
+
+@pytest.mark.parametrize("name", ["C1", "C2", "C4"])
+def test_made_up_series_have_the_form_of_real_ones(name, made_up):
+    real = json.loads(json.dumps(jsonable(CLAIMS[name].judge(measured(CLAIMS[name])).series)))
+    assert shape(real) == shape(json.loads(json.dumps(made_up.series(name))))
+    table = report(2)
+    for entry in table["claims"]:
+        if entry["id"] == name:
+            entry["series"] = real
+    with paper():
+        for module in claims.FIGURES.values():
+            if name in module.CLAIMS and module.__name__.split(".")[-1] not in ("task", "single"):
+                module.draw(Report(table, "nowhere"))

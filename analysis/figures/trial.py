@@ -14,6 +14,8 @@ from reservoir.errors import InputError
 from reservoir.storage import Recording
 
 LEFT_MM, PLOT_MM, GAP_MM = 22.0, 62.0, 10.0
+LATE_MS = 200.0
+"""Cells are shown that fire after the response to the cue itself."""
 
 
 def _pick(runs: Runs) -> tuple[Group, Series]:
@@ -47,7 +49,8 @@ def caption(recordings: list[Recording]) -> str:
         f"{series.name}, run {series.runs[0].run_id}. From above: inputs (an open event is told to the "
         "teacher and not injected); spikes of "
         f"{'all neurons' if subset == 'all' else 'the recorded subset'} by cell type; traces of the "
-        "neuron of each type that fires most in the probe (filtered spikes, not normalised); timing "
+        f"neuron of each type that fires most from {LATE_MS:g} ms on in the probe on the right (filtered "
+        "spikes, each in units of its peak, which is written); timing "
         "readouts y"
         + (
             ", with the teacher's s_k of the delivered event dashed (it rises before the event: acausal)"
@@ -66,7 +69,9 @@ def draw(recordings: list[Recording]) -> Sheet:
     t = np.asarray(r[f"/readouts/{series.label}/time_ms"], float)
     both = _left(series), last_probe(series)
     probe = both[1]
-    fired = np.bincount(probe.spike_cell[probe.spike_ms > 0], minlength=r["/network/cell_type"].size)
+    n = r["/network/cell_type"].size
+    late, ever = (np.bincount(probe.spike_cell[probe.spike_ms > t0], minlength=n) for t0 in (LATE_MS, 0.0))
+    fired = late + ever / (1 + ever.max())  # ever: of those that fire equally often later
     kind = r["/network/cell_type"]
     cells = np.array([np.flatnonzero(kind == i)[np.argmax(fired[kind == i])] for i in np.unique(kind)])[::-1]
     trace = group.config.get("trace", {})
@@ -75,6 +80,8 @@ def draw(recordings: list[Recording]) -> Sheet:
     deep = 2.8 * (len(group.events) + 1)
     sheet = Sheet(DOUBLE_MM, 134 + deep, [r])
     factored = bool(r.attrs[f"/readouts/{series.label}"]["factored"])
+    drawn = [traces(shown, cells, t, *kernel) for shown in both]
+    peaks = np.max([values.max(1) for values in drawn], axis=0)
     top_y = max(1.0, *(float(s.y.max()) for s in both))
     top_z = max(float(max(s.z.max(), s.target.max() if s.event < 0 else 0)) for s in both) or 1.0
     for column, shown in enumerate(both):
@@ -104,7 +111,7 @@ def draw(recordings: list[Recording]) -> Sheet:
             ax.axvline(0, color=PALE, lw=0.5, zorder=0)
         _inputs(sheet, rows["input"], panel, group, shown, column == 0)
         _raster(sheet, rows["spikes"], panel, r, shown, column == 0)
-        _traces(sheet, rows["traces"], panel, cells, traces(shown, cells, t, *kernel), t, names, column == 1)
+        _traces(sheet, rows["traces"], panel, cells, drawn[column], peaks, t, names, column == 1)
         _readouts(
             sheet,
             rows,
@@ -202,25 +209,24 @@ def _raster(sheet: Sheet, ax: Axes, panel: str, r: Recording, shown: Shown, firs
 
 
 def _traces(
-    sheet: Sheet, ax: Axes, panel: str, cells, values: np.ndarray, t: np.ndarray, names, label: bool
-) -> None:
-    step = 1.05 * (float(values.max()) or 1.0)
-    for i, (cell, name, row) in enumerate(zip(cells, names, values, strict=True)):
-        sheet.line(
-            ax, panel, f"trace of neuron {cell}", t, row + i * step, color=MIDDLE if i % 2 else INK, lw=0.7
-        )
+    sheet: Sheet, ax: Axes, panel: str, cells, values: np.ndarray, peaks: np.ndarray, t: np.ndarray, names,
+    label: bool,
+) -> None:  # fmt: skip
+    for i, (cell, name, row, peak) in enumerate(zip(cells, names, values, peaks, strict=True)):
+        colour = MIDDLE if i % 2 else INK
+        height = row / peak if peak > 0 else row
+        sheet.line(ax, panel, f"trace of neuron {cell}", t, height + 1.1 * i, color=colour, lw=0.7)
         if label:
             ax.text(
                 1.02,
-                (i + 0.25) * step,
-                f"{name} (cell {cell})",
+                1.1 * i + 0.25,
+                f"{name} (cell {cell}), peak {peak:.2g}",
                 transform=ax.get_yaxis_transform(),
                 fontsize=6,
-                color=MIDDLE if i % 2 else INK,
+                color=colour,
             )
-    ax.set_ylim(-0.05 * step, len(cells) * step)
-    unit = 10 ** np.floor(np.log10(step))
-    ax.set_yticks([0, unit * np.floor(step / unit)])
+    ax.set_ylim(-0.05, 1.1 * len(cells))
+    ax.set_yticks([])
 
 
 def _readouts(

@@ -96,6 +96,7 @@ def _relative(sheet: Sheet, ax: Axes, trial: np.ndarray, band: Band, published: 
         zorder=6,
     )
     trial_axis(ax, trial)
+    ax.set_xlim(right=1.35 * trial.max())
     ax.set_xticks([1, 10, 100], ["1", "10", "100"])
     ax.set_ylim(0, 1.05 * max(1.0, float(np.nanmax(band.seeds))))
     ax.set_ylabel("E(n) / E(1)")

@@ -55,10 +55,10 @@ def caption(report: Report) -> str:
         "(RLS) with the same gate, teacher and p-hat, a naive network that meets that block first, the "
         "change-point observer; grey bars, the best linear readout of the block's activity given the true "
         "p. (b) E of the local rule minus that of each RLS on the same spikes, by seed; below 0 the local "
-        "rule is better. (c) Trials of the block until E is within 10 % of what a naive network reaches "
-        "after 100 trials; mean of the seeds that get there, and how many never do within the block. (d) "
-        "Amplitude left at the old latency, of that before the switch. (e) Savings: 1 - trials to the end "
-        f"level of block 1, on return, over trials the first time. {INTERVAL}; {n}."
+        "rule is better; colours as in (a). (c) Trials of the block until E is within 10 % of what a "
+        "naive network reaches after 100 trials; mean of the seeds that get there, and how many never do "
+        "within the block. (d) Amplitude left at the old latency, of that before the switch. (e) Savings: "
+        f"1 - trials to the end level of block 1, on return, over trials the first time. {INTERVAL}; {n}."
     )
 
 

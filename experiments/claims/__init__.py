@@ -15,6 +15,7 @@ from experiments.claims import (
     merged,
     populations,
     recalibration,
+    sizes,
     timing,
     transfer,
     volatility,
@@ -24,8 +25,8 @@ from experiments.claims.claim import Claim
 CLAIMS: dict[str, Claim] = {
     module.CLAIM.id: module.CLAIM
     for module in (
-        learning, calibration, timing, recalibration, least_squares, geometry, merged, ablations, gates,
-        populations, conditions, generality, transfer, joint, volatility,
+        learning, calibration, timing, recalibration, least_squares, geometry, merged, ablations, sizes,
+        gates, populations, conditions, generality, transfer, joint, volatility,
     )
 }  # fmt: skip
 """In the order in which they are reported."""

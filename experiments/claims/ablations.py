@@ -46,10 +46,6 @@ NETWORKS: dict[str, tuple[str, ...]] = {
     "no noise": ("simulation.noise=0.0",),
     "noise x 2": ("simulation.noise=40.0",),
     "noise x 4": ("simulation.noise=80.0",),
-    "250 cells": ("network.n_neurons=250",),
-    "500 cells": ("network.n_neurons=500",),
-    "2000 cells": ("network.n_neurons=2000",),
-    "4000 cells": ("network.n_neurons=4000",),
     "feedback 20 pA": ("network.feedback_pa=20.0",),
     "feedback 100 pA": ("network.feedback_pa=100.0",),
     "tapped delay line": (

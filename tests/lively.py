@@ -14,7 +14,11 @@ from reservoir.types import Grid, Readout, Teaching, Trials
 
 N = 40
 
-LIVELY = dict(n_neurons=N, out_degree=10, weight=30.0, bias_pa=300.0, cue_pa=300.0, event_pa=300.0)
+LIVELY = dict(
+    n_neurons=N, out_degree=10, weight=30.0, inhibition=4.0, synapse_decay_ms=(20.0, 100.0), bias_pa=300.0,
+    bias_spread=0.3, parameter_spread=0.2, slow_a_min=0.001, slow_a_max=0.03, cue_fraction=0.3, cue_pa=300.0,
+    event_pa=300.0,
+)  # fmt: skip
 """Fires at about 20 Hz, so that a tenth of a second holds many spikes."""
 
 LINE = dict(

@@ -29,9 +29,19 @@ def meet(trials, strength=None, repeats=10, probes_after=(), **changes):
     )  # fmt: skip
 
 
+NETWORK = (
+    "network.bias_pa=80.0", "network.bias_spread=0.3", "network.parameter_spread=0.2", "network.weight=2.5",
+    "network.inhibition=4.0", "network.synapse_decay_ms=[20.0, 100.0]", "network.slow_a_min=0.001",
+    "network.slow_a_max=0.03", "network.cue_fraction=0.3", "network.cue_pa=600.0", "trace.decay_ms=30.0",
+    "trace.rise_ms=20.0", "trace.normalise_ms=5000.0",
+)  # fmt: skip
+"""Few cells need stronger recurrence than the shipped thousand; leaks do not depend on it."""
+
+
 def learn(task, rules, n=60, noise=5.0, dt_ms=0.5, step_ms=1.0, kept_ms=1.0, seed=1000):
-    """Run meet.toml's network, small and quiet unless told otherwise, in memory."""
+    """Run a network small and quiet unless told otherwise, in memory."""
     changes = (
+        *NETWORK,
         f"network.n_neurons={n}", f"network.out_degree={n // 3 if n < 1000 else 100}",
         f"simulation.dt_ms={dt_ms}", f"simulation.noise={noise}", f"simulation.readout_step_ms={step_ms}",
     )  # fmt: skip
@@ -122,13 +132,15 @@ def test_an_injected_event_changes_nothing_before_its_onset():
     assert not np.array_equal(first[0][t > 60], first[1][t > 60])
 
 
-STOPS = ThreeFactor(gate=Gate(stop_at_event=True, undelivered="silence"))
+NARROW = dict(baseline=0.3, half_width_ms=90.0)
+OPEN_GATE = ThreeFactor(eta=0.02, gate=Gate(**NARROW))
+STOPS = ThreeFactor(eta=0.02, gate=Gate(stop_at_event=True, undelivered="silence", **NARROW))
 
 
 @pytest.fixture(scope="module", params=[None, 1.0], ids=["not injected", "injected"])
 def anticipation(request):
     """100 trials of two gates, events injected and not."""
-    return request.param, learn(meet(100, request.param), {"local": ThreeFactor(), "stops": STOPS}, n=150)
+    return request.param, learn(meet(100, request.param), {"local": OPEN_GATE, "stops": STOPS}, n=150)
 
 
 def test_probes_anticipate_with_events_injected_and_not(anticipation):

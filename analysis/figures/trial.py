@@ -220,7 +220,7 @@ def _traces(
             ax.text(
                 1.02,
                 1.1 * i + 0.25,
-                f"{name} (cell {cell}), peak {peak:.2g}",
+                f"{name} {cell}, peak {peak:.2g}",
                 transform=ax.get_yaxis_transform(),
                 fontsize=6,
                 color=colour,

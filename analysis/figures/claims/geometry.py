@@ -44,14 +44,16 @@ def caption(report: Report) -> str:
         "Separation of what and when. (a) Overlap (mean squared cosine of the principal angles) of "
         "learned what and when weights, of refits of the same activity to outcomes permuted over trials "
         "and targets shifted in time (the primary chance), of random directions, uniform and with the "
-        "activity's covariance; ceilings: each readout with itself, refitted to split halves. (b) Error "
-        "added to each readout, as a fraction of silence's, when directions are projected out of the "
-        "activity. (c) Weights learned under 16 conditions, four probabilities (colour) by four latencies "
-        "(size), in their first two principal components, mean over seeds, what and when scaled to equal "
-        "variance. (d) Rank correlation of the components with probability and with latency; grey bars, "
-        "the 95 % quantile under permuted conditions; unscaled weights and predictions beside them. (e) "
-        "Where the weights are over five blocks along the axis from before to after the probability "
-        f"switch (what) and the timing switch (when); vertical lines, switches. {INTERVAL}; {n}."
+        "activity's covariance; ceilings: each readout with itself, refitted to split halves. (b) "
+        "Smallest principal angle of the weights; open, in the metric of the activity's second moment; "
+        "blue, what the duty cycle of the targets alone predicts there. (c) Error added to each readout, "
+        "as a fraction of silence's, when directions are projected out of the activity. (d) Weights "
+        "learned under 16 conditions, four probabilities (colour) by four latencies (size), in their "
+        "first two principal components, what and when scaled to equal variance. (e) Rank correlation of "
+        "the components with probability and with latency; grey bars, the 95 % quantile under permuted "
+        "conditions; unscaled weights and predictions beside them. (f) Where the weights are over five "
+        "blocks along the axis from before to after the probability switch (what) and the timing switch "
+        f"(when); vertical lines, switches. {INTERVAL}; {n}."
     )
 
 
@@ -59,16 +61,19 @@ def draw(report: Report) -> Sheet:
     """Draw the figure."""
     series = report.series("C6")
     sheet = Sheet(DOUBLE_MM, 142)
+    first = None
     for i, (key, title) in enumerate(CUES.items()):
-        ax = sheet.axes(46 + 32 * i, 9, 28, 30, "a" if i == 0 else "", 43)
+        ax = sheet.axes(46 + 32 * i, 9, 28, 30, "a" if i == 0 else "", 43, sharex=first)
         _overlap(sheet, ax, series[key], title, i == 0)
+        first = first or ax
+    _angles(sheet, sheet.axes(145, 9, 29, 30, "b", 31), series)
     for i, (readout, other, colour) in enumerate((("when", "what", WHEN), ("what", "when", WHAT))):
         for j, key in enumerate(CUES):
-            ax = sheet.axes(46 + 32 * i + 64 * j, 56, 28, 25, "b" if i == j == 0 else "", 43)
+            ax = sheet.axes(46 + 32 * i + 64 * j, 56, 28, 25, "c" if i == j == 0 else "", 43)
             _removed(sheet, ax, series[key], readout, other, colour, CUES[key], i == j == 0)
     _components(sheet, series["grid"])
-    _alignment(sheet, sheet.axes(78, 100, 34, 30, "d", 12), series["grid"])
-    _path(sheet, sheet.axes(130, 100, 38, 30, "e", 12), series["path"])
+    _alignment(sheet, sheet.axes(78, 100, 34, 30, "e", 12), series["grid"])
+    _path(sheet, sheet.axes(130, 100, 38, 30, "f", 12), series["path"])
     return sheet
 
 
@@ -85,16 +90,6 @@ def _overlap(sheet: Sheet, ax: Axes, series: Mapping[str, Any], title: str, firs
             across=True,
             filled=filled,
         )
-    angle = Band.of(series["angles_deg"])[0]
-    sheet.record(
-        "a",
-        f"{title}: smallest angle, deg",
-        np.nan,
-        float(angle.mean),
-        "mean",
-        float(angle.low),
-        float(angle.high),
-    )
     ax.set_xscale("log")
     ax.set_xlim(right=1.2)
     ax.set_ylim(len(OVERLAPS) - 0.5, -0.5)
@@ -102,8 +97,23 @@ def _overlap(sheet: Sheet, ax: Axes, series: Mapping[str, Any], title: str, firs
         range(len(OVERLAPS)), [n for n, _, _ in OVERLAPS.values()] if first else [""] * len(OVERLAPS)
     )
     ax.tick_params(axis="y", length=0, labelsize=6)
-    ax.set_title(f"{title}: {float(angle.mean):.0f}°")
+    ax.set_title(title)
     ax.set_xlabel("overlap")
+
+
+def _angles(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
+    rows = [(title, key, "angles_deg", INK, True) for key, title in CUES.items()]
+    rows += [(f"{title}, by activity", key, "angles_output_deg", INK, False) for key, title in CUES.items()]
+    rows.insert(3, ("one cue, duty cycle", "one_cue", "duty_deg", "#3B6FB6", False))
+    for place, (name, key, of, colour, filled) in enumerate(rows):
+        band = Band.of(series[key][of])
+        smallest = band if of == "duty_deg" else band[0]
+        strip(sheet, ax, "b", name, place, smallest, colour, across=True, filled=filled)
+    ax.set_yticks(range(len(rows)), [row[0] for row in rows])
+    ax.tick_params(axis="y", length=0, labelsize=6)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlim(right=91)
+    ax.set_xlabel("smallest angle (degrees)")
 
 
 def _removed(
@@ -116,12 +126,12 @@ def _removed(
     title: str,
     first: bool,
 ) -> None:
-    zero(sheet, ax, "b", f"no loss, {readout}, {title}", upright=True)
+    zero(sheet, ax, "c", f"no loss, {readout}, {title}", upright=True)
     for place, (key, (name, _, filled)) in enumerate(REMOVED.items()):
         strip(
             sheet,
             ax,
-            "b",
+            "c",
             f"{title}, {readout}: {name}",
             place,
             Band.of(series[f"{readout}_{key}"]),
@@ -139,7 +149,7 @@ def _removed(
 def _components(sheet: Sheet, grid: Mapping[str, Any]) -> None:
     spacing = next(iter(grid))
     entry = grid[spacing]
-    ax = sheet.axes(14, 100, 38, 30, "c", 11)
+    ax = sheet.axes(14, 100, 38, 30, "d", 11)
     scores, explained = Band.of(entry["scores"]), Band.of(entry["explained"])
     p, latency = np.array(entry["conditions"], float).T
     scale = Normalize(0, 1)
@@ -149,7 +159,7 @@ def _components(sheet: Sheet, grid: Mapping[str, Any]) -> None:
         here = np.flatnonzero(latency == t)
         sheet.line(
             ax,
-            "c",
+            "d",
             f"{t:g} ms",
             scores.mean[here, 0],
             scores.mean[here, 1],
@@ -162,7 +172,7 @@ def _components(sheet: Sheet, grid: Mapping[str, Any]) -> None:
         size = 2.4 + 1.1 * float(np.flatnonzero(order == latency[i])[0])
         sheet.line(
             ax,
-            "c",
+            "d",
             f"p {p[i]:g}, {latency[i]:g} ms",
             scores.seeds[:, i, 0],
             scores.seeds[:, i, 1],
@@ -177,7 +187,7 @@ def _components(sheet: Sheet, grid: Mapping[str, Any]) -> None:
         )
         sheet.line(
             ax,
-            "c",
+            "d",
             f"p {p[i]:g}, {latency[i]:g} ms",
             scores.mean[i : i + 1, 0],
             scores.mean[i : i + 1, 1],
@@ -213,7 +223,7 @@ def _alignment(sheet: Sheet, ax: Axes, grid: Mapping[str, Any]) -> None:
     for component in range(2):
         for factor, text in (("p", "p"), ("latency", "latency")):
             chance = Band.of(entry[f"weights_{factor}"]["chance_95"])[component]
-            sheet.record("d", f"PC{component + 1}, {text}: chance 95 %", place, float(chance.mean))
+            sheet.record("e", f"PC{component + 1}, {text}: chance 95 %", place, float(chance.mean))
             ax.bar(place, float(chance.mean), 0.8, color="#E4E4E4", zorder=0)
             for shift, (kind, colour, filled) in enumerate(
                 (("weights", INK, True), ("unscaled", "#3B6FB6", False), ("predictions", "#B07A18", False))
@@ -221,7 +231,7 @@ def _alignment(sheet: Sheet, ax: Axes, grid: Mapping[str, Any]) -> None:
                 strip(
                     sheet,
                     ax,
-                    "d",
+                    "e",
                     f"PC{component + 1}, {text}: {kind}",
                     place + 0.26 * (shift - 1),
                     Band.of(entry[f"{kind}_{factor}"]["rho"])[component],
@@ -245,8 +255,8 @@ def _alignment(sheet: Sheet, ax: Axes, grid: Mapping[str, Any]) -> None:
 
 def _path(sheet: Sheet, ax: Axes, path: Mapping[str, Any]) -> None:
     trial = np.array(path["trial"], float)
-    zero(sheet, ax, "e", "before the switch")
-    sheet.level(ax, "e", "after the switch", 1.0, color=PALE, lw=0.6, zorder=0)
+    zero(sheet, ax, "f", "before the switch")
+    sheet.level(ax, "f", "after the switch", 1.0, color=PALE, lw=0.6, zorder=0)
     for first in path["first_trial"][1:]:
         ax.axvline(float(first), color=PALE, lw=0.5, zorder=0)
     labels = []
@@ -254,7 +264,7 @@ def _path(sheet: Sheet, ax: Axes, path: Mapping[str, Any]) -> None:
         band = Band.of(path[name])
         if band.mean.ndim > 1:
             band = band[..., 0]
-        curve(sheet, ax, "e", name, trial, band, colour, seeds=True)
+        curve(sheet, ax, "f", name, trial, band, colour, seeds=True)
         labels.append((float(band.mean[-1]), name, colour))
     ax.set_xlim(0, trial.max())
     ax.set_xlabel("training trials")

@@ -215,7 +215,7 @@ def test_files_that_are_refused(done, tmp_path):
 @pytest.mark.parametrize(
     ("path", "change", "named"),
     [
-        ("/spikes/reservoir/node_ids", lambda a: np.r_[(a[0] + 1) % 60, a[1:]], "/spikes"),
+        ("/spikes/reservoir/node_ids", lambda a: np.r_[(a[0] + 30) % 60, a[1:]], "/spikes"),
         ("/trials/event", lambda a: 1 - a, "/trials/event"),
         ("/trials/onset_ms", lambda a: a + 1, "/trials/onset_ms"),
         ("/blocks/latency_ms", lambda a: a + 1, "/blocks/latency_ms"),

@@ -29,11 +29,11 @@ def caption(report: Report) -> str:
         "Rule, factoring and gate crossed, every cell tuned with the same budget on search seeds. (a) E "
         "at four moments; filled, factored into what and when; open, one merged readout taught by what "
         "was delivered; circles, attention gate; squares, none. (b) Least squares by its memory (in "
-        "trials that teach a channel; the last point never forgets), beside the local rule (band), 20 and "
-        "100 trials after the switch of timing. (c) E 20 trials after that switch against operations per "
-        "second of task time and against bytes of state that the rule keeps. (d) E against the learning "
-        "rate of the local rule, factored and merged, early after each switch; rings, the tuned rate. "
-        f"{INTERVAL}; {n}."
+        "trials that teach a channel; the last point never forgets), beside the local rule (band), 20 "
+        "(solid) and 100 trials (dashed) after the switch of timing. (c) E 20 trials after that switch "
+        "against operations per second of task time and against bytes of state that the rule keeps. (d) E "
+        "against the learning rate of the local rule, factored and merged, early after each switch; "
+        f"rings, the tuned rate. {INTERVAL}; {n}."
     )
 
 
@@ -219,10 +219,10 @@ def _rates(sheet: Sheet, ax: Axes, rates: Mapping[str, Any], block: int, n: int,
         )
         middle = len(x) // 2
         ax.plot(x[middle], band.mean[middle], "o", ms=5.5, mfc="none", mec=colour, mew=0.8)
-        if not first:
+        if first:
             ax.text(
                 0.98,
-                0.02 + 0.09 * (kind == "factored"),
+                0.78 + 0.1 * (kind == "factored"),
                 kind,
                 transform=ax.transAxes,
                 ha="right",
@@ -230,7 +230,7 @@ def _rates(sheet: Sheet, ax: Axes, rates: Mapping[str, Any], block: int, n: int,
             )
     ax.set_xscale("log")
     ax.minorticks_off()
-    ax.set_title(f"{n} trials after\n{rates['switch'][block]}")
+    ax.set_title(f"trial {n} after switch\nof {rates['switch'][block]}")
     ax.set_xlabel("learning rate η")
     if first:
         ax.set_ylabel("E on cue-only probes")

@@ -61,11 +61,12 @@ def draw(report: Report) -> Sheet:
     """Draw the figure."""
     series = report.series("C6")
     sheet = Sheet(DOUBLE_MM, 142)
-    first = None
+    every = np.concatenate([Band.of(series[key][name]).seeds for key in CUES for name in OVERLAPS])
+    least = 0.7 * float(np.min(every[every > 0]))
     for i, (key, title) in enumerate(CUES.items()):
-        ax = sheet.axes(46 + 32 * i, 9, 28, 30, "a" if i == 0 else "", 43, sharex=first)
+        ax = sheet.axes(46 + 32 * i, 9, 28, 30, "a" if i == 0 else "", 43)
         _overlap(sheet, ax, series[key], title, i == 0)
-        first = first or ax
+        ax.set_xlim(least, 1.5)
     _angles(sheet, sheet.axes(145, 9, 29, 30, "b", 31), series)
     for i, (readout, other, colour) in enumerate((("when", "what", WHEN), ("what", "when", WHAT))):
         for j, key in enumerate(CUES):
@@ -91,7 +92,6 @@ def _overlap(sheet: Sheet, ax: Axes, series: Mapping[str, Any], title: str, firs
             filled=filled,
         )
     ax.set_xscale("log")
-    ax.set_xlim(right=1.2)
     ax.set_ylim(len(OVERLAPS) - 0.5, -0.5)
     ax.set_yticks(
         range(len(OVERLAPS)), [n for n, _, _ in OVERLAPS.values()] if first else [""] * len(OVERLAPS)

@@ -116,9 +116,9 @@ def _ablations(sheet: Sheet, series: Mapping[str, Any]) -> None:
         )
     ax.text(1.03, -0.75, "Hz", transform=ax.get_yaxis_transform(), va="bottom", fontsize=6, color=MIDDLE)
     for i, (text, suffix) in enumerate(
-        (("as it is", ""), ("rate retuned", RETUNED), ("firing rate matched", MATCHED))
+        (("as it is", ""), ("learning rate retuned", RETUNED), ("firing rate matched", MATCHED))
     ):
-        sheet.text(43 + (0, 13, 31)[i], 6, text, color=SHADES[suffix][0], fontsize=6.5)
+        sheet.text(43 + (0, 13, 42)[i], 6, text, color=SHADES[suffix][0], fontsize=6.5)
 
 
 def _change(
@@ -139,7 +139,15 @@ def _change(
         strip(sheet, ax, "a", name, at, band, colour, across=True, filled=filled, marker=marker, width=0.08)
     else:
         sheet.record("a", name, d.mean, at, "mean", d.low, d.high)
-        ax.text(LIMIT, at, f"{d.mean:.2g} ›", ha="right", va="center", color=colour, fontsize=6)
+        ax.text(
+            LIMIT,
+            at,
+            f"{d.mean:.0f} ›" if d.mean >= 10 else f"{d.mean:.2g} ›",
+            ha="right",
+            va="center",
+            color=colour,
+            fontsize=6,
+        )
 
 
 def _base(label: str) -> str:

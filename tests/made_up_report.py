@@ -241,42 +241,48 @@ def gate_maps(m: Maker) -> dict:
 
 
 def populations(m: Maker) -> dict:
-    scores = ("error", "timing_ms", "p_error", "refit")
+    scores = ("error", "timing_ms", "detection", "p_error", "refit")
 
     def entry(e):
         return {k: m(e if k in ("error", "refit") else 0.1 * e) for k in scores}
 
-    classes = ("RS", "IB", "CH", "FS", "LTS")
-    cells = {k: m(v) for k, v in (("cells", 0.5), ("chance", 0.05))}
+    def cells():
+        return {"cells": m(0.9), "chance": m(0.05, 0.01), "effect": m(0.3)}
+
+    mixed = {"first": 0.9, "second": 0.8, "both": 0.75, "both_independent": 0.72}
+    weights = {"cells_what": 300.0, "cells_when": 400.0, "correlation": 0.3, "correlation_chance_95": 0.06}
+    classes = ("RS", "IB", "CH", "LTS", "FS", "slow adaptation", "middle adaptation", "fast adaptation")
+    lesions = {
+        name: {"n": m(200.0), "rate_hz": m(3.0)}
+        | {w: entry(0.3 + 0.2 * m.rng.random()) for w in ("silenced", "same_number", "same_rate")}
+        for name in classes
+    }
+    groups = ("time", "cue", "probability", "latency", "meaningless")
     return {
-        "weights": {
-            k: m(v)
-            for k, v in (
-                ("correlation", 0.3),
-                ("correlation_chance_95", 0.06),
-                ("top", 0.2),
-                ("top_chance", 0.1),
-                ("cells_what", 300.0),
-                ("cells_when", 400.0),
-            )
-        },
-        "four_cues": {name: cells for name in ("time", "cue", "probability", "latency", "meaningless")}
-        | {"mixed": {k: m(v) for k, v in (("both", 0.3), ("both_independent", 0.28))}},
+        "top": [0.1, 0.25, 0.5],
+        "weights": {cues: {k: m(v) for k, v in weights.items()} for cues in ("one_cue", "four_cues")},
+        "active": m(0.9),
+        "four_cues": {name: cells() for name in groups}
+        | {pair: {k: m(v) for k, v in mixed.items()} for pair in ("cue_and_time", "probability_and_time")},
         "switches": {
-            loop: {n: cells for n in ("timing", "probability", "nothing", "time")}
+            loop: {name: cells() for name in ("timing", "probability", "nothing", "time")}
             for loop in ("open", "closed")
         },
         "lesions": {
-            name: {"n": m(200.0), "rate_hz": m(3.0)}
-            | {w: entry(0.3 + 0.2 * m.rng.random()) for w in ("silenced", "same_number", "same_rate")}
-            for name in classes
-        },
-        "intact": entry(0.3),
-        "subsets": {
-            str(n): {"refit": m(0.9 - 0.09 * i), "scaled": m(1 - 0.09 * i)}
-            for i, n in enumerate((50, 100, 200, 500, 1000))
+            "classes": lesions,
+            "intact": entry(0.3),
+            "subsets": {
+                str(n): {"refit": m(0.7 - 0.12 * i), "scaled": m(0.9 - 0.1 * i)}
+                for i, n in enumerate((50, 100, 200, 500))
+            },
         },
     }
+
+
+def sized(m: Maker) -> dict:
+    n = [250, 500, 1000, 2000, 4000]
+    ends = np.array([0.42, 0.31, 0.25, 0.2, 0.17])
+    return {"sizes": n, "error": m(np.stack([ends, 1.6 * ends, 1.1 * ends], 1))}
 
 
 def composed(m: Maker) -> dict:
@@ -310,6 +316,7 @@ SERIES = {
     "C8": ablated,
     "C9": gate_maps,
     "C9b": populations,
+    "C8N": sized,
     "T": composed,
     "G": general,
     "V": volatility,

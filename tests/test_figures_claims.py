@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 from made_up_report import report
+from matplotlib.text import Text
 from small import whatwhen
 from synthetic import record
 from test_figures import meet_run, overlapping, put_text
@@ -139,6 +140,20 @@ def test_what_was_not_run_is_left_out_and_named(tmp_path, caplog):
     assert len(reasons) == len(claims.FIGURES) - 2 and not any("\n" in r for r in reasons)
     assert any("whatwhen claims C2" in r for r in reasons)
     assert any("no run of the protocol switches" in r for r in reasons)
+
+
+def test_a_panel_that_was_not_run_is_named_in_its_place(tmp_path):
+    table = report(2)
+    table["claims"] = [entry for entry in table["claims"] if entry["id"] in ("C2", "C8")]
+    with paper():
+        for name, needs in (
+            ("figure_4_calibration", {"V"}),
+            ("figure_8_mechanism", {"C8N", "C9", "C9b", "T", "G"}),
+        ):
+            figure = claims.FIGURES[name].draw(Report(table, tmp_path)).figure
+            assert overlapping(figure) == []
+            said = {t.get_text().removeprefix("needs: whatwhen claims ") for t in figure.findobj(Text)}
+            assert needs <= said
 
 
 def test_the_command_draws_a_folder_of_claims(tmp_path):

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from analysis.calibration import fit_line
 from analysis.figures.claims.frontier import TEXT, frontier, worlds
-from analysis.figures.claims.marks import INTERVAL, count
+from analysis.figures.claims.marks import INTERVAL, count, missing
 from analysis.figures.claims.report import Band, Report
 from analysis.figures.sheet import DOUBLE_MM, MIDDLE, Sheet, channel_colour
 from analysis.statistics import mean_interval
@@ -59,9 +59,11 @@ def draw(report: Report) -> Sheet:
         for j, (name, (label, slope)) in enumerate(OUTPUTS.items()):
             ax = sheet.axes(13 + 41 * j, top, 27, 23)
             _scatter(sheet, ax, "abc"[i], series[key], name, label, slope, i == len(VARIANTS) - 1)
-    rates = report.series("V")
-    frontier(sheet, sheet.axes(145, 14, 33, 38, "d", 11), rates)
-    worlds(sheet, sheet.axes(145, 75, 33, 38, "e", 11), rates)
+    if rates := report.get("V"):
+        frontier(sheet, sheet.axes(145, 14, 33, 38, "d", 11), rates)
+        worlds(sheet, sheet.axes(145, 75, 33, 38, "e", 11), rates)
+    else:
+        missing(sheet, "d, e", 134, 14, "V")
     return sheet
 
 

@@ -129,6 +129,14 @@ def trial_axis(ax: Axes, trials) -> None:
     ax.set_xlabel("training trials")
 
 
+def missing(sheet: Sheet, letter: str, left: float, top: float, claim: str) -> None:
+    """Say in the place of a panel what it needs."""
+    sheet.letter(letter, left, top - 1.5)
+    sheet.text(
+        left + 9, top - 1.5, f"needs: whatwhen claims {claim}", color=MIDDLE, va="baseline", fontsize=6.5
+    )
+
+
 def count(bands) -> str:
     """Return how many seeds stand behind some bands, as words."""
     sizes = sorted({len(b.seeds) for b in bands})

@@ -93,6 +93,10 @@ class Report:
             raise InputError(FILE, "no claim " + claim, f"claims that include it: whatwhen claims {claim}")
         return self._claims[claim]["series"]
 
+    def get(self, claim: str) -> Mapping[str, Any] | None:
+        """Return the same, or None if the claim was not run."""
+        return self.series(claim) if claim in self._claims else None
+
     def run(self, protocol: str) -> Recording:
         """Read the run of a protocol's first seed.
 

@@ -195,7 +195,7 @@ def lane_code(body: Callable[..., Vector | None]) -> Any:
     for name in given:
         names += [name, f"{name}_at"] if body.__annotations__.get(name) == "Row" else [name]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    typing.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])  # type: ignore
+    typing.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])  # type: ignore[attr-defined]
     typing.__name__ = typing.__qualname__ = body.__name__
     return intrinsic(typing)
 

@@ -84,6 +84,7 @@ def switches(m: Maker) -> dict:
             s: ["inf" if m.rng.random() < 0.2 else float(m.rng.choice(TRIAL)) for _ in range(m.n)]
             for s in ("timing", "probability", "both")
         },
+        "savings": ["-inf", *np.linspace(-0.5, 0.5, m.n - 1).tolist()],
     }
 
 

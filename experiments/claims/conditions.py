@@ -15,10 +15,14 @@ TASK = (blocks(*BLOCKS[:3]), *probes((1, 10, 20, 50, 100), 4), *SHORT)
 INJECTED = "paradigm.stimulus_drives_reservoir=true"
 STOPPED = changed(local(), gate={"stop_at_event": True, "undelivered": "silence"})
 """All plasticity ends at event onset; until then undelivered channels learn silence outside their windows."""
-CAUSAL = changed(local(), gate={"causal": True}, eligibility_ms=100.0)
+CAUSAL = {
+    "causal": changed(local(), gate={"causal": True}),
+    "causal_100": changed(local(), gate={"causal": True}, eligibility_ms=100.0),
+}
+"""What a causal teacher can bridge with the traces themselves, and with an eligibility on top."""
 
 PROTOCOLS = {
-    "open loop": Protocol("condition_open", TASK, {"authors": local(), "causal": CAUSAL}),
+    "open loop": Protocol("condition_open", TASK, {"authors": local(), **CAUSAL}),
     "closed loop, 20 pA": Protocol(
         "condition_closed_20", (*TASK, "network.feedback_pa=20.0"), {"authors": local()}
     ),
@@ -26,13 +30,14 @@ PROTOCOLS = {
         "condition_closed_50", (*TASK, "network.feedback_pa=50.0"), {"authors": local()}
     ),
     "events injected": Protocol(
-        "condition_injected", (*TASK, INJECTED), {"authors": local(), "stopped": STOPPED, "causal": CAUSAL}
+        "condition_injected", (*TASK, INJECTED), {"authors": local(), "stopped": STOPPED, **CAUSAL}
     ),
 }
 NAMES = {
     "authors": "the shipped gate and teacher",
     "stopped": "plasticity ends at event onset",
-    "causal": "causal teacher, eligibility 100 ms",
+    "causal": "causal teacher",
+    "causal_100": "causal teacher, eligibility 100 ms",
 }
 
 

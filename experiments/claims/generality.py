@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, jsonable
 from experiments.claims.curves import curve, scores_of
-from experiments.claims.protocol import Protocol, blocks, probes
+from experiments.claims.protocol import SHORT, Protocol, blocks, probes
 from experiments.claims.rules import local
 from reservoir.storage import Recording
 
@@ -50,8 +50,7 @@ TASKS = {
 
 STABILITY = Protocol(
     "stability",
-    (blocks(((0.8, 0.2), (300, 600)), trials=12), *probes((12,), 1), 'simulation.precision="float32"',
-     'record.spikes="none"', "record.trials=false"),
+    (blocks(((0.8, 0.2), (300, 600)), trials=12), *probes((12,), 1), *SHORT),
     {"local": local()},
     seeds=5,
 )  # fmt: skip

@@ -5,23 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, jsonable, paired
-from experiments.claims.curves import curve, curves, scores_of
+from experiments.claims.curves import CURVES, curve, curves, scores_of
 from experiments.claims.shared import SWITCHES
 from reservoir.storage import Recording
 
 PUBLISHED = {10: 0.71, 50: 0.48, 100: 0.44}
 """E(n) / E(1): test error .192 at trial 1, .136, .092, .085 at trials 10, 50, 100, 5 seeds."""
 
-LADDER = ("error", "error_equal_p", "error_winner", "error_true_p", "error_counting", "error_change_point")
-
 
 def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     """Take block 1 of one run: curves of E and its ladder, and the end of the block."""
     scores = scores_of(recording, "local")
-    names = (*LADDER, "error_relative", "error_bias", "error_spread", "error_hazard", "error_ridge")
+    names = (*CURVES, "error_relative", "error_bias", "error_spread", "error_hazard", "error_ridge")
     end = {n: curve(scores, n, 0)[-1] for n in (*names, "error_channel", "p_hat", "probability")}
     return {
-        "curves": {k: v[0] for k, v in curves(recording, "local", (*LADDER, "error_relative")).items()},
+        "curves": {k: v[0] for k, v in curves(recording, "local", (*CURVES, "error_relative")).items()},
         "end": jsonable(end),
     }
 
@@ -60,7 +58,7 @@ def judge(measured: Measured) -> Judged:
     series = {
         "trial": trial,
         "published": PUBLISHED,
-        "curves": {n: band(column(runs, "curves", n)) for n in (*LADDER, "error_relative")},
+        "curves": {n: band(column(runs, "curves", n)) for n in (*CURVES, "error_relative")},
         "ridge": band(end["error_ridge"]),
         "p_hat": band(end["p_hat"]),
     }

@@ -21,7 +21,6 @@ FACTORIAL = Protocol(
 
 OURS = "local"
 RIVALS = ("rls_tuned", "rls_never_reset", "rls_reset")
-AFTER = (10, 20, 50, 100)
 NAMES = {
     "rls_tuned": "best-tuned RLS",
     "rls_never_reset": "RLS that never forgets",
@@ -65,7 +64,7 @@ def judge(measured: Measured) -> Judged:
     one = next(iter(runs.values()))
     for label in (OURS, *RIVALS):
         for name, value in one[label]["cost"].items():
-            findings.append(finding(f"{name} of {label}", [value], unit=name.split(",")[0]))
+            findings.append(finding(f"{name} of {label}", [value]))
     series = {
         "switches": _series(runs, (OURS, *RIVALS)),
         "factorial": _series(cells, (*CELLS, *MEMORIES)),

@@ -24,7 +24,7 @@ class Protocol:
     config : str
         A shipped config.
     seeds : int, optional
-        Run on this many times as many seeds as asked for, from the first on.
+        Run on this many times as many seeds as asked for; the others follow the last of them.
     """
 
     name: str

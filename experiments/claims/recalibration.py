@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.adaptation import savings, trials_to_criterion
 from experiments.claims.claim import Claim, Judged, Measured, band, column, finding, jsonable, paired
-from experiments.claims.curves import at, curve, curves, probed, scores_of
+from experiments.claims.curves import at, curve, curves, scores_of
 from experiments.claims.shared import NAIVE, SWITCH, SWITCHES
 from reservoir.storage import Recording
 
@@ -27,9 +27,8 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
         "curves": curves(recording, "local", CURVES),
         "overshoot": jsonable(scores["overshoot"][known]),
         "ridge": [jsonable(curve(scores, "error_ridge", b)[-1]) for b in known if "error_ridge" in scores],
-        "probed": probed(scores, 0).tolist(),
-        "others": {label: {"curves": curves(recording, label, ("error",))} for label in recording.labels
-                   if label != "local"},
+        "surprise": {"curves": curves(recording, "surprise", ("error",))} if "surprise" in recording.labels
+        else None,
     }  # fmt: skip
 
 
@@ -45,8 +44,9 @@ def judge(measured: Measured) -> Judged:
     seeds = list(runs)
     naive = {b: measured[p.name] for b, p in zip((TIMING, PROBABILITY, BOTH), NAIVE, strict=True)}
     findings, needed = [], {}
+    reached = {b: [at(naive[b][s]["curves"], "error", 0, 100) for s in seeds] for b in LIMIT}
     for b, limit in LIMIT.items():
-        reach = [at(naive[b][s]["curves"], "error", 0, 100) for s in seeds]
+        reach = reached[b]
         needed[b] = np.array([trials_needed(runs[s], b, r) for s, r in zip(seeds, reach, strict=True)])
         fresh = np.array([trials_needed(naive[b][s], 0, r) for s, r in zip(seeds, reach, strict=True)])
         after = f"after the switch of {SWITCH[b]}"
@@ -71,10 +71,8 @@ def judge(measured: Measured) -> Judged:
             finding(f"overshoot of the amplitude after the switch of {SWITCH[b]}", _means(beyond[:, b]),
                     at_most=0.1)
         )  # fmt: skip
-    runs_of_surprise = {s: runs[s]["others"]["surprise"] for s in seeds}
     for b, limit in LIMIT.items():
-        reach = [at(naive[b][s]["curves"], "error", 0, 100) for s in seeds]
-        quick = [trials_needed(runs_of_surprise[s], b, r) for s, r in zip(seeds, reach, strict=True)]
+        quick = [trials_needed(runs[s]["surprise"], b, r) for s, r in zip(seeds, reached[b], strict=True)]
         findings.append(
             finding(f"trials after the switch of {SWITCH[b]}, rate of p-hat scaled by surprise", quick,
                     at_most=limit, unit="trials", median=True)
@@ -97,6 +95,7 @@ def judge(measured: Measured) -> Judged:
         "curves": {n: band(column(runs, "curves", n)) for n in CURVES},
         "naive": {SWITCH[b]: band(column(naive[b], "curves", "error")[:, 0]) for b in LIMIT},
         "ridge": band(column(runs, "ridge")),
+        "savings": jsonable(np.array(saved)),
         "trials_needed": {SWITCH[b]: jsonable(v) for b, v in needed.items()},
     }
     return Judged(findings, series)

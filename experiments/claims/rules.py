@@ -28,8 +28,3 @@ def surprised() -> Any:
     """Return the local rule with a rate of "what" that rises while its error has one sign."""
     surprise = {"eta_w": 0.02, "surprise": 0.4, "surprise_scale": 0.6, "surprise_rate": 0.05}
     return changed(local(), what=surprise)
-
-
-def merged(rule: Any, **gate: Any) -> Any:
-    """Return the rule as one readout for what and when, taught by what was delivered, 0 elsewhere."""
-    return replace(rule, factored=False, what=None, gate=replace(rule.gate, undelivered="zero", **gate))

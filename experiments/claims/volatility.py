@@ -19,7 +19,7 @@ SHUT = {"kind": "window", "baseline": 0.0, "half_width_ms": 1e-3}
 
 
 def _readout(**what) -> Any:
-    """The "what" readout alone: "when" learns nothing."""
+    """Return the local rule of which only "what" learns."""
     return changed(local(), eta=0.0, gate=SHUT, what={"anneal": False, "surprise": 0.0, **what})
 
 
@@ -44,7 +44,7 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     """Return RMSE of p-hat(A) before every trial, of each variant and of the change-point observer."""
     task = read_task(recording)
     truth = task.of_trials(task.probability)[:, 0]
-    starts = run_starts(task.seen, truth.size and task.probability.shape[2], 1000.0, HAZARD)
+    starts = run_starts(task.seen, task.probability.shape[2], 1000.0, HAZARD)
     observer = np.empty(truth.size)
     for m in range(truth.size):
         weights, unseen = trial_weights(starts[m, : m + 1], task.seen.cue[:m], int(task.seen.cue[m]))

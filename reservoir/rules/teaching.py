@@ -59,7 +59,7 @@ class Gate(Spec):
         "ms",
         ge=0,
     )
-    causal: bool = param(False, "error and gate exist only from event onset; use an eligibility trace")
+    causal: bool = param(False, "error and gate exist only from event onset; the traces alone reach back")
     undelivered: str = param(
         "ignore",
         "channels not delivered: learn nothing, learn silence outside their windows, or learn 0",

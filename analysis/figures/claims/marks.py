@@ -102,6 +102,24 @@ def strip(
     )
 
 
+def median(
+    sheet: Sheet, ax: Axes, panel: str, name: str, values: np.ndarray, place: float, width: float
+) -> None:
+    """Draw seeds as faint dots along x and a bar at their median, in which those at infinity count."""
+    known = values[np.isfinite(values)]
+    sheet.line(
+        ax, panel, name, known, place + width * offsets(known), "seeds", ls="none", marker="o", ms=2, mew=0,
+        color=LOCAL, alpha=0.4,
+    )  # fmt: skip
+    sheet.record(panel, f"{name}: never", np.nan, int((~np.isfinite(values)).sum()))
+    middle = float(np.median(values)) if values.size else np.nan
+    if np.isfinite(middle):
+        sheet.line(
+            ax, panel, f"{name}: median", [middle], [place], "median", ls="none", marker="|", ms=9, mew=1.4,
+            color=LOCAL, zorder=4,
+        )  # fmt: skip
+
+
 def offsets(values: np.ndarray) -> np.ndarray:
     """Spread equal or close values sideways, the same way every time: -1 to 1, 0 for the middle one."""
     order = np.argsort(np.argsort(values, kind="stable"), kind="stable")

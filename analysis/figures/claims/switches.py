@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.adaptation import savings, trials_to_criterion
 from analysis.figures.claims.marks import (
     INTERVAL,
     LOCAL,
@@ -20,11 +19,12 @@ from analysis.figures.claims.marks import (
     TUNED,
     count,
     curve,
-    offsets,
+    median,
+    strip,
     zero,
 )
 from analysis.figures.claims.report import Band, Report
-from analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet, channel_colour
+from analysis.figures.sheet import DOUBLE_MM, MIDDLE, PALE, Sheet, channel_colour
 from analysis.statistics import paired_difference
 
 CLAIMS = ("C4", "C5")
@@ -36,13 +36,6 @@ RULES = {
     "local": ("local rule", LOCAL),
 }
 AFTER = (10, 20, 50, 100)
-TITLES = {
-    "learning": "block 1",
-    "timing": "timing",
-    "probability": "probability",
-    "both": "both",
-    "return": "return",
-}
 
 
 def caption(report: Report) -> str:
@@ -52,12 +45,12 @@ def caption(report: Report) -> str:
     return (
         "After switches, of which no rule is told but the one reset at them. (a) E over the five blocks "
         "of 100 trials (probes after 1 to 100 trials of each): the local rule, recursive least squares "
-        "(RLS) with the same gate, teacher and p-hat, a naive network that meets that block first, the "
-        "change-point observer; grey bars, the best linear readout of the block's activity given the true "
-        "p. (b) E of the local rule minus that of each RLS on the same spikes, by seed; below 0 the local "
-        "rule is better; colours as in (a). (c) Trials of the block until E is within 10 % of what a "
-        "naive network reaches after 100 trials; mean of the seeds that get there, and how many never do "
-        "within the block. (d) Amplitude left at the old latency, of that before the switch. (e) Savings: "
+        "(RLS; gate and rate of p-hat its own, tuned with the same budget), a naive network that meets that "
+        "block first, the change-point observer; grey bars, the best linear readout of the block's activity "
+        "given the true p. (b) E of the local rule minus that of each RLS on the same spikes, by seed; below "
+        "0 the local rule is better; colours as in (a). (c) Trials of the block until E is within 10 % of "
+        "what a naive network reaches after 100 trials; bar, the median, in which those that never get there "
+        "count. (d) Amplitude left at the old latency, of that before the switch. (e) Savings: "
         f"1 - trials to the end level of block 1, on return, over trials the first time. {INTERVAL}; {n}."
     )
 
@@ -77,12 +70,7 @@ def draw(report: Report) -> Sheet:
         first = first or ax
     _needed(sheet, sheet.axes(20, 108, 38, 20, "c", 17), ours["trials_needed"])
     _left(sheet, sheet.axes(91, 108, 34, 20, "d", 12), np.array(ours["trial"], float), ours, names)
-    _savings(
-        sheet,
-        sheet.axes(153, 108, 25, 20, "e", 8),
-        np.array(ours["trial"], float),
-        Band.of(ours["curves"]["error"]),
-    )
+    _savings(sheet, sheet.axes(153, 108, 25, 20, "e", 8), ours["savings"])
     return sheet
 
 
@@ -147,7 +135,7 @@ def _course(
         )
         labels["ridge"] = (float(ridge.mean[b]), "ridge, true p", MIDDLE)
         ax.axvline(b * length, color=PALE, lw=0.5, zorder=0)
-        title = TITLES.get(name, name) + (" switches" if name in ("timing", "probability", "both") else "")
+        title = {"learning": "block 1", "return": "return"}.get(name, f"{name} switches")
         ax.text(
             b * length + length / 2,
             1.02,
@@ -175,45 +163,11 @@ def _differences(
         text, colour = RULES[key]
         at = np.arange(len(after)) + 0.24 * (i - 1)
         columns = [int(np.flatnonzero(trial == n)[0]) for n in after]
-        every = errors["local"].seeds[:, b, columns] - errors[key].seeds[:, b, columns]
-        found = [
-            paired_difference(errors["local"].seeds[:, b, c], errors[key].seeds[:, b, c]) for c in columns
-        ]
-        mean, low, high = (np.array([getattr(d, f) for d in found]) for f in ("mean", "low", "high"))
-        for place, values in zip(at, every.T, strict=True):
-            sheet.line(
-                ax,
-                "b",
-                f"local − {text}, block {b + 1}",
-                place + 0.07 * offsets(values),
-                values,
-                "seeds",
-                ls="none",
-                marker="o",
-                ms=1.3,
-                mew=0,
-                color=colour,
-                alpha=0.3,
-            )
-        for place, bottom, ceiling in zip(at, low, high, strict=True):
-            ax.plot([place, place], [bottom, ceiling], color=colour, lw=0.9, zorder=3)
-        sheet.line(
-            ax,
-            "b",
-            f"local − {text}, block {b + 1}",
-            at,
-            mean,
-            "mean",
-            low,
-            high,
-            shade=0,
-            ls="none",
-            marker="o",
-            ms=2.8,
-            mew=0,
-            color=colour,
-            zorder=4,
-        )
+        for place, c in zip(at, columns, strict=True):
+            ours, theirs = errors["local"].seeds[:, b, c], errors[key].seeds[:, b, c]
+            found = paired_difference(ours, theirs)
+            band = Band(np.array(found.mean), np.array(found.low), np.array(found.high), ours - theirs)
+            strip(sheet, ax, "b", f"local − {text}, block {b + 1}", place, band, colour, width=0.07)
     ax.set_xticks(range(len(after)), [f"{n}" for n in after])
     ax.set_xlim(-0.5, len(after) - 0.5)
     ax.set_xlabel(f"trials after {'the return' if name == 'return' else f'switch of {name}'}", fontsize=6.5)
@@ -226,48 +180,11 @@ def _differences(
 def _needed(sheet: Sheet, ax: Axes, needed: Mapping[str, Any]) -> None:
     for place, (name, values) in enumerate(needed.items()):
         trials = np.array(values, object).astype(float)
-        reached = trials[np.isfinite(trials)]
-        never = int(np.isinf(trials).sum())
-        sheet.line(
-            ax,
-            "c",
-            name,
-            reached,
-            place + 0.25 * offsets(reached),
-            "seeds",
-            ls="none",
-            marker="o",
-            ms=2,
-            mew=0,
-            color=LOCAL,
-            alpha=0.4,
-        )
-        sheet.record("c", f"{name}: seeds that never get there", np.nan, never)
-        if reached.size:
-            middle = float(np.median(reached))
-            sheet.line(
-                ax,
-                "c",
-                f"{name}: median of those that get there",
-                [middle],
-                [place],
-                "median",
-                ls="none",
-                marker="|",
-                ms=9,
-                mew=1.4,
-                color=LOCAL,
-                zorder=4,
-            )
+        median(sheet, ax, "c", name, trials, place, 0.25)
         ax.text(
-            1.02,
-            place,
-            f"never: {never} of {trials.size}",
-            transform=ax.get_yaxis_transform(),
-            va="center",
-            fontsize=6,
-            color=MIDDLE,
-        )
+            1.02, place, f"never: {int(np.isinf(trials).sum())} of {trials.size}",
+            transform=ax.get_yaxis_transform(), va="center", fontsize=6, color=MIDDLE,
+        )  # fmt: skip
     ax.set_xscale("log")
     ax.set_xlim(0.9, 110)
     ax.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
@@ -296,47 +213,13 @@ def _left(sheet: Sheet, ax: Axes, trial: np.ndarray, ours: Mapping[str, Any], na
     sheet.end_labels(ax, labels)
 
 
-def _savings(sheet: Sheet, ax: Axes, trial: np.ndarray, error: Band) -> None:
-    saved = []
-    for row in error.seeds:
-        level = row[0, -1]
-        first, again = (trials_to_criterion(trial, row[b], level) for b in (0, -1))
-        saved.append(savings(first, again))
-    values = np.array(saved)
+def _savings(sheet: Sheet, ax: Axes, saved: Any) -> None:
+    values = np.array(saved, object).astype(float)
     known = values[np.isfinite(values)]
     zero(sheet, ax, "e", "no savings", upright=True)
-    sheet.line(
-        ax,
-        "e",
-        "savings",
-        known,
-        0.25 * offsets(known),
-        "seeds",
-        ls="none",
-        marker="o",
-        ms=2,
-        mew=0,
-        color=LOCAL,
-        alpha=0.4,
-    )
-    if known.size:
-        sheet.line(
-            ax,
-            "e",
-            "savings: median",
-            [float(np.median(known))],
-            [0.0],
-            "median",
-            ls="none",
-            marker="|",
-            ms=9,
-            mew=1.4,
-            color=INK,
-            zorder=4,
-        )
-    worse = int((~np.isfinite(values)).sum())
-    sheet.record("e", "seeds that never return to the level", np.nan, worse)
-    ax.text(0.0, 1.02, f"never: {worse} of {values.size}", transform=ax.transAxes, fontsize=6, color=MIDDLE)
+    median(sheet, ax, "e", "savings", values, 0.0, 0.25)
+    text = f"never: {values.size - known.size} of {values.size}"
+    ax.text(0.0, 1.02, text, transform=ax.transAxes, fontsize=6, color=MIDDLE)
     ax.set_yticks([])
     ax.set_ylim(-1, 1)
     ax.set_xlim(min(-0.5, float(known.min(initial=0)) - 0.2), 1.05)

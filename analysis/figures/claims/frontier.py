@@ -51,18 +51,25 @@ def frontier(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     ax.set_ylabel(rf"RMSE of $\hat{{p}}$, first {SOON} trials")
 
 
+WORLDS = {STABLE: ("-", "solid: blocks of 100"), VOLATILE: ((0, (4, 1.5)), "dashed: blocks of 20")}
+FAMILIES = {"fixed": ("o", INK, "fixed"), "annealed": ("s", MIDDLE, "from 1/n on")}
+
+
 def worlds(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     """Draw the error over all trials against the rate, in both worlds."""
     rates = np.array(series["rates"], float)
-    for world, dash in ((STABLE, "-"), (VOLATILE, (0, (4, 1.5)))):
+    for i, (world, (dash, says)) in enumerate(WORLDS.items()):
         rmse = {label: Band.of(entry) for label, entry in series[world]["rmse"].items()}
-        for family, marker, colour in (("fixed", "o", INK), ("annealed", "s", MIDDLE)):
+        ax.text(0.03, 0.13 - 0.09 * i, says, transform=ax.transAxes, fontsize=6.5)
+        for family, (marker, colour, _) in FAMILIES.items():
             every = [rmse[f"{family}_{r:g}"] for r in rates]
             band = Band.stack(every)
             curve(sheet, ax, "e", f"{family}, {world}", rates, band, colour, lw=0.9, dash=dash, marker=marker)
         for label, (name, colour, _, _) in OTHERS.items():
             mean = float(rmse[label].mean)
             sheet.level(ax, "e", f"{name}, {world}", mean, color=colour, lw=0.8, ls=dash)
+    for i, (_, colour, says) in enumerate(FAMILIES.values()):
+        ax.text(0.03 + 0.22 * i, 0.22, says, transform=ax.transAxes, color=colour, fontsize=6.5)
     ax.set_xscale("log")
     ax.set_xticks(rates, [f"{r:g}".replace("0.", ".") for r in rates])
     ax.minorticks_off()

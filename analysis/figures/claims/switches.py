@@ -170,7 +170,8 @@ def _differences(
             strip(sheet, ax, "b", f"local − {text}, block {b + 1}", place, band, colour, width=0.07)
     ax.set_xticks(range(len(after)), [f"{n}" for n in after])
     ax.set_xlim(-0.5, len(after) - 0.5)
-    ax.set_xlabel(f"trials after {'the return' if name == 'return' else f'switch of {name}'}", fontsize=6.5)
+    ax.text(0.5, 1.03, name, transform=ax.transAxes, ha="center", color=MIDDLE)
+    ax.set_xlabel(f"trials after the {'return' if name == 'return' else 'switch'}")
     if b == 1:
         ax.set_ylabel("E, local − RLS")
     else:

@@ -78,17 +78,27 @@ def correct_reference(p: np.ndarray, q: np.ndarray, gain) -> None:
             tile[:] = (tile - blocks[i][:, None] * blocks[j]) * gain
 
 
-@lane_code
-def _tile(p: Row, qi: Row, qj: Row, gain: Vector, xi: Row, xj: Row, acc: Row, columns: Row) -> None:
-    """Correct a tile below the diagonal; add up its row part and its column part."""
-    t: list[Any] = [None] * 4
-    for r in range(LANES):
-        row = (p.row(r) - qj * qi.lane(r)) * gain
-        p.row(r).set(row)
-        acc.row(r).set(acc.row(r) + row * xj)
-        part = row * xi.lane(r)
-        t[r % 4] = part if r < 4 else t[r % 4] + part
-    columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
+def _make_tile(forgets: bool) -> Any:
+    def tile(p: Row, qi: Row, qj: Row, gain: Vector, xi: Row, xj: Row, acc: Row, columns: Row) -> None:
+        t: list[Any] = [None] * 4
+        for r in range(LANES):
+            row = p.row(r) - qj * qi.lane(r)
+            if forgets:
+                row = row * gain
+            p.row(r).set(row)
+            acc.row(r).set(acc.row(r) + row * xj)
+            part = row * xi.lane(r)
+            t[r % 4] = part if r < 4 else t[r % 4] + part
+        columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
+
+    return lane_code(tile)
+
+
+_tile, _forgetting_tile = _make_tile(forgets=False), _make_tile(forgets=True)
+"""Correct a tile below the diagonal; add up its row part and its column part.
+
+A gain of 1 changes no bit, and leaving it out is a quarter of the products.
+"""
 
 
 @lane_code
@@ -101,6 +111,18 @@ def _diagonal_tile(p: Row, q: Row, gain: Vector, x: Row, acc: Row, out: Row) -> 
 
 
 @nb.njit(nogil=True, error_model="numpy")
+def _beside(p, n):
+    """Scratch half a page away from `p`, modulo pages.
+
+    A row of it and the row of P in use never have the same last 12 bits of address,
+    which the processor would take for one address and wait (up to a third of the time).
+    """
+    room = np.empty(n + 4096 // p.itemsize, p.dtype)
+    begin = (p.ctypes.data + 2048 - room.ctypes.data) % 4096 // p.itemsize
+    return room[begin : begin + n]
+
+
+@nb.njit(nogil=True, error_model="numpy")
 def correct_and_multiply(p, q, gain, x, out):
     """``P <- (P - q q^T) gain``, then ``out = P x``, in one pass over P.
 
@@ -108,12 +130,15 @@ def correct_and_multiply(p, q, gain, x, out):
     row serves the row part and the column part.
     """
     flat = p.reshape(p.size)
-    acc, columns = np.empty(32 * 32, x.dtype), np.zeros(x.size, x.dtype)
+    acc, columns = _beside(p, 32 * 32), np.zeros(x.size, x.dtype)
     at = 0
     for i in range(0, x.size, 32):
         acc[:] = 0
         for j in range(0, i, 32):
-            _tile(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
+            if gain == 1:
+                _tile(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
+            else:
+                _forgetting_tile(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
             at += 1024
         _diagonal_tile(flat, at, q, i, gain, x, i, acc, 0, out, i)
         at += 1024

@@ -212,8 +212,7 @@ def _single_step(scheme: str, noisy: bool, rises: bool, double: bool) -> Any:
         rise_left = table.rise_jump[0] if double else jump
         next_weight(rate, s.readouts)
         total, any_fired = cells if changed else bias, np.uint32(0)
-        for i in range(rows):
-            w = _turning(i, rows, step)
+        for w in range(rows):  # always forward, as the output is summed up between two passes
             r, at = 32 * w, w * STRIDE
             drive = at + DRIVE if changed else place[w, 2]
             fed = (last * rows + w) * 32

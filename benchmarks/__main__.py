@@ -1,6 +1,6 @@
 """Measure into benchmarks/results: cpu.json, cpu.png and the tables of README.md. All parts, or those named.
 
-python -m benchmarks [table] [limits] [scaling] [startup] [memory]
+python -m benchmarks [table] [limits] [code] [scaling] [startup] [memory]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import comparison, figure, kernels, limits, machine, memory, readme, scaling, startup
+from benchmarks import code, comparison, figure, kernels, limits, machine, memory, readme, scaling, startup
 from benchmarks.clock import say
 
 RESULTS, README = Path(__file__).parent / "results", Path(__file__).parent / "README.md"
@@ -30,6 +30,7 @@ def _describe_limits(found: dict[str, Any]) -> str:
 PARTS = {
     "table": (comparison.measure, comparison.describe),
     "limits": (_limits, _describe_limits),
+    "code": (code.measure, code.table),
     "scaling": (scaling.measure, scaling.describe),
     "startup": (startup.measure, startup.describe),
     "memory": (memory.measure, memory.describe),

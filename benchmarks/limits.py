@@ -19,6 +19,7 @@ from benchmarks.table import markdown
 REASSOCIATE = {"reassoc", "nsz", "nnan", "ninf"}  # fastmath without contraction
 SIZES = tuple(2**k for k in range(13, 29))  # bytes
 PRECISIONS = ("float32", "float64")
+SMALL = 1024  # numbers: in the first-level cache
 
 
 @nb.njit(fastmath=REASSOCIATE, boundscheck=False)
@@ -105,26 +106,31 @@ def rate(
     return work * passes / min(spend(passes) for _ in range(repeats))
 
 
+def products_and_sums(precision: str) -> float:
+    """Return products and sums per nanosecond, nothing fused."""
+    one = np.dtype(precision).type(1)
+    return 1e-9 * rate(_multiply_add, 8 * SMALL, np.ones(SMALL, one.dtype), one / 2, one / 4)
+
+
 def measure() -> dict[str, Any]:
     """Measure the curves and rates; the best of several, for a limit is what is possible."""
     say("limits of this machine")
     found: dict[str, Any] = {"bytes": list(SIZES), "read_gb_s": {}, "update_gb_s": {}}
-    small = 1024  # elements: in the first-level cache
     with cores(1):
         for name in PRECISIONS:
             one = np.dtype(name).type(1)
             arrays = [np.ones(size // one.itemsize, one.dtype) for size in SIZES]
             found["read_gb_s"][name] = [1e-9 * rate(_read, x.nbytes, x) for x in arrays]
             found["update_gb_s"][name] = [1e-9 * rate(_update, 2 * x.nbytes, x, one) for x in arrays]
-            x = np.ones(small, one.dtype)
-            places = np.random.default_rng(0).permutation(small).astype(np.uint32)
+            x = np.ones(SMALL, one.dtype)
+            places = np.random.default_rng(0).permutation(SMALL).astype(np.uint32)
             found[name] = {
-                "products and sums": 1e-9 * rate(_multiply_add, 8 * small, x, one / 2, one / 4),
-                "roots with quotients": 1e-9 * rate(_root_quotient, small, x, one),
-                "scattered additions": 1e-9 * rate(_scatter, small, x, places, x.copy()),
+                "products and sums": products_and_sums(name),
+                "roots with quotients": 1e-9 * rate(_root_quotient, SMALL, x, one),
+                "scattered additions": 1e-9 * rate(_scatter, SMALL, x, places, x.copy()),
             }
-        words, a, b = np.ones(small, np.uint64), np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-        integer = 1e-9 * rate(_integer, 12 * small, words, a, b)
+        words, a, b = np.ones(SMALL, np.uint64), np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+        integer = 1e-9 * rate(_integer, 12 * SMALL, words, a, b)
         for name in PRECISIONS:
             found[name]["64-bit integers"] = integer
     return found

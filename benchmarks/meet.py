@@ -42,11 +42,11 @@ def experiment(trials: int, *changes: str) -> Experiment:
 class Meet:
     """A session of MEET on our engine."""
 
-    def __init__(self, n: int, trials: int, precision: str, closed: bool):
+    def __init__(self, n: int, trials: int, precision: str, closed: bool, *changes: str):
         feedback = FEEDBACK_PA if closed else 0.0
         self.experiment = experiment(
             trials, f"network.n_neurons={n}", f"simulation.precision={precision}",
-            f"network.feedback_pa={feedback}",
+            f"network.feedback_pa={feedback}", *changes,
         )  # fmt: skip
         e = self.experiment
         self.grid = make_grid(e.simulation, e.trace, 0)

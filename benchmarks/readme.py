@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from benchmarks import code
 from benchmarks.table import HEADER, Row, cells, markdown
 
 
@@ -56,6 +57,10 @@ def _limits(found: dict[str, Any]) -> str:
     return f"{_when(found['limits'])}\n\n{markdown(header, rows)}"
 
 
+def _code(found: dict[str, Any]) -> str:
+    return f"{_when(found['code'])}\n\n{code.table(found['code'])}"
+
+
 def _scaling(found: dict[str, Any]) -> str:
     rows = [
         (name, f"{_count(s['values'][0])} to {_count(s['values'][-1])} {s['unit']}",
@@ -92,6 +97,6 @@ def _when(part: dict[str, Any]) -> str:
 
 
 BLOCKS = {
-    "machine": _machine, "table": _table, "limits": _limits, "scaling": _scaling, "startup": _startup,
-    "memory": _memory,
+    "machine": _machine, "table": _table, "limits": _limits, "code": _code, "scaling": _scaling,
+    "startup": _startup, "memory": _memory,
 }  # fmt: skip

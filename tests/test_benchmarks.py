@@ -1,12 +1,13 @@
 """The benchmark's own logic: the table's arithmetic, and that the peers simulate the same model."""
 
 import importlib.util
+import platform
 import shutil
 
 import numpy as np
 import pytest
 
-from benchmarks import comparison, kernels, readme, scaling, sine
+from benchmarks import code, comparison, kernels, readme, scaling, sine
 from benchmarks.loop import PlainLoop
 from benchmarks.standalone import Standalone
 from benchmarks.table import cells, compare, markdown
@@ -115,3 +116,32 @@ def test_a_part_at_its_limit_has_reached_all_of_it():
 def test_slopes_are_exponents():
     x = np.array([1.0, 2.0, 8.0])
     assert scaling.slope(x, 3 * x**2) == pytest.approx(2.0)
+
+
+FUSED = """
+\tvmovups\t(%rdi), %zmm0
+\tvfmadd213ps\t64(%rdi), %zmm1, %zmm0
+\tvmulss\t%xmm1, %xmm2, %xmm3
+\tvmovups\t%zmm0, 8(%rsp)
+\tvmovups\t%zmm0, (%rsi)
+\tvcmpleps\t%zmm0, %zmm1, %k1
+"""
+
+
+def test_instructions_are_counted_by_what_they_do():
+    found = code.count(FUSED)
+    assert found["fused"] == 1
+    assert (found["loads"], found["stores"], found["spills"], found["comparisons"]) == (2, 1, 1, 1)
+    assert found["products"] == found["sums"] == 0  # scalars do not count
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86-64 assembly")
+@pytest.mark.parametrize("precision", code.PRECISIONS)
+@pytest.mark.parametrize("name", code.LOOPS)
+def test_nothing_is_fused_in_the_generated_code(name, precision):
+    loop = code.LOOPS[name](precision)
+    array, *rest = loop.arguments
+    loop.function(array, 1, *rest)
+    found = code.count(code.body(loop.function))
+    assert found["fused"] == 0
+    assert found["products"] > 0 and found["stores"] > 0

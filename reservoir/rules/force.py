@@ -94,7 +94,7 @@ def _make_tile(forgets: bool) -> Any:
     return lane_code(tile)
 
 
-_tile, _forgetting_tile = _make_tile(forgets=False), _make_tile(forgets=True)
+tile_step, forgetting_tile_step = _make_tile(forgets=False), _make_tile(forgets=True)
 """Correct a tile below the diagonal; add up its row part and its column part.
 
 A gain of 1 changes no bit, and leaving it out is a quarter of the products.
@@ -136,9 +136,9 @@ def correct_and_multiply(p, q, gain, x, out):
         acc[:] = 0
         for j in range(0, i, 32):
             if gain == 1:
-                _tile(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
+                tile_step(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
             else:
-                _forgetting_tile(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
+                forgetting_tile_step(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
             at += 1024
         _diagonal_tile(flat, at, q, i, gain, x, i, acc, 0, out, i)
         at += 1024

@@ -48,6 +48,7 @@ KERNELS = (  # every branch of the kernels once, what fails soonest first
         "rows_of_equal_cells_equal_the_reference[float64-noise]",
         "a_single_channel_fed_back_in_every_step_equals_the_reference",
         "inputs_that_come_together_are_added_in_order",
+        "what_another_run_left_of_a_pair_of_draws_is_not_taken_up",
         "every_rule_learns_the_same_in_the_closed_loop[float64-three_factor_consolidation]",
     )),
     "tests/test_neurons.py",

@@ -217,6 +217,25 @@ def test_a_run_continues_from_where_it_stopped(feedback_pa):
     assert readout.state.when.tobytes() == whole["0.when"].tobytes()
 
 
+def test_what_another_run_left_of_a_pair_of_draws_is_not_taken_up():
+    """Two draws are made at once; here a call ends between them and another stream has the engine meanwhile."""
+    network, grid = lively_network(), small_grid(noise_hold_steps=10)
+    trials = two_trials(grid)
+    whole = outcome_of(CpuEngine(network, grid), [], trials)
+    engine = CpuEngine(network, grid)
+    state, spikes = engine.start(), []
+    for part in (slice(0, 33), slice(33, 80)):
+        piece = trials._replace(
+            first_step=part.start * grid.steps_per_readout,
+            inputs=trials.inputs[part],
+            trial_end=trials.trial_end[part],
+        )
+        spikes.append(engine.run(state, piece, [], []).spike_step)
+        engine.run(engine.start(), piece._replace(stream=1), [], [])
+    assert np.array_equal(np.concatenate(spikes), whole["spike_step"])
+    assert whole["spike_step"].size > 30
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_silent_output_that_is_fed_back_equals_the_open_loop(kernel):
     """With a rate of zero y stays 0, so the closed loop's own kernel must give the open loop's spikes."""

@@ -218,7 +218,7 @@ def test_a_run_continues_from_where_it_stopped(feedback_pa):
 
 
 def test_what_another_run_left_of_a_pair_of_draws_is_not_taken_up():
-    """Two draws are made at once; here a call ends between them and another stream has the engine meanwhile."""
+    """Two draws are made at once; a call ends between them, and another stream has the engine meanwhile."""
     network, grid = lively_network(), small_grid(noise_hold_steps=10)
     trials = two_trials(grid)
     whole = outcome_of(CpuEngine(network, grid), [], trials)

@@ -20,7 +20,7 @@ from benchmarks.limits import PRECISIONS, products_and_sums, rate
 from benchmarks.table import markdown
 from reservoir.layout import DRIVE, STRIDE
 from reservoir.membrane import membrane, membrane_and_trace
-from reservoir.rules.force import tile_step
+from reservoir.rules.force import beside, tile_step
 from reservoir.types import LANES, aligned
 
 ROWS = 16
@@ -45,14 +45,16 @@ class Loop(NamedTuple):
 
 
 def count(assembly: str) -> dict[str, int]:
-    """Count vector instructions by kind, with loads, stores and spills (x86-64, AT&T syntax)."""
+    """Count vector instructions by kind, with loads, stores and spills; scalar ones only if fused (AT&T)."""
     found = dict.fromkeys(COLUMNS, 0)
     for line in assembly.splitlines():
         name, _, operands = line.strip().partition("\t")
-        if not re.search(r"%[xyz]mm", operands) or re.fullmatch(r"\w+s[sd]", name):
+        if not re.search(r"%[xyz]mm", operands):
             continue
         for kind, pattern in KINDS.items():
             found[kind] += bool(re.fullmatch(pattern, name))
+        if re.fullmatch(r"\w+s[sd]", name):
+            continue
         if "(%rsp" in operands:
             found["spills"] += 1
         elif "(" in operands:
@@ -117,10 +119,10 @@ def _rls_tile(precision: str) -> Loop:
         for _ in range(passes):
             tile_step(p, 0, q, 0, q, 32, gain, x, 0, x, 32, sums, 0, columns, 0)
 
-    n, half_a_page = LANES * LANES, 2048 // np.dtype(precision).itemsize  # as in `correct_and_multiply`
-    room = aligned(np.zeros(2 * n + half_a_page, precision))
-    p, sums = room[:n], room[n + half_a_page :]
-    q, x, columns = (aligned(np.zeros(m, precision)) for m in (2 * LANES, 2 * LANES, LANES))
+    sizes = (LANES * LANES, 2 * LANES, 2 * LANES, LANES)
+    p, q, x, columns = (aligned(np.zeros(n, precision)) for n in sizes)
+    sums = beside(p, p.size)
+    sums[:] = 0
     return Loop(rls_tile, (p, q, x, sums, columns, np.dtype(precision).type(1)), LANES, LANES)
 
 

@@ -135,7 +135,7 @@ def _learning(n: int, seconds: float, rounds: int, folder: Path, checks: list[di
 
 
 HELD = "simulation.noise_hold_ms=0.5"
-"""Shown to change neither rates nor E: docs/validation.md."""
+"""Moves rates, CV and E by less than the margins of docs/validation.md."""
 
 
 def _meet(checks: list[dict]) -> list[Row]:

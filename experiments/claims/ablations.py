@@ -94,8 +94,8 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     """Take E of every rule, and how often cells fired."""
     out: dict[str, Any] = {"rate_hz": float(recording.attrs["/spikes"]["rate_hz"])}
     for label in recording.labels:
-        found = curves(recording, label, ("error", "timing_error_ms", "detection"))
-        out[label] = {name: [at(found, "error", *moment) for moment in MOMENTS] for name in ("error",)}
+        found = curves(recording, label, ("error",))
+        out[label] = {"error": [at(found, "error", *moment) for moment in MOMENTS]}
     return jsonable(out)
 
 

@@ -111,8 +111,8 @@ def _diagonal_tile(p: Row, q: Row, gain: Vector, x: Row, acc: Row, out: Row) -> 
 
 
 @nb.njit(nogil=True, error_model="numpy")
-def _beside(p, n):
-    """Scratch half a page away from `p`, modulo pages.
+def beside(p, n):
+    """Return scratch of `n` numbers half a page away from `p`, modulo pages.
 
     A row of it and the row of P in use never have the same last 12 bits of address,
     which the processor would take for one address and wait (up to a third of the time).
@@ -130,7 +130,7 @@ def correct_and_multiply(p, q, gain, x, out):
     row serves the row part and the column part.
     """
     flat = p.reshape(p.size)
-    acc, columns = _beside(p, 32 * 32), np.zeros(x.size, x.dtype)
+    acc, columns = beside(p, 32 * 32), np.zeros(x.size, x.dtype)
     at = 0
     for i in range(0, x.size, 32):
         acc[:] = 0

@@ -23,7 +23,6 @@ SHADES = {
     "": (INK, True, "o"),
     RETUNED: ("#3B6FB6", False, "o"),
     MATCHED: ("#B07A18", False, "s"),
-    MATCHED + RETUNED: ("#B07A18", False, "D"),
 }
 
 

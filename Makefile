@@ -24,7 +24,7 @@ FIND_PYTHON = \
 	  *" without venv") echo "error: $${found% without venv} has no venv module: install it (Debian, Ubuntu: apt install python3-venv) or name another: make PYTHON=/path/to/python3" >&2; exit 1;; \
 	esac
 
-SEARCH := $(BIN)/python -m experiments.search
+SEARCH := $(BIN)/python -m spikewhen.examples.yamada_chao_2026.search
 
 .PHONY: help env demo test verify mutants bench search gpu-host-check gpu-check gpu-bench lint format clean
 
@@ -40,7 +40,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(STAMP)  ## simulate a small experiment and draw its figures into results/demo
-	$(BIN)/whatwhen demo --out results/demo
+	$(BIN)/spikewhen demo --out results/demo
 
 test: $(STAMP)  ## run the tests
 	$(BIN)/pytest -n $(JOBS)
@@ -60,16 +60,16 @@ search: $(STAMP)  ## search network and rules again, from where the journal in r
 	$(SEARCH) report > docs/search_trials.csv
 
 gpu-host-check: $(STAMP)  ## the GPU kernel run on the host, 100,000 steps of every rule (minutes; needs g++)
-	$(BIN)/pytest -n $(JOBS) -m long tests/test_gpu_kernel.py
+	$(BIN)/pytest -n $(JOBS) -m long tests/gpu/test_gpu_kernel.py
 
 gpu-check:  ## on a GPU: the same bits as the CPU engine (PYTHON with NumPy, Numba, h5py, CuPy; else .venv)
-	$(GPU_PYTHON) -m gpu.check
+	$(GPU_PYTHON) -m spikewhen.gpu.check
 
 gpu-bench:  ## on a GPU: speed, with what the card can do (the same Python)
-	$(GPU_PYTHON) -m gpu.bench
+	$(GPU_PYTHON) -m benchmarks.gpu
 
 mutants: $(STAMP)  ## plant faults and see whether a test notices (hours; MUTANTS="--each 10" for a sample)
-	$(BIN)/python tests/run_mutants.py $(MUTANTS)
+	$(BIN)/python tests/mutants/run_mutants.py $(MUTANTS)
 
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.scores import amplitude
+from spikewhen.analysis.scores import amplitude
 
 
 def trials_to_criterion(trial, error, reference: float, tolerance: float = 0.1) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 if TYPE_CHECKING:
-    from reservoir.storage import Recording
+    from spikewhen.reservoir.files.recording import Recording
 
 
 class Sinusoid(NamedTuple):

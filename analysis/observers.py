@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.targets import bump
+from spikewhen.analysis.targets import bump
 
 HAZARD = 0.01
 """Probability per trial that everything changes, of the change-point observer."""

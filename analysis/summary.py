@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.catalogue import SCORES
-from analysis.statistics import Interval, Paired, holm, mean_interval, paired_difference
+from spikewhen.analysis.score_names import SCORES
+from spikewhen.analysis.statistics import Interval, Paired, holm, mean_interval, paired_difference
 
 Runs = dict[str, dict[str, dict[str, np.ndarray]]]
 KEYS = ("block", "trial", "cue")

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.ladder import combine
-from analysis.scores import error
+from spikewhen.analysis.baselines import combine
+from spikewhen.analysis.scores import error
 
 
 class Transfer(NamedTuple):

@@ -18,10 +18,10 @@ import numpy as np
 from benchmarks.clock import cores, say
 from benchmarks.limits import PRECISIONS, products_and_sums, rate
 from benchmarks.table import markdown
-from reservoir.layout import DRIVE, STRIDE
-from reservoir.membrane import membrane, membrane_and_trace
-from reservoir.rules.force import beside, tile_step
-from reservoir.types import LANES, aligned
+from spikewhen.reservoir.cpu.layout import DRIVE, STRIDE
+from spikewhen.reservoir.cpu.membrane import membrane, membrane_and_trace
+from spikewhen.reservoir.rules.rls import beside, tile_step
+from spikewhen.reservoir.types import LANES, aligned
 
 ROWS = 16
 """Rows of cells of a loop that is timed: 12 kB in float32, 25 in float64."""

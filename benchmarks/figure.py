@@ -9,7 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from analysis.figures.sheet import CHANNELS, INK, MIDDLE, PALE, Sheet, paper
+from spikewhen.analysis.figures.sheet import (
+    CHANNELS,
+    INK,
+    MIDDLE,
+    PALE,
+    Sheet,
+    paper,
+)
 
 BLUE, RED = CHANNELS[:2]
 ROW_MM = 3.6

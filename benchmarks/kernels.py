@@ -20,13 +20,13 @@ import numpy as np
 from benchmarks.clock import cores, say
 from benchmarks.limits import PRECISIONS, bandwidth
 from benchmarks.table import markdown
-from experiments.config import load_config
-from reservoir.cpu import CpuBackend
-from reservoir.grid import make_grid
-from reservoir.network import build_network
-from reservoir.rules import RULES
-from reservoir.rules.teaching import Gate
-from reservoir.types import Readout, Teaching, Trials, padded
+from spikewhen.experiments.config import load_config
+from spikewhen.reservoir.cpu.engine import CpuBackend
+from spikewhen.reservoir.network import build_network
+from spikewhen.reservoir.rules import RULES
+from spikewhen.reservoir.rules.gate import Gate
+from spikewhen.reservoir.time_grid import make_grid
+from spikewhen.reservoir.types import Readout, Teaching, Trials, padded
 
 CHANNELS = 2
 SIZES = (1000, 2000)

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.clock import Run
 from benchmarks.sine import rmse, sampled
-from reservoir.types import Network
+from spikewhen.reservoir.types import Network
 
 # IZFORCESINE: dt, C, k, v_rest, v_t, v_peak, v_reset, a, b, d, bias, and the two time constants.
 DT, C, K, V_REST, V_T, V_PEAK, V_RESET = 0.04, 250.0, 2.5, -60.0, -19.2, 30.0, -65.0

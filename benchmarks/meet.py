@@ -1,9 +1,9 @@
 """The main job, MEET (meet.toml), against real time; and many seeds at once against one.
 
 One CPU second per biological second is real time. The session is trained as
-`whatwhen run` does it, with noise, the local rule and all spikes kept, in
+`spikewhen run` does it, with noise, the local rule and all spikes kept, in
 memory; drawing the network and scoring are not part of it. Eight seeds go
-through `experiments.batch.carry_out`, what `whatwhen run --seeds 0-7` calls,
+through `spikewhen.experiments.batch.carry_out`, what `spikewhen run --seeds 0-7` calls,
 files, scores and all.
 """
 
@@ -18,15 +18,15 @@ import time
 from pathlib import Path
 
 from benchmarks.clock import Run, cores
-from experiments.batch import carry_out
-from experiments.config import Experiment, load_config
-from experiments.plan import make_jobs
-from experiments.steps import ALGEBRA
-from reservoir.cpu import CpuBackend
-from reservoir.grid import make_grid
-from reservoir.network import build_network
-from reservoir.storage import MemorySink
-from reservoir.training import Trainer
+from spikewhen.experiments.batch import carry_out
+from spikewhen.experiments.cli.common import ALGEBRA
+from spikewhen.experiments.config import Experiment, load_config
+from spikewhen.experiments.jobs import make_jobs
+from spikewhen.reservoir.cpu.engine import CpuBackend
+from spikewhen.reservoir.files.recording import MemorySink
+from spikewhen.reservoir.network import build_network
+from spikewhen.reservoir.time_grid import make_grid
+from spikewhen.reservoir.training import Trainer
 
 FEEDBACK_PA = 20.0  # of the closed loop, as in the demo
 

@@ -1,6 +1,6 @@
 """Peak memory of MEET at N = 1000, float64, all spikes kept, over the number of trials.
 
-`whatwhen run meet.toml` with the local rule, probes and scores as shipped, in a
+`spikewhen run meet.toml` with the local rule, probes and scores as shipped, in a
 process of its own; the peak resident set is what the system reports of it.
 
     python -m benchmarks.memory TRIALS FOLDER    is that process
@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.clock import say
 from benchmarks.table import markdown
-from experiments.steps import ALGEBRA
+from spikewhen.experiments.cli.common import ALGEBRA
 
 TRIALS = (100, 300, 1000)
 
@@ -26,7 +26,7 @@ TRIALS = (100, 300, 1000)
 def run(trials: int, folder: str) -> None:
     """Run and print the peak before scoring and at the end, MB."""
     from benchmarks.meet import experiment
-    from experiments import runs
+    from spikewhen.experiments import run as runs
 
     score, peaks = runs._score, []
 

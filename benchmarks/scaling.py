@@ -17,12 +17,12 @@ import numpy as np
 from benchmarks.clock import cores, say
 from benchmarks.meet import experiment
 from benchmarks.table import markdown
-from reservoir.cpu import CpuBackend
-from reservoir.grid import make_grid
-from reservoir.network import build_network
-from reservoir.rules import RULES
-from reservoir.storage import MemorySink
-from reservoir.training import Trainer
+from spikewhen.reservoir.cpu.engine import CpuBackend
+from spikewhen.reservoir.files.recording import MemorySink
+from spikewhen.reservoir.network import build_network
+from spikewhen.reservoir.rules import RULES
+from spikewhen.reservoir.time_grid import make_grid
+from spikewhen.reservoir.training import Trainer
 
 REPEATS = 3
 LOCAL, SQUARES = RULES["three_factor"](), RULES["rls"](interval_ms=8.0)

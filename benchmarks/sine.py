@@ -15,11 +15,11 @@ import time
 import numpy as np
 
 from benchmarks.clock import Run
-from experiments.config import Experiment, load_config
-from reservoir.cpu import CpuBackend
-from reservoir.grid import make_grid
-from reservoir.network import build_network
-from reservoir.types import Activity, Network, Readout, Teaching, Trials
+from spikewhen.experiments.config import Experiment, load_config
+from spikewhen.reservoir.cpu.engine import CpuBackend
+from spikewhen.reservoir.network import build_network
+from spikewhen.reservoir.time_grid import make_grid
+from spikewhen.reservoir.types import Activity, Network, Readout, Teaching, Trials
 
 G, SEED = 5000.0, 0
 SAMPLE = 10  # steps

@@ -36,7 +36,7 @@ from benchmarks.loop import (
     K,
 )  # fmt: skip
 from benchmarks.sine import SAMPLE, rmse
-from reservoir.types import Network
+from spikewhen.reservoir.types import Network
 
 EQUATIONS = """
 dv/dt = (k*(v - v_rest)*(v - v_t) - u + syn + bias + encoder*z)/capacitance/ms : 1

@@ -1,6 +1,6 @@
 """From the command to the first simulated trial, kernels compiled before.
 
-`whatwhen run meet.toml` at full size, with one trial, in a process of its own
+`spikewhen run meet.toml` at full size, with one trial, in a process of its own
 that stops as soon as that trial is over. Target: 2 s.
 
     python -m benchmarks.startup STARTED FOLDER    is that process
@@ -27,7 +27,7 @@ OPTIONS = ("--set", "paradigm.trials_per_block=1", "--set", "paradigm.probe_repe
 
 def first_trial(started: float, folder: str) -> None:
     """Run the command; print the seconds since `started` and leave after the first trial."""
-    from reservoir.training import Trainer
+    from spikewhen.reservoir.training import Trainer
 
     train = Trainer._train
 
@@ -38,9 +38,9 @@ def first_trial(started: float, folder: str) -> None:
         os._exit(0)
 
     Trainer._train = once  # type: ignore[method-assign]
-    from experiments.cli import main
+    from spikewhen.experiments.cli.app import main
 
-    sys.argv = ["whatwhen", "run", "meet.toml", *OPTIONS, "--out", folder]
+    sys.argv = ["spikewhen", "run", "meet.toml", *OPTIONS, "--out", folder]
     main()
 
 
@@ -59,7 +59,7 @@ def describe(found: dict[str, Any]) -> str:
     """Write it for people."""
     rows = [(name, f"{1000 * seconds:.0f}") for name, seconds in found["imports"].items()]
     return (
-        f"from `whatwhen run` to the end of the first trial: {found['wall_s']:.2f} s "
+        f"from `spikewhen run` to the end of the first trial: {found['wall_s']:.2f} s "
         f"({found['cpu_s']:.2f} s of CPU), at most {found['target_s']:g} s: "
         f"{'met' if found['met'] else 'NOT met'}\n\n" + markdown(("import", "ms"), rows)
     )

@@ -13,16 +13,16 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from experiments.failures import Interrupted, RunError
-from experiments.plan import Job
-from experiments.runs import run_to_file
-from experiments.sidecar import write_sidecar
-from experiments.trained import train_to_file
-from experiments.workers import Died, Tick, make_crew
-from reservoir.backends import get_backend
-from reservoir.errors import ActivityError, InputError
-from reservoir.storage import Recording, read_run
-from reservoir.types import Backend
+from spikewhen.experiments.cli.errors import Interrupted, RunError
+from spikewhen.experiments.jobs import Job
+from spikewhen.experiments.provenance import write_sidecar
+from spikewhen.experiments.run import run_to_file
+from spikewhen.experiments.train import train_to_file
+from spikewhen.experiments.workers import Died, Tick, make_crew
+from spikewhen.reservoir.backends import get_backend
+from spikewhen.reservoir.errors import ActivityError, InputError
+from spikewhen.reservoir.files.recording import Recording, read_run
+from spikewhen.reservoir.types import Backend
 
 R = TypeVar("R")
 AnyJob = TypeVar("AnyJob", bound=Job)
@@ -188,7 +188,7 @@ def _place(name: str, runs: int) -> Backend:
     backend = get_backend("cpu" if name == "recorded" else name)
     if name != "gpu":
         return backend
-    from gpu.lockstep import Lockstep
+    from spikewhen.gpu.lockstep import Lockstep
 
     return Lockstep(backend, runs)  # type: ignore[arg-type]
 

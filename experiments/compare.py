@@ -6,8 +6,15 @@ import csv
 import io
 from collections.abc import Sequence
 
-from analysis.summary import Row, compare, comparison_table, summarise, summary_table, tidy_rows
-from experiments.batch import Result
+from spikewhen.analysis.summary import (
+    Row,
+    compare,
+    comparison_table,
+    summarise,
+    summary_table,
+    tidy_rows,
+)
+from spikewhen.experiments.batch import Result
 
 SCORES = ("error", "error_equal_p", "error_true_p", "brier")
 FREE = ("free_frequency_hz", "free_amplitude", "free_residual", "free_rmse")

@@ -13,18 +13,18 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from paradigms import PARADIGMS
-from paradigms.meet import Meet
-from reservoir.compile import describe_class
-from reservoir.errors import InputError
-from reservoir.grid import SimulationSpec, TraceSpec
-from reservoir.health import HealthSpec
-from reservoir.network import NetworkSpec
-from reservoir.rules import RULES
-from reservoir.spec import Spec, param
-from reservoir.storage import SCHEMA_VERSION, run_id
-from reservoir.training import RecordSpec
-from reservoir.types import NUMERICS_VERSION
+from spikewhen.paradigms import PARADIGMS
+from spikewhen.paradigms.meet import Meet
+from spikewhen.reservoir.compile import describe_class
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import SCHEMA_VERSION, run_id
+from spikewhen.reservoir.health import HealthSpec
+from spikewhen.reservoir.network import NetworkSpec
+from spikewhen.reservoir.rules import RULES
+from spikewhen.reservoir.spec import Spec, param
+from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec
+from spikewhen.reservoir.training import RecordSpec
+from spikewhen.reservoir.types import NUMERICS_VERSION
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -48,8 +48,8 @@ class Experiment:
 
     Attributes
     ----------
-    paradigm : Meet or Signal, or any object that keeps `reservoir.types.Paradigm`
-    rules : dict of str to reservoir.rules.Rule
+    paradigm : Meet or Signal, or any object that keeps `spikewhen.reservoir.types.Paradigm`
+    rules : dict of str to spikewhen.reservoir.rules.Rule
         By label.
     """
 

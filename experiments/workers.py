@@ -22,7 +22,7 @@ from multiprocessing import connection, resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, Protocol, TypeVar
 
-from experiments.steps import ALGEBRA
+from spikewhen.experiments.cli.common import ALGEBRA
 
 T = TypeVar("T")
 R = TypeVar("R")

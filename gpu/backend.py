@@ -6,13 +6,21 @@ import copy
 import logging
 from dataclasses import replace
 
-from gpu.batch import Batch, Request
-from gpu.device import CudaDevice, Device
-from gpu.source import RuleText, Variant, rule_text
-from gpu.upload import Loaded, loaded_bytes, pick_dense
-from reservoir.derived import derive, start_state
-from reservoir.errors import ActivityError, DeviceError, InputError
-from reservoir.types import Activity, Grid, Network, Readout, State, Teaching, Trials
+from spikewhen.gpu.batch import Batch, Request
+from spikewhen.gpu.device import CudaDevice, Device
+from spikewhen.gpu.source import RuleText, Variant, rule_text
+from spikewhen.gpu.upload import Loaded, loaded_bytes, pick_dense
+from spikewhen.reservoir.errors import ActivityError, DeviceError, InputError
+from spikewhen.reservoir.step_constants import derive, start_state
+from spikewhen.reservoir.types import (
+    Activity,
+    Network,
+    Readout,
+    State,
+    Teaching,
+    TimeGrid,
+    Trials,
+)
 
 USABLE = 0.95
 """Share of the free memory that a batch may take; allocations are rounded up."""
@@ -22,7 +30,7 @@ ROOM = 4
 WIDE_THREADS = 256
 """Threads of a block of a network over many blocks."""
 
-log = logging.getLogger("whatwhen.gpu")
+log = logging.getLogger("spikewhen.gpu")
 
 
 class GpuBackend:
@@ -44,7 +52,7 @@ class GpuBackend:
     def __init__(self, device: Device | None = None) -> None:
         self.device = CudaDevice() if device is None else device
 
-    def load(self, network: Network, grid: Grid) -> GpuEngine:
+    def load(self, network: Network, grid: TimeGrid) -> GpuEngine:
         """Derive the constants of the loop."""
         return GpuEngine(self.device, network, grid)
 
@@ -56,7 +64,7 @@ class GpuEngine:
     ----------
     device : Device
     network : Network
-    grid : Grid
+    grid : TimeGrid
     threads : int
         Of the block; 0 = as suits the size. Changes no result.
     dense : bool, optional
@@ -66,7 +74,7 @@ class GpuEngine:
     """
 
     def __init__(
-        self, device: Device, network: Network, grid: Grid, threads: int = 0, dense: bool | None = None,
+        self, device: Device, network: Network, grid: TimeGrid, threads: int = 0, dense: bool | None = None,
         wide: bool = False,
     ):  # fmt: skip
         self.device, self.network, self.grid = device, network, grid
@@ -88,7 +96,7 @@ class GpuEngine:
     def run(
         self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
     ) -> Activity:
-        """Advance state and readouts in place; see `reservoir.types.Engine`."""
+        """Advance state and readouts in place; see `spikewhen.reservoir.types.Engine`."""
         (found,) = run_batch([self], [Request(state, trials, readouts, teaching)])
         if isinstance(found, ActivityError):
             raise found

@@ -12,12 +12,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gpu.device import Device, Kernel
-from gpu.source import STATES, RuleText, Variant, job_dtype
-from gpu.upload import Loaded
-from reservoir.derived import check_finite
-from reservoir.errors import ActivityError
-from reservoir.types import Activity, Grid, Readout, State, Teaching, Trials
+from spikewhen.gpu.device import Device, Kernel
+from spikewhen.gpu.source import STATES, RuleText, Variant, job_dtype
+from spikewhen.gpu.upload import Loaded
+from spikewhen.reservoir.errors import ActivityError
+from spikewhen.reservoir.step_constants import check_finite
+from spikewhen.reservoir.types import (
+    Activity,
+    Readout,
+    State,
+    Teaching,
+    TimeGrid,
+    Trials,
+)
 
 LONGEST = 4096
 """Readout steps of one launch at most, so that spikes stream out while the next one runs."""
@@ -27,7 +34,7 @@ WIDE_LONGEST = 100
 
 
 class Request(NamedTuple):
-    """What `reservoir.types.Engine.run` is given, for one replicate."""
+    """What `spikewhen.reservoir.types.Engine.run` is given, for one replicate."""
 
     state: State
     trials: Trials
@@ -49,7 +56,7 @@ class Stack:
         return np.uint64(start) + np.uint64(self.stride) * np.arange(len(self.like), dtype=np.uint64)
 
     def read(self, after: Any = None) -> np.ndarray:
-        """Copy it back; see `gpu.device.Device.download`."""
+        """Copy it back; see `spikewhen.gpu.device.Device.download`."""
         return (
             self.device.download(self.memory, self.like, after) if self.memory else np.zeros_like(self.like)
         )
@@ -64,7 +71,7 @@ class Batch:
     variant : Variant
     rules : list of RuleText
     networks : list of Loaded
-    grids : list of Grid
+    grids : list of TimeGrid
         Of which the noise seed counts, and the time for messages.
     requests : list of Request
     capacity : int
@@ -75,7 +82,7 @@ class Batch:
 
     def __init__(
         self, device: Device, variant: Variant, rules: list[RuleText], networks: list[Loaded],
-        grids: list[Grid], requests: list[Request], capacity: int, longest: tuple[int, int] | None = None,
+        grids: list[TimeGrid], requests: list[Request], capacity: int, longest: tuple[int, int] | None = None,
     ):  # fmt: skip
         self.device, self.variant, self.rules = device, variant, rules
         self.networks, self.grids, self.requests, self.capacity = networks, grids, requests, capacity

@@ -1,4 +1,4 @@
-"""The GPU leaves the same bits as the Numba engine: ``make gpu-check``, or ``python -m gpu.check``.
+"""The GPU leaves the same bits as the Numba engine: ``make gpu-check``, or ``python -m spikewhen.gpu.check``.
 
 Every case runs R networks on the GPU, again and again, and once each on the
 CPU; after every thousand steps everything that changes is hashed: membranes,
@@ -17,14 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from gpu.backend import GpuEngine, run_batch
-from gpu.batch import Request
-from gpu.device import CudaDevice, Device
-from gpu.workload import grid_of, network_of, part_of, taught, trials_of
-from reservoir.cpu import CpuEngine
-from reservoir.errors import DeviceError
-from reservoir.rules import LMS, RLS, Gate, ThreeFactor
-from reservoir.types import Activity
+from spikewhen.gpu.backend import GpuEngine, run_batch
+from spikewhen.gpu.batch import Request
+from spikewhen.gpu.device import CudaDevice, Device
+from spikewhen.gpu.workload import grid_of, network_of, part_of, taught, trials_of
+from spikewhen.reservoir.cpu.engine import CpuEngine
+from spikewhen.reservoir.errors import DeviceError
+from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor
+from spikewhen.reservoir.types import Activity
 
 BETWEEN_HASHES = 100
 """Readout steps, i.e. a thousand steps of 0.1 ms."""

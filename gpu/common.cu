@@ -1,4 +1,4 @@
-// Types, the canonical sum and the noise generator: what reservoir/canonical.py and reservoir/noise.py define.
+// Types, the canonical sum and the noise generator: what reservoir/dot.py and reservoir/noise.py define.
 
 typedef unsigned int u32;
 typedef unsigned long long u64;

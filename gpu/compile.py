@@ -16,8 +16,8 @@ from importlib import util
 from pathlib import Path
 from typing import NamedTuple
 
-from gpu.device import cache_folder
-from reservoir.errors import DeviceError
+from spikewhen.gpu.device import cache_folder
+from spikewhen.reservoir.errors import DeviceError
 
 OPTIONS = ("-std=c++17", "-fmad=false", "-default-device")
 REPORT = ("--ptxas-options=-v",)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from reservoir.errors import DeviceError
+from spikewhen.reservoir.errors import DeviceError
 
 
 class Kernel(Protocol):
@@ -47,8 +47,8 @@ class Device(Protocol):
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept: ``WHATWHEN_CACHE_DIR``, else ``~/.cache/whatwhen``."""
-    root = os.environ.get("WHATWHEN_CACHE_DIR") or Path.home() / ".cache" / "whatwhen"
+    """Where compiled kernels are kept: ``WHATWHEN_CACHE_DIR``, else ``~/.cache/spikewhen``."""
+    root = os.environ.get("WHATWHEN_CACHE_DIR") or Path.home() / ".cache" / "spikewhen"
     folder = Path(root) / "kernels"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -68,7 +68,7 @@ def why_not() -> str:
         return f"CUDA does not start: {error}; see nvidia-smi"
     if capability < 70:
         return f"the GPU has compute capability {capability / 10}; 7.0 or newer is needed"
-    from gpu.compile import nvrtc_version
+    from spikewhen.gpu.compile import nvrtc_version
 
     try:
         nvrtc_version()
@@ -164,7 +164,7 @@ class CudaDevice:
         return self._kernels[key]
 
     def _load(self, source: str, threads: int, shared_bytes: int) -> Kernel:
-        from gpu.compile import compile_for_gpu
+        from spikewhen.gpu.compile import compile_for_gpu
 
         path = compile_for_gpu(source, self.architecture).path
         function = self._cupy.RawModule(path=str(path)).get_function("run")

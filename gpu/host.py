@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from gpu.device import Kernel, cache_folder
-from reservoir.errors import DeviceError
+from spikewhen.gpu.device import Kernel, cache_folder
+from spikewhen.reservoir.errors import DeviceError
 
 FOLDER = Path(__file__).parent
 OPTIONS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fno-fast-math", "-fPIC", "-shared", 

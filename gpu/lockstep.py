@@ -5,10 +5,18 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from gpu.backend import GpuBackend, GpuEngine, run_batch
-from gpu.batch import Request
-from gpu.source import rule_text
-from reservoir.types import Activity, Grid, Network, Readout, State, Teaching, Trials
+from spikewhen.gpu.backend import GpuBackend, GpuEngine, run_batch
+from spikewhen.gpu.batch import Request
+from spikewhen.gpu.source import rule_text
+from spikewhen.reservoir.types import (
+    Activity,
+    Network,
+    Readout,
+    State,
+    Teaching,
+    TimeGrid,
+    Trials,
+)
 
 
 class Lockstep:
@@ -31,7 +39,7 @@ class Lockstep:
         self._turn = threading.Condition()
         self._waiting: list[_Ticket] = []
 
-    def load(self, network: Network, grid: Grid) -> _Member:
+    def load(self, network: Network, grid: TimeGrid) -> _Member:
         """Load a network; its engine's `run` waits for the others."""
         return _Member(self, self._backend.load(network, grid))
 

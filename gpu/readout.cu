@@ -1,5 +1,5 @@
 // What happens to one readout in one readout step; stands in a namespace of its own after the rule's text.
-// Equals reservoir/learning.py and reservoir/rules/identity.py.
+// Equals reservoir/cpu/readout.py and reservoir/rules/what.py.
 
 // y_k = w_k . x, one warp per output; then the features of the "what" window are added up.
 __device__ void read_out(const Arrays &r, i64 t, const real *x, real *y)

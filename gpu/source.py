@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from reservoir.derived import BLOW_UP_MV, Derived
-from reservoir.errors import InputError
-from reservoir.noise import PURPOSE_MEMBRANE, quarter
-from reservoir.types import Grid, Readout, padded
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.noise import PURPOSE_MEMBRANE, quarter
+from spikewhen.reservoir.step_constants import BLOW_UP_MV, StepConstants
+from spikewhen.reservoir.types import Readout, TimeGrid, padded
 
 FOLDER = Path(__file__).parent
 STATES = ("v", "u", "current", "current_rise", "trace", "trace_rise", "trace_mean", "trace_variance")
@@ -153,8 +153,8 @@ class Variant:
     @classmethod
     def of(
         cls,
-        d: Derived,
-        grid: Grid,
+        d: StepConstants,
+        grid: TimeGrid,
         dense: bool,
         extra_current: bool = False,
         heavy: bool = False,

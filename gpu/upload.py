@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpu.device import Device
-from gpu.source import Variant
-from reservoir.derived import Derived
-from reservoir.traces import TINY
+from spikewhen.gpu.device import Device
+from spikewhen.gpu.source import Variant
+from spikewhen.reservoir.step_constants import StepConstants
+from spikewhen.reservoir.traces import TINY
 
 DENSE_FILL = 0.04
 """From this share of connections on, whole rows are read: 2 instructions per 32 targets of a spike
@@ -16,7 +16,7 @@ DENSE_BYTES = 64 * 2**20
 """A network's rows in full take no more than this."""
 
 
-def pick_dense(d: Derived) -> bool:
+def pick_dense(d: StepConstants) -> bool:
     """Whether a network's rows of weights are kept in full; delays need sparse rows."""
     n, size = d.bias.size, d.weight.itemsize
     fill = d.target.size / (n * n)
@@ -34,7 +34,7 @@ class Loaded:
         Memory they take.
     """
 
-    def __init__(self, device: Device, variant: Variant, d: Derived):
+    def __init__(self, device: Device, variant: Variant, d: StepConstants):
         arrays = {"cells": cell_rows(variant, d), "numbers": number_table(variant, d)}
         arrays |= {"weight": dense_rows(variant, d)} if variant.dense else sparse_rows(variant, d)
         self.nbytes = sum(a.nbytes for a in arrays.values())
@@ -43,7 +43,7 @@ class Loaded:
         self.pointers |= {k: b.pointer for k, b in self._buffers.items()}
 
 
-def loaded_bytes(v: Variant, d: Derived) -> int:
+def loaded_bytes(v: Variant, d: StepConstants) -> int:
     """Memory that `Loaded` takes."""
     rows = 12 + len(d.encoders) + len(d.feedback)
     if v.dense:
@@ -53,7 +53,7 @@ def loaded_bytes(v: Variant, d: Derived) -> int:
     return rows * v.n_pad * v.size + v.numbers * v.size + weights
 
 
-def cell_rows(v: Variant, d: Derived) -> np.ndarray:
+def cell_rows(v: Variant, d: StepConstants) -> np.ndarray:
     """Parameters, bias, encoders and feedback, rows of padded cells; cells that fill up never fire."""
     rise_decay = d.rise_decay if d.rise_decay.size else np.zeros_like(d.k)
     parameters = np.stack([d.k, d.dt_over_c, d.v_rest, d.v_threshold, d.v_peak, d.a_dt, d.b,
@@ -65,7 +65,7 @@ def cell_rows(v: Variant, d: Derived) -> np.ndarray:
     return out
 
 
-def number_table(v: Variant, d: Derived) -> np.ndarray:
+def number_table(v: Variant, d: StepConstants) -> np.ndarray:
     """The grid's numbers, in the order of network.cu."""
     rise_jump = d.trace_rise_jump if d.trace_rise_jump.size else np.zeros_like(d.trace_jump)
     limits = np.array([np.inf, TINY, TINY**2])
@@ -74,7 +74,7 @@ def number_table(v: Variant, d: Derived) -> np.ndarray:
     return np.concatenate([d.trace_jump, rise_jump, *single]).astype(v.real)
 
 
-def dense_rows(v: Variant, d: Derived) -> np.ndarray:
+def dense_rows(v: Variant, d: StepConstants) -> np.ndarray:
     """Rows of weights in full, ``(N, N_pad)``; -0 where there is no synapse: x + -0 is x, to the bit."""
     out = np.full((v.n, v.n_pad), -0.0, v.real)
     pre = np.repeat(np.arange(v.n), np.diff(d.indptr))
@@ -82,7 +82,7 @@ def dense_rows(v: Variant, d: Derived) -> np.ndarray:
     return out
 
 
-def sparse_rows(v: Variant, d: Derived) -> dict[str, np.ndarray]:
+def sparse_rows(v: Variant, d: StepConstants) -> dict[str, np.ndarray]:
     """Rows of synapses, cut by the warp that owns the target.
 
     Cell i stands in quarter i // Q at g = i % Q; thread g % THREADS owns it.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from reservoir.grid import SimulationSpec, TraceSpec, make_grid
-from reservoir.network import NetworkSpec, build_network
-from reservoir.types import Grid, Network, Readout, Teaching, Trials
+from spikewhen.reservoir.network import NetworkSpec, build_network
+from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
+from spikewhen.reservoir.types import Network, Readout, Teaching, TimeGrid, Trials
 
 TRIAL = 100
 """Readout steps of a trial."""
@@ -34,12 +34,12 @@ def large_network(n: int, degree: int) -> Network:
     return network._replace(synapses=synapses)
 
 
-def grid_of(precision: str, noise_seed: int = 0, trace: dict | None = None, **changes) -> Grid:
+def grid_of(precision: str, noise_seed: int = 0, trace: dict | None = None, **changes) -> TimeGrid:
     """Return the default grid in a precision."""
     return make_grid(SimulationSpec(precision=precision, **changes), TraceSpec(**(trace or {})), noise_seed)
 
 
-def trials_of(grid: Grid, n: int, steps: int, seed: int = 0) -> Trials:
+def trials_of(grid: TimeGrid, n: int, steps: int, seed: int = 0) -> Trials:
     """Trials of `TRIAL` readout steps, one after another: a cue at the start, an outcome at the end."""
     rng = np.random.default_rng(seed)
     count = -(-steps // TRIAL)
@@ -51,7 +51,7 @@ def trials_of(grid: Grid, n: int, steps: int, seed: int = 0) -> Trials:
     return Trials(0, 0, inputs, np.zeros((0, n), grid.dtype), end.astype(np.int64), outcome, True)
 
 
-def lessons_of(trials: Trials, grid: Grid, shared: bool, seed: int = 1) -> Teaching:
+def lessons_of(trials: Trials, grid: TimeGrid, shared: bool, seed: int = 1) -> Teaching:
     """Random targets and gates; the same gate on all channels for a rule that shares P."""
     rng = np.random.default_rng(seed)
     shape = (len(trials.inputs), CHANNELS)
@@ -61,13 +61,13 @@ def lessons_of(trials: Trials, grid: Grid, shared: bool, seed: int = 1) -> Teach
     return Teaching(rng.random(shape).astype(grid.dtype), np.ascontiguousarray(gate, grid.dtype), window)
 
 
-def taught(rules: list, n: int, grid: Grid, trials: Trials) -> tuple[list[Readout], list[Teaching]]:
+def taught(rules: list, n: int, grid: TimeGrid, trials: Trials) -> tuple[list[Readout], list[Teaching]]:
     """Fresh readouts and what a teacher says to them."""
     readouts = [Readout(rule, CHANNELS, n + 1, grid) for rule in rules]
     return readouts, [lessons_of(trials, grid, getattr(rule, "shares_p", False)) for rule in rules]
 
 
-def part_of(trials: Trials, teaching: list[Teaching], grid: Grid, begin: int, end: int):
+def part_of(trials: Trials, teaching: list[Teaching], grid: TimeGrid, begin: int, end: int):
     """Cut readout steps ``begin:end`` out of trials and lessons."""
     piece = trials._replace(
         first_step=trials.first_step + begin * grid.steps_per_readout,

@@ -1,7 +1,7 @@
 """Tasks, one file each. To add one: write its file, add its line here."""
 
-from paradigms.meet import Block, Meet
-from paradigms.signal import Signal
+from spikewhen.paradigms.meet import Block, Meet
+from spikewhen.paradigms.signal import Signal
 
 PARADIGMS = {
     "meet": Meet,

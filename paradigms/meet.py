@@ -17,10 +17,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from reservoir.errors import InputError
-from reservoir.rules.teaching import Lesson
-from reservoir.spec import Spec, param, steps
-from reservoir.types import ProbeTable, TrialTable
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.rules.gate import TeachingSignal
+from spikewhen.reservoir.spec import Spec, param, steps
+from spikewhen.reservoir.types import ProbeTable, TrialTable
 
 Rows = tuple[tuple[float, ...], ...]
 
@@ -240,7 +240,7 @@ class MeetSession:
             out[on, self.n_cues + self.trials.event[trial]] = self.spec.event_strength
         return out
 
-    def lesson(self, trial: int) -> Lesson:
+    def teaching(self, trial: int) -> TeachingSignal:
         """Bumps s_k(t) around the delivered event's time, the expected ones elsewhere.
 
         Of two times the more frequent one is expected.
@@ -252,4 +252,4 @@ class MeetSession:
         if event >= 0:
             time[event] = table.event_time_ms[trial]
         signal = np.exp(-((self.time_ms[:, None] - time) ** 2) / (2 * self.sigma_ms**2))
-        return Lesson(self.time_ms, signal, event, time)
+        return TeachingSignal(self.time_ms, signal, event, time)

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from reservoir.errors import InputError
-from reservoir.rules.teaching import CONTINUOUS, Lesson
-from reservoir.spec import Spec, param, steps
-from reservoir.types import ProbeTable, TrialTable
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
+from spikewhen.reservoir.spec import Spec, param, steps
+from spikewhen.reservoir.types import ProbeTable, TrialTable
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,6 @@ class SignalSession:
         ]
         return np.sum(parts, axis=0)[:, None]
 
-    def lesson(self, trial: int) -> Lesson:
+    def teaching(self, trial: int) -> TeachingSignal:
         """The target, there at all times."""
-        return Lesson(self.time_ms, self.target(trial), CONTINUOUS, np.zeros(1))
+        return TeachingSignal(self.time_ms, self.target(trial), CONTINUOUS, np.zeros(1))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reservoir.cpu import CpuBackend
-from reservoir.errors import InputError
-from reservoir.reference import ReferenceBackend
-from reservoir.types import Backend
+from spikewhen.reservoir.cpu.engine import CpuBackend
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.reference import ReferenceBackend
+from spikewhen.reservoir.types import Backend
 
 BACKENDS = ("cpu", "gpu", "reference")
 
@@ -25,7 +25,7 @@ def get_backend(name: str) -> Backend:
     if name == "reference":
         return ReferenceBackend()
     if name == "gpu":
-        from gpu.backend import GpuBackend
+        from spikewhen.gpu.backend import GpuBackend
 
         return GpuBackend()
     raise InputError("--backend", name, "one of " + ", ".join(BACKENDS))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reservoir.spec import Spec, param
-from reservoir.types import Network
+from spikewhen.reservoir.spec import Spec, param
+from spikewhen.reservoir.types import Network
 
 
 @dataclass(frozen=True)

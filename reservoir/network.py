@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reservoir.errors import InputError
-from reservoir.neurons import CELL_TYPES, population, preset
-from reservoir.spec import Spec, param
-from reservoir.types import Cells, Encoders, Network, Synapses
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.neurons import CELL_TYPES, population, preset
+from spikewhen.reservoir.spec import Spec, param
+from spikewhen.reservoir.types import Cells, Encoders, Network, Synapses
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from reservoir.types import Cells
+from spikewhen.reservoir.types import Cells
 
 COLUMNS = ("capacitance", "k", "v_rest", "v_threshold", "v_peak", "a", "b", "c", "d")
 

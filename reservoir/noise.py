@@ -28,8 +28,8 @@ import math
 import numba as nb
 import numpy as np
 
-from reservoir.lanes import Row, Vector, lane_code
-from reservoir.types import padded
+from spikewhen.reservoir.simd import Row, Vector, simd_function
+from spikewhen.reservoir.types import padded
 
 PURPOSE_MEMBRANE = 1
 PURPOSE_EXPLORATION = 2
@@ -106,7 +106,7 @@ def draws(seed: int, draw: int, stream: int, purpose: int, n_neurons: int) -> np
     return total.astype(np.int64)[:n_neurons] - 30
 
 
-@lane_code
+@simd_function
 def _philox_row(
     out: Row, quarter: Vector, group: Vector, pair: Vector, last: Vector, key0: Vector, key1: Vector
 ) -> None:

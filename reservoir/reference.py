@@ -18,12 +18,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from reservoir.canonical import dot_reference
-from reservoir.derived import BLOW_UP_MV, Derived, check_finite, derive, start_state
-from reservoir.noise import PURPOSE_MEMBRANE, draws
-from reservoir.rules.identity import learn_reference, predict_reference
-from reservoir.traces import TINY, features_reference, or_zero
-from reservoir.types import Activity, Grid, Network, Readout, State, Teaching, Trials, padded
+from spikewhen.reservoir.dot import dot_reference
+from spikewhen.reservoir.noise import PURPOSE_MEMBRANE, draws
+from spikewhen.reservoir.rules.what import learn_reference, predict_reference
+from spikewhen.reservoir.step_constants import BLOW_UP_MV, StepConstants, check_finite, derive, start_state
+from spikewhen.reservoir.traces import TINY, features_reference, or_zero
+from spikewhen.reservoir.types import (
+    Activity,
+    Network,
+    Readout,
+    State,
+    Teaching,
+    TimeGrid,
+    Trials,
+    padded,
+)
 
 
 class ReferenceBackend:
@@ -31,7 +40,7 @@ class ReferenceBackend:
 
     name = "reference"
 
-    def load(self, network: Network, grid: Grid) -> ReferenceEngine:
+    def load(self, network: Network, grid: TimeGrid) -> ReferenceEngine:
         """Derive the constants of the loop."""
         return ReferenceEngine(network, grid)
 
@@ -39,7 +48,7 @@ class ReferenceBackend:
 class ReferenceEngine:
     """One network on the NumPy engine."""
 
-    def __init__(self, network: Network, grid: Grid):
+    def __init__(self, network: Network, grid: TimeGrid):
         self.network, self.grid = network, grid
         self.derived = derive(network, grid)
 
@@ -50,7 +59,7 @@ class ReferenceEngine:
     def run(
         self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
     ) -> Activity:
-        """Advance state and readouts in place; see `reservoir.types.Engine`."""
+        """Advance state and readouts in place; see `spikewhen.reservoir.types.Engine`."""
         d, grid, m = self.derived, self.grid, self.grid.steps_per_readout
         n_steps, n_trials = len(trials.inputs), len(trials.outcome)
         when = [np.zeros((n_steps, r.what.shape[0]), grid.dtype) for r in readouts]
@@ -78,7 +87,7 @@ class ReferenceEngine:
         return Activity(step.copy(), neuron.astype(np.int32), when, what)
 
 
-def _drive(d: Derived, trials: Trials, t: int, output: np.ndarray | None) -> np.ndarray:
+def _drive(d: StepConstants, trials: Trials, t: int, output: np.ndarray | None) -> np.ndarray:
     drive = d.bias
     for c in np.flatnonzero(trials.inputs[t]):
         drive = drive + trials.inputs[t, c] * d.encoders[c]
@@ -90,7 +99,9 @@ def _drive(d: Derived, trials: Trials, t: int, output: np.ndarray | None) -> np.
     return drive
 
 
-def _sub_step(d: Derived, grid: Grid, s: State, drive: np.ndarray, step: int, stream: int) -> np.ndarray:
+def _sub_step(
+    d: StepConstants, grid: TimeGrid, s: State, drive: np.ndarray, step: int, stream: int
+) -> np.ndarray:
     noise = s.v.dtype.type(0)
     if grid.noise > 0:
         z = draws(grid.noise_seed, step // grid.noise_hold_steps, stream, PURPOSE_MEMBRANE, s.v.size)
@@ -127,14 +138,16 @@ def _sub_step(d: Derived, grid: Grid, s: State, drive: np.ndarray, step: int, st
     return ids
 
 
-def _slopes(d: Derived, v: np.ndarray, u: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _slopes(
+    d: StepConstants, v: np.ndarray, u: np.ndarray, total: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """dt dv/dt and dt du/dt of the Izhikevich model (2007 form)."""
     above_rest = v - d.v_rest
     dv = d.dt_over_c * (d.k * above_rest * (v - d.v_threshold) - u + total)
     return dv, d.a_dt * (d.b * above_rest - u)
 
 
-def _advance_traces(d: Derived, s: State, fired: list[tuple[int, int]]) -> None:
+def _advance_traces(d: StepConstants, s: State, fired: list[tuple[int, int]]) -> None:
     decayed = s.trace * d.trace_decay[0]
     if d.trace_rise_jump.size:
         decayed = decayed + s.trace_rise * d.trace_couple[0]
@@ -146,7 +159,7 @@ def _advance_traces(d: Derived, s: State, fired: list[tuple[int, int]]) -> None:
             s.trace_rise[j] += d.trace_rise_jump[q]
 
 
-def _features(d: Derived, s: State) -> np.ndarray:
+def _features(d: StepConstants, s: State) -> np.ndarray:
     """x = (features of the traces, bias, zeros up to a multiple of 32)."""
     x = np.zeros(padded(s.trace.size + 1), s.trace.dtype)
     features_reference(s.trace, s.trace_mean, s.trace_variance, s.readouts, d.normalise_rate[0],

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from reservoir.compile import compile_kernel
-from reservoir.derived import normalise_floor, normalise_rate, trace_tables
-from reservoir.errors import InputError
-from reservoir.grid import SimulationSpec, TraceSpec, make_grid
-from reservoir.storage import Recording
-from reservoir.traces import follow_spikes
-from reservoir.types import Grid, State, aligned, padded
+from spikewhen.reservoir.compile import compile_kernel
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
+from spikewhen.reservoir.step_constants import normalise_floor, normalise_rate, trace_tables
+from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
+from spikewhen.reservoir.traces import follow_spikes
+from spikewhen.reservoir.types import State, TimeGrid, aligned, padded
 
 BLOCK = 65536
 """Spikes looked at together when a place in a file is sought: one chunk of the file."""
@@ -45,14 +45,14 @@ class Tracer:
 
     Parameters
     ----------
-    grid : Grid
+    grid : TimeGrid
     n : int
         Neurons.
     chunk : int, optional
         Readout steps whose features are held at once; changes no result.
     """
 
-    def __init__(self, grid: Grid, n: int, chunk: int | None = None):
+    def __init__(self, grid: TimeGrid, n: int, chunk: int | None = None):
         self.grid, self.n, self.width = grid, n, padded(n + 1)
         self.chunk = chunk or max(16, CHUNK_BYTES // (self.width * grid.dtype.itemsize))
         real = grid.dtype.type
@@ -169,7 +169,7 @@ class KeptSpikes:
         return int(self._key.shape[0])
 
 
-def grid_of(recording: Recording) -> Grid:
+def grid_of(recording: Recording) -> TimeGrid:
     """Return the grid a run was made on, from its config."""
     config = recording.config
     return make_grid(

@@ -13,7 +13,7 @@ import operator
 from dataclasses import field, fields
 from typing import Any, ClassVar
 
-from reservoir.errors import InputError
+from spikewhen.reservoir.errors import InputError
 
 _COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 

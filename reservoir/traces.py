@@ -16,7 +16,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from reservoir.lanes import Row, Vector, lane_code
+from spikewhen.reservoir.simd import Row, Vector, simd_function
 
 TINY = 1e-18
 """Below it a trace is 0. Its square is still an ordinary float32."""
@@ -64,22 +64,22 @@ def decay(trace: Row, rise: Row | None, keep: Vector, couple: Vector, rise_keep:
     trace.set(decayed.or_zero(TINY))
 
 
-@lane_code
+@simd_function
 def _decay(trace: Row, keep: Vector) -> None:
     decay(trace, None, keep, keep, keep)
 
 
-@lane_code
+@simd_function
 def _rise_and_decay(trace: Row, rise: Row, keep: Vector, couple: Vector, rise_keep: Vector) -> None:
     decay(trace, rise, keep, couple, rise_keep)
 
 
-@lane_code
+@simd_function
 def _scaled(trace: Row, scale: Vector, x: Row) -> None:
     x.set(trace * scale)
 
 
-@lane_code
+@simd_function
 def _normalised(
     trace: Row, mean: Row, variance: Row, weight: Vector, floor: Vector, scale: Vector, x: Row
 ) -> None:

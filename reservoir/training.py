@@ -16,11 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from reservoir.errors import ActivityError, InputError
-from reservoir.health import HealthMonitor
-from reservoir.spec import Spec, param, steps
-from reservoir.storage import Sink
-from reservoir.types import Activity, Engine, Grid, Network, Readout, Session, State, Teaching, Trials
+from spikewhen.reservoir.errors import ActivityError, InputError
+from spikewhen.reservoir.files.recording import Sink
+from spikewhen.reservoir.health import HealthMonitor
+from spikewhen.reservoir.spec import Spec, param, steps
+from spikewhen.reservoir.types import (
+    Activity,
+    Engine,
+    Network,
+    Readout,
+    Session,
+    State,
+    Teaching,
+    TimeGrid,
+    Trials,
+)
 
 STRETCH = 25
 
@@ -53,7 +63,7 @@ class Trainer:
     network, grid
         What was loaded.
     session : Session
-    rules : dict of str to reservoir.rules.Rule
+    rules : dict of str to spikewhen.reservoir.rules.Rule
         By label; more than one only in an open loop.
     sink : Sink
         Where everything goes.
@@ -70,7 +80,7 @@ class Trainer:
         self,
         engine: Engine,
         network: Network,
-        grid: Grid,
+        grid: TimeGrid,
         session: Session,
         rules: dict[str, Any],
         sink: Sink,
@@ -133,7 +143,7 @@ class Trainer:
         trials = self._empty(length, len(rows), stream=0)._replace(
             first_step=offset * self.grid.steps_per_readout, learn=True
         )
-        lessons = [self.session.lesson(i) for i in rows]
+        lessons = [self.session.teaching(i) for i in rows]
         for j, (i, where) in enumerate(zip(rows, at, strict=True)):
             trials.inputs[where] = self.session.inputs(i, int(self.session.trials.cue[i]))
             if len(self.current):

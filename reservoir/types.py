@@ -82,7 +82,7 @@ class Network(NamedTuple):
         return int(self.v_start.size)
 
 
-class Grid(NamedTuple):
+class TimeGrid(NamedTuple):
     """The discretisation and the trace, i.e. what turns a network into numbers."""
 
     dt_ms: float
@@ -178,7 +178,7 @@ class Session(Protocol):
         """Channel amplitudes ``(T, C)`` of a training trial, or of a probe (trial None)."""
         ...
 
-    def lesson(self, trial: int) -> Any:
+    def teaching(self, trial: int) -> Any:
         """What the task knows about a training trial."""
         ...
 
@@ -188,7 +188,7 @@ class Readout:
 
     Attributes
     ----------
-    rule : reservoir.rules.Rule
+    rule : spikewhen.reservoir.rules.Rule
     state : NamedTuple
         Made by ``rule.init``; its first field is ``when`` ``(K, M)``.
     what : (K, M) ndarray
@@ -200,10 +200,10 @@ class Readout:
     seen : (1,) int64 ndarray
         Number of trials the "what" weights learned from.
     surprise : (K,) ndarray
-        Running mean of outcome minus p-hat; see `reservoir.rules.identity`.
+        Running mean of outcome minus p-hat; see `spikewhen.reservoir.rules.what`.
     """
 
-    def __init__(self, rule: Any, n_channels: int, n_features: int, grid: Grid):
+    def __init__(self, rule: Any, n_channels: int, n_features: int, grid: TimeGrid):
         m = padded(n_features)
         self.rule = rule
         state = rule.init(n_channels, n_features, grid.dtype)
@@ -267,4 +267,4 @@ class Backend(Protocol):
 
     name: str
 
-    def load(self, network: Network, grid: Grid) -> Engine: ...
+    def load(self, network: Network, grid: TimeGrid) -> Engine: ...

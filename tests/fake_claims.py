@@ -1,10 +1,10 @@
-"""Two claims on a network so small that the command `whatwhen claims` takes seconds."""
+"""Two claims on a network so small that the command `spikewhen claims` takes seconds."""
 
 import sys
 
-from experiments.claims import command
-from experiments.claims.claim import Claim, Judged, column, finding, paired
-from experiments.claims.protocol import Protocol
+from spikewhen.experiments.study import command
+from spikewhen.experiments.study.claim import Claim, Judged, column, finding, paired
+from spikewhen.experiments.study.protocol import Protocol
 
 FACTOR = 1.0
 """Edited by a test."""
@@ -54,6 +54,6 @@ def make(config, measure=measure):
 
 if __name__ == "__main__":
     command.CLAIMS = make(sys.argv.pop(1))
-    from experiments.cli import main
+    from spikewhen.experiments.cli.app import main
 
     main()

@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 
-from experiments.claims.curves import at, curves
-from experiments.claims.protocol import SHORT, Protocol, blocks, probes
-from experiments.claims.rules import changed, local
-from experiments.claims.shared import BLOCKS, REMEMBERS_ALL
-from experiments.runs import run
+from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local
+from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS, REMEMBERS_ALL
+from spikewhen.experiments.run import run
+from spikewhen.experiments.study.curves import at, curves
+from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 
 FAULTS = {
     "no_error": changed(local(), teacher="target"),

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from paradigms.meet import Block, Meet
-from reservoir.canonical import dot_reference
-from reservoir.compile import compile_kernel
-from reservoir.cpu import CpuBackend
-from reservoir.network import NetworkSpec, build_network
-from reservoir.rules import LMS, RLS, Gate, Identity, ThreeFactor
-from reservoir.storage import MemorySink, Recording
-from reservoir.training import RecordSpec, Trainer, write_static
-from reservoir.types import Grid, Readout, Teaching, Trials
+from spikewhen.paradigms.meet import Block, Meet
+from spikewhen.reservoir.compile import compile_kernel
+from spikewhen.reservoir.cpu.engine import CpuBackend
+from spikewhen.reservoir.dot import dot_reference
+from spikewhen.reservoir.files.recording import MemorySink, Recording
+from spikewhen.reservoir.network import NetworkSpec, build_network
+from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor, WhatReadout
+from spikewhen.reservoir.training import RecordSpec, Trainer, write_static
+from spikewhen.reservoir.types import Readout, Teaching, TimeGrid, Trials
 
 N = 40
 
@@ -33,12 +33,12 @@ VARIANTS = {
     "three_factor_eligibility": ThreeFactor(eta=0.1, eligibility_ms=30.0),
     "three_factor_consolidation": ThreeFactor(eta=0.1, consolidation=0.2, eligibility_ms=30.0),
     "three_factor_merged": ThreeFactor(eta=0.1, factored=False, what=None, gate=Gate(undelivered="zero")),
-    "lms": LMS(eta=0.1, what=Identity(anneal=True)),
+    "lms": LMS(eta=0.1, what=WhatReadout(anneal=True)),
     "three_factor_hebbian": ThreeFactor(eta=0.1, teacher="target"),
-    "three_factor_surprise": ThreeFactor(eta=0.1, what=Identity(surprise=0.3, surprise_scale=0.2)),
+    "three_factor_surprise": ThreeFactor(eta=0.1, what=WhatReadout(surprise=0.3, surprise_scale=0.2)),
     "rls": RLS(),
     "rls_shared": RLS(gate=Gate(kind="none", undelivered="zero"), interval_ms=1.0),
-    "rls_memory": RLS(memory_trials=5, alpha=0.1, what=Identity(surprise=0.5, surprise_scale=0.05)),
+    "rls_memory": RLS(memory_trials=5, alpha=0.1, what=WhatReadout(surprise=0.5, surprise_scale=0.05)),
     "rls_float32": RLS(precision="float32"),
 }
 """Every rule, with every option that changes what its step does."""
@@ -48,7 +48,7 @@ def lively_network(dt_ms=0.1, seed=3, n_cues=1, n_channels=2, **changes):
     return build_network(NetworkSpec(**{**LIVELY, **changes}), seed, n_cues, n_channels, dt_ms)
 
 
-def small_grid(dtype=np.float64, **changes) -> Grid:
+def small_grid(dtype=np.float64, **changes) -> TimeGrid:
     values = dict(
         dt_ms=0.1,
         steps_per_readout=10,
@@ -61,7 +61,7 @@ def small_grid(dtype=np.float64, **changes) -> Grid:
         feature_bias=0.05,
         dtype=np.dtype(dtype),
     )
-    return Grid(**{**values, **changes})
+    return TimeGrid(**{**values, **changes})
 
 
 def two_trials(grid, n=N, n_steps=80, current=False, learn=True, first_step=0) -> Trials:
@@ -156,7 +156,7 @@ def short_meet(**changes) -> Meet:
     return Meet(**{**values, **changes})
 
 
-WHAT = Identity(window_end_ms=35.0)
+WHAT = WhatReadout(window_end_ms=35.0)
 
 SHORT_GATE = Gate(half_width_ms=20.0)
 

@@ -1,10 +1,18 @@
-"""A report of `whatwhen claims` with made-up numbers: the form of every series that figures draw."""
+"""A report of `spikewhen claims` with made-up numbers: the form of every series that figures draw."""
 
 import numpy as np
 
-from experiments.claims import CLAIMS, ablations, calibration, gates, generality, grid, shared
-from experiments.claims.claim import band, jsonable
-from experiments.claims.tuned import CELLS, MEMORIES
+from spikewhen.examples.yamada_chao_2026.claims import (
+    CLAIMS,
+    ablations,
+    calibration,
+    gates,
+    generality,
+    grid,
+    shared,
+)
+from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS, MEMORIES
+from spikewhen.experiments.study.claim import band, jsonable
 
 TRIAL = list(shared.EVERY)
 

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import h5py
 
-from reservoir.sealed import BLOCK, seal
+from spikewhen.reservoir.files.integrity import BLOCK, seal
 
 
 @contextmanager

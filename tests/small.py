@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
-from experiments.cli import app
+from spikewhen.experiments.cli.app import app
 
 TEXT = """
 [network]
@@ -55,7 +55,7 @@ def write(folder: Path, text: str = TEXT) -> Path:
     return path
 
 
-def whatwhen(*words: object) -> Result:
+def spikewhen(*words: object) -> Result:
     """Run the command in this process."""
     return CliRunner().invoke(app, [str(w) for w in words])
 

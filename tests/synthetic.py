@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 
-from analysis.targets import bump
-from paradigms.meet import Block, Meet
-from reservoir.storage import Recording
+from spikewhen.analysis.targets import bump
+from spikewhen.paradigms.meet import Block, Meet
+from spikewhen.reservoir.files.recording import Recording
 
 N_NEURONS = 40
 

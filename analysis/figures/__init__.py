@@ -2,7 +2,7 @@
 
 A figure is a module with ``draw(source) -> Sheet``, which raises `InputError` where
 the files do not hold what it shows, and ``caption(source) -> str``. The source is the
-recordings of a folder, or what `whatwhen claims` found (`analysis.figures.claims`).
+recordings of a folder, or what `spikewhen claims` found (`spikewhen.examples.yamada_chao_2026.figures`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from analysis.figures import (
+from spikewhen.analysis.figures import (
     calibration,
-    claims,
     free_run,
     geometry,
     learning,
@@ -23,11 +22,12 @@ from analysis.figures import (
     schematic,
     trial,
 )
-from analysis.figures.claims.report import Report
-from analysis.figures.runs import Runs
-from analysis.figures.sheet import Sheet, paper, write_table
-from reservoir.errors import InputError
-from reservoir.storage import Recording
+from spikewhen.analysis.figures.runs import Runs
+from spikewhen.analysis.figures.sheet import Sheet, paper, write_table
+from spikewhen.examples.yamada_chao_2026 import figures as claims
+from spikewhen.experiments.study.result import Report
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
 
 FIGURES: dict[str, ModuleType] = {
     "schematic": schematic,
@@ -40,7 +40,7 @@ FIGURES: dict[str, ModuleType] = {
 }
 
 FORMATS = ("pdf", "png", "svg")
-CREATOR = "whatwhen"
+CREATOR = "spikewhen"
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.calibration import Line, fit_line
-from analysis.figures.runs import Group, Runs, Series, seeds_of
-from analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, Sheet, channel_colour
-from reservoir.errors import InputError
-from reservoir.storage import Recording
+from spikewhen.analysis.calibration import Line, fit_line
+from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, Sheet, channel_colour
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
 
 LEAST_LEVELS = 3
 MAX_LABELS = 4

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.figures.runs import Group, Runs, Series, pretty, seeds_of
-from analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
-from analysis.free_run import fit_sinusoid
-from reservoir.errors import InputError
-from reservoir.storage import Recording
+from spikewhen.analysis.figures.runs import Group, Runs, Series, pretty, seeds_of
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
+from spikewhen.analysis.free_run import fit_sinusoid
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
 
 BEFORE_MS, AFTER_MS = 600.0, 1400.0
 FIT = "#AA4499"

@@ -7,15 +7,22 @@ import logging
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.figures.runs import Group, Runs, Series, seeds_of
-from analysis.figures.sheet import DOUBLE_MM, FAINT, INK, MIDDLE, PALE, Sheet
-from analysis.geometry import activity_geometry, block_activity, learned_weights
-from analysis.reading import Scores, read_readout, read_task
-from analysis.statistics import mean_interval
-from analysis.subspaces import basis, random_null
-from reservoir.errors import InputError
-from reservoir.replay import features
-from reservoir.storage import Recording
+from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
+from spikewhen.analysis.figures.sheet import (
+    DOUBLE_MM,
+    FAINT,
+    INK,
+    MIDDLE,
+    PALE,
+    Sheet,
+)
+from spikewhen.analysis.geometry.overlap import activity_geometry, block_activity, learned_weights
+from spikewhen.analysis.geometry.subspaces import basis, random_null
+from spikewhen.analysis.statistics import mean_interval
+from spikewhen.analysis.views import Scores, read_readout, read_task
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
+from spikewhen.reservoir.replay import features
 
 OVERLAPS = {
     "overlap": ("what and when, learned", INK),

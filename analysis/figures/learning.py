@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.figures.runs import Group, Runs, Series, intervals, seeds_of
-from analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
-from reservoir.errors import InputError
-from reservoir.storage import Recording
+from spikewhen.analysis.figures.runs import Group, Runs, Series, intervals, seeds_of
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
 
 LADDER = {
     "error_equal_p": ("equal p", "#C0577B", (0, (1, 1))),

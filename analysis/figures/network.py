@@ -6,9 +6,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
-from analysis.figures.runs import Group
-from analysis.figures.sheet import EXCITATORY, INHIBITORY, INK, MIDDLE, PALE, Sheet
-from reservoir.storage import Recording
+from spikewhen.analysis.figures.runs import Group
+from spikewhen.analysis.figures.sheet import (
+    EXCITATORY,
+    INHIBITORY,
+    INK,
+    MIDDLE,
+    PALE,
+    Sheet,
+)
+from spikewhen.reservoir.files.recording import Recording
 
 N_DOTS, N_LINKS = 70, 60
 

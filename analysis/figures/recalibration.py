@@ -9,11 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
-from analysis.figures.runs import Group, Runs, Series, intervals, seeds_of
-from analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet, channel_colour, channel_map
-from analysis.reading import read_readout, read_task
-from reservoir.errors import InputError
-from reservoir.storage import Recording
+from spikewhen.analysis.figures.runs import Group, Runs, Series, intervals, seeds_of
+from spikewhen.analysis.figures.sheet import (
+    DOUBLE_MM,
+    INK,
+    MIDDLE,
+    PALE,
+    Sheet,
+    channel_colour,
+    channel_map,
+)
+from spikewhen.analysis.views import read_readout, read_task
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
 
 BIN_MS = 10.0
 MAX_ROWS = 12

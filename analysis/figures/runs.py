@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from analysis.figures.sheet import INK
-from analysis.reading import Scores, Task, read_task
-from analysis.recordings import score_run
-from analysis.statistics import Interval, mean_interval
-from analysis.summary import at_trial
-from reservoir.errors import InputError
-from reservoir.storage import Recording
+from spikewhen.analysis.figures.sheet import INK
+from spikewhen.analysis.score_run import score_run
+from spikewhen.analysis.statistics import Interval, mean_interval
+from spikewhen.analysis.summary import at_trial
+from spikewhen.analysis.views import Scores, Task, read_task
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
 
 RULES = {
     "local": INK,

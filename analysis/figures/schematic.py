@@ -5,12 +5,20 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.figures.network import draw_network
-from analysis.figures.runs import Group, Runs, Series
-from analysis.figures.sheet import DOUBLE_MM, FAINT, INK, MIDDLE, PALE, Sheet, channel_colour
-from analysis.targets import bump, marginal_target
-from reservoir.errors import InputError
-from reservoir.storage import Recording
+from spikewhen.analysis.figures.network import draw_network
+from spikewhen.analysis.figures.runs import Group, Runs, Series
+from spikewhen.analysis.figures.sheet import (
+    DOUBLE_MM,
+    FAINT,
+    INK,
+    MIDDLE,
+    PALE,
+    Sheet,
+    channel_colour,
+)
+from spikewhen.analysis.targets import bump, marginal_target
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
 
 
 def _pick(runs: Runs) -> tuple[Group, Series]:

@@ -18,7 +18,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
-    from reservoir.storage import Recording
+    from spikewhen.reservoir.files.recording import Recording
 
 STYLE = Path(__file__).resolve().parent.parent / "paper.mplstyle"
 SINGLE_MM, DOUBLE_MM = 89.0, 183.0

@@ -7,11 +7,20 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.figures.runs import Group, Runs, Series
-from analysis.figures.sheet import DOUBLE_MM, EXCITATORY, INHIBITORY, INK, MIDDLE, PALE, Sheet, channel_colour
-from analysis.figures.shown import Shown, early_probe, last_probe, traces, training_trial
-from reservoir.errors import InputError
-from reservoir.storage import Recording
+from spikewhen.analysis.figures.runs import Group, Runs, Series
+from spikewhen.analysis.figures.sheet import (
+    DOUBLE_MM,
+    EXCITATORY,
+    INHIBITORY,
+    INK,
+    MIDDLE,
+    PALE,
+    Sheet,
+    channel_colour,
+)
+from spikewhen.analysis.figures.trial_view import Shown, early_probe, last_probe, traces, training_trial
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
 
 LEFT_MM, PLOT_MM, GAP_MM = 22.0, 62.0, 10.0
 LATE_MS = 200.0

@@ -1,11 +1,11 @@
 """Learning rules, one file each. To add one: write its file, add its line here."""
 
-from reservoir.rules.base import Rule
-from reservoir.rules.force import RLS
-from reservoir.rules.identity import Identity
-from reservoir.rules.lms import LMS
-from reservoir.rules.teaching import Gate, Lesson
-from reservoir.rules.three_factor import ThreeFactor
+from spikewhen.reservoir.rules.base import Rule
+from spikewhen.reservoir.rules.gate import Gate, TeachingSignal
+from spikewhen.reservoir.rules.lms import LMS
+from spikewhen.reservoir.rules.rls import RLS
+from spikewhen.reservoir.rules.three_factor import ThreeFactor
+from spikewhen.reservoir.rules.what import WhatReadout
 
 RULES = {
     "three_factor": ThreeFactor,
@@ -13,4 +13,4 @@ RULES = {
     "lms": LMS,
 }
 
-__all__ = ["LMS", "RLS", "RULES", "Gate", "Identity", "Lesson", "Rule", "ThreeFactor"]
+__all__ = ["LMS", "RLS", "RULES", "Gate", "Rule", "TeachingSignal", "ThreeFactor", "WhatReadout"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from reservoir.rules.identity import Identity
-from reservoir.rules.teaching import Gate
-from reservoir.spec import Spec, param
+from spikewhen.reservoir.rules.gate import Gate
+from spikewhen.reservoir.rules.what import WhatReadout
+from spikewhen.reservoir.spec import Spec, param
 
 
 def device_text(file: str) -> str:
@@ -43,7 +43,7 @@ class Rule(Spec):
 
     factored: bool = param(True, "prediction = p_hat times y; else y alone, taught by what was delivered")
     gate: Gate = param(help="when weights may change", factory=Gate)
-    what: Identity | None = param(help="the offline readout of identity", factory=Identity)
+    what: WhatReadout | None = param(help="the offline readout of identity", factory=WhatReadout)
 
     def init(self, n_channels: int, n_features: int, dtype: Any) -> Any:
         """Return the state: a NamedTuple of arrays, the first ``when`` (K, M), M = padded(n_features)."""

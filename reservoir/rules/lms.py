@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 import numba as nb
 import numpy as np
 
-from reservoir.rules.base import Rule, device_text
-from reservoir.spec import param
-from reservoir.types import padded
+from spikewhen.reservoir.rules.base import Rule, device_text
+from spikewhen.reservoir.spec import param
+from spikewhen.reservoir.types import padded
 
 
 class LMSState(NamedTuple):

@@ -23,10 +23,10 @@ from typing import Any, ClassVar, NamedTuple
 import numba as nb
 import numpy as np
 
-from reservoir.canonical import dot, dot_reference
-from reservoir.rules.base import Rule, device_text
-from reservoir.spec import param
-from reservoir.types import padded
+from spikewhen.reservoir.dot import dot, dot_reference
+from spikewhen.reservoir.rules.base import Rule, device_text
+from spikewhen.reservoir.spec import param
+from spikewhen.reservoir.types import padded
 
 
 class ThreeFactorState(NamedTuple):

@@ -1,0 +1,165 @@
+"""Marks that all figures of claims share: curves with bands, strips of seeds with their mean."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from spikewhen.analysis.figures.sheet import INK, MIDDLE, PALE, Sheet
+from spikewhen.experiments.study.result import Band
+
+LOCAL, TUNED, NEVER, RESET = INK, "#3B6FB6", "#2A9D8A", "#AA4499"
+NAIVE, MERGED, OBSERVER, RIDGE = "#B07A18", "#8A8A1F", "#882255", MIDDLE
+
+OBSERVER_DASH = (0, (4, 1.5))
+JITTER = 0.16
+"""Half the width over which seeds are spread, in units of the places' distance."""
+
+
+def curve(
+    sheet: Sheet,
+    ax: Axes,
+    panel: str,
+    name: str,
+    x,
+    band: Band,
+    colour: str,
+    *,
+    lw: float = 1.2,
+    dash="-",
+    seeds: bool = False,
+    marker: str = "",
+) -> None:
+    """Draw a mean over x with its interval, and the seeds as hair lines."""
+    x = np.asarray(x, float)
+    if seeds:
+        for i, row in enumerate(band.seeds):
+            sheet.line(ax, panel, name, x, row, f"seed {i}", color=colour, lw=0.3, alpha=0.35, zorder=2)
+    sheet.line(
+        ax,
+        panel,
+        name,
+        x,
+        band.mean,
+        "mean",
+        band.low,
+        band.high,
+        color=colour,
+        lw=lw,
+        ls=dash,
+        marker=marker,
+        ms=2.2,
+        zorder=3,
+    )
+
+
+def strip(
+    sheet: Sheet,
+    ax: Axes,
+    panel: str,
+    name: str,
+    place: float,
+    band: Band,
+    colour: str,
+    *,
+    across: bool = False,
+    filled: bool = True,
+    width: float = JITTER,
+    marker: str = "o",
+    dots: bool = True,
+) -> None:
+    """Draw every seed as a faint dot, and the mean with its interval; `across`: values along x."""
+    values = band.seeds[np.isfinite(band.seeds)]
+    if dots and values.size > 1:
+        where = place + width * offsets(values)
+        x, y = (values, where) if across else (where, values)
+        sheet.line(
+            ax, panel, name, x, y, "seeds", ls="none", marker=marker, ms=1.7, alpha=0.35, zorder=2,
+            color=colour, mew=0,
+        )  # fmt: skip
+    mean, low, high = float(band.mean), float(band.low), float(band.high)
+    if np.isfinite(low) and np.isfinite(high):
+        ends = ([low, high], [place, place])
+        ax.plot(*(ends if across else ends[::-1]), color=colour, lw=0.9, zorder=4, solid_capstyle="butt")
+    at = (mean, place) if across else (place, mean)
+    sheet.line(
+        ax,
+        panel,
+        name,
+        [at[0]],
+        [at[1]],
+        "mean",
+        [low],
+        [high],
+        shade=0,
+        ls="none",
+        marker=marker,
+        ms=3.6,
+        mec=colour,
+        mew=0.8,
+        mfc=colour if filled else "white",
+        zorder=5,
+    )
+
+
+def median(
+    sheet: Sheet, ax: Axes, panel: str, name: str, values: np.ndarray, place: float, width: float
+) -> None:
+    """Draw seeds as faint dots along x and a bar at their median, in which those at infinity count."""
+    known = values[np.isfinite(values)]
+    sheet.line(
+        ax, panel, name, known, place + width * offsets(known), "seeds", ls="none", marker="o", ms=2, mew=0,
+        color=LOCAL, alpha=0.4,
+    )  # fmt: skip
+    sheet.record(panel, f"{name}: never", np.nan, int((~np.isfinite(values)).sum()))
+    middle = float(np.median(values)) if values.size else np.nan
+    if np.isfinite(middle):
+        sheet.line(
+            ax, panel, f"{name}: median", [middle], [place], "median", ls="none", marker="|", ms=9, mew=1.4,
+            color=LOCAL, zorder=4,
+        )  # fmt: skip
+
+
+def offsets(values: np.ndarray) -> np.ndarray:
+    """Spread equal or close values sideways, the same way every time: -1 to 1, 0 for the middle one."""
+    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    # Neighbours in value go to far-apart places.
+    return ((order * 0.6180339887 + 0.5) % 1) * 2 - 1
+
+
+def zero(sheet: Sheet, ax: Axes, panel: str, name: str = "no difference", upright: bool = False) -> None:
+    """Draw the line of no difference."""
+    if upright:
+        sheet.record(panel, name, 0.0, np.nan)
+        ax.axvline(0.0, color=PALE, lw=0.6, zorder=0)
+    else:
+        sheet.level(ax, panel, name, 0.0, color=PALE, lw=0.6, zorder=0)
+
+
+def trial_axis(ax: Axes, trials) -> None:
+    """Trials of a block on a logarithmic axis."""
+    trials = np.asarray(trials, float)
+    ax.set_xscale("log")
+    ax.set_xlim(trials.min() / 1.15, trials.max() * 1.1)
+    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 400) if trials.min() <= t <= trials.max()]
+    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.minorticks_off()
+    ax.set_xlabel("training trials")
+
+
+def missing(sheet: Sheet, letter: str, left: float, top: float, claim: str) -> None:
+    """Say in the place of a panel what it needs."""
+    sheet.letter(letter, left, top - 1.5)
+    sheet.text(
+        left + 9, top - 1.5, f"needs: spikewhen claims {claim}", color=MIDDLE, va="baseline", fontsize=6.5
+    )
+
+
+def count(bands) -> str:
+    """Return how many seeds stand behind some bands, as words."""
+    sizes = sorted({len(b.seeds) for b in bands})
+    text = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    return f"n = {text} seed{'' if text == '1' else 's'}"
+
+
+INTERVAL = "Means over seeds with 95 % BCa bootstrap intervals; faint: every seed"

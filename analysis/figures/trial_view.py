@@ -1,0 +1,115 @@
+"""One training trial and one probe of a run, as a figure shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from spikewhen.analysis.figures.runs import Series
+from spikewhen.analysis.targets import bump, marginal_target
+from spikewhen.analysis.views import read_task
+from spikewhen.reservoir.files.recording import Recording
+
+
+class Shown(NamedTuple):
+    """A trial or a probe, as it is drawn."""
+
+    name: str
+    cue: int
+    event: int  # -1 = nothing
+    event_time_ms: float
+    spike_ms: np.ndarray  # after cue onset; from before the trial on
+    spike_cell: np.ndarray
+    y: np.ndarray  # (T, K)
+    p_hat: np.ndarray  # (K,)
+    z: np.ndarray  # (T, K)
+    target: np.ndarray  # (T, K) s_k of the teacher, or z*
+
+
+def _block(recording: Recording) -> int:
+    return int(np.min(recording["/probes/block"]))
+
+
+def training_trial(series: Series) -> Shown:
+    """The last trial of the first probed block, before its last probes, with an event."""
+    r = series.runs[0]
+    task = read_task(r)
+    block = _block(r)
+    seen = int(task.probe_seen[task.probe_block == block].max())
+    rows = np.flatnonzero((task.trial_block == block) & (np.arange(task.trial_block.size) < seen))
+    came = rows[task.seen.event[rows] >= 0]
+    i = int(came[-1] if came.size else rows[-1])
+    base = f"/readouts/{series.label}"
+    t, sigma = np.asarray(r[f"{base}/time_ms"], float), float(r[f"{base}/sigma_ms"][0])
+    event = int(task.seen.event[i])
+    y, z, p_hat = (r[f"{base}/trials/{k}"][i][..., task.channels] for k in ("when", "prediction", "what"))
+    target = np.zeros_like(y)
+    if event >= 0:
+        target[:, event] = bump(t, task.seen.time_ms[i], sigma)
+    where = r["/spikes/reservoir/timestamps"] - r["/trials/onset_ms"][i]
+    near = (where > t[0] - 600) & (where <= t[-1])
+    return Shown(
+        f"training trial {i + 1 - task.first_trial[block]} of block {block + 1}",
+        int(task.seen.cue[i]),
+        event,
+        float(task.seen.time_ms[i]),
+        where[near],
+        r["/spikes/reservoir/node_ids"][near],
+        y,
+        p_hat,
+        z,
+        target,
+    )
+
+
+def last_probe(series: Series) -> Shown:
+    """The first of that block's last probes."""
+    return _probe(series, np.max)
+
+
+def early_probe(series: Series) -> Shown:
+    """The first of that block's first probes."""
+    return _probe(series, np.min)
+
+
+def _probe(series: Series, which: Callable) -> Shown:
+    r = series.runs[0]
+    task = read_task(r)
+    block = _block(r)
+    seen = int(which(task.probe_trial[task.probe_block == block]))
+    q = int(np.flatnonzero((task.probe_block == block) & (task.probe_trial == seen))[0])
+    base = f"/readouts/{series.label}"
+    t, sigma = np.asarray(r[f"{base}/time_ms"], float), float(r[f"{base}/sigma_ms"][0])
+    y, z, p_hat = (r[f"{base}/probes/{k}"][q][..., task.channels] for k in ("when", "prediction", "what"))
+    mine = r["/spikes/probes/probe"] == q
+    return Shown(
+        f"cue-only probe after trial {seen} of block {block + 1}",
+        int(task.probe_cue[q]),
+        -1,
+        np.nan,
+        r["/spikes/probes/timestamps"][mine],
+        r["/spikes/probes/node_ids"][mine],
+        y,
+        p_hat,
+        z,
+        task.expected(marginal_target, t, sigma, q),
+    )
+
+
+def traces(
+    shown: Shown, cells: np.ndarray, time_ms: np.ndarray, decay_ms: float, rise_ms: float
+) -> np.ndarray:
+    """Return spike traces (cells, T) of one trial: a kernel summed over the spikes up to each time."""
+    out = np.zeros((cells.size, time_ms.size))
+    for row, cell in zip(out, cells, strict=True):
+        since = time_ms - shown.spike_ms[shown.spike_cell == cell][:, None]
+        since, past = np.maximum(since, 0), since >= 0
+        kernel = np.exp(-since / decay_ms)
+        if rise_ms == decay_ms:
+            kernel = kernel * since / decay_ms**2
+        elif rise_ms > 0:
+            kernel = (kernel - np.exp(-since / rise_ms)) / (decay_ms - rise_ms)
+        row += np.where(past, kernel, 0).sum(0)
+    return out

@@ -1,0 +1,242 @@
+"""From one recording to its scores: reads the arrays, calls the pure functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spikewhen.analysis import scores
+from spikewhen.analysis.adaptation import overshoot, residual, savings, trials_to_criterion
+from spikewhen.analysis.baselines import replaced_errors
+from spikewhen.analysis.calibration import brier, fit_line
+from spikewhen.analysis.free_run import score_free_run
+from spikewhen.analysis.geometry.overlap import (
+    References,
+    activity_geometry,
+    block_activity,
+    ridge_errors,
+    weight_geometry,
+)
+from spikewhen.analysis.observers import HAZARD, observe
+from spikewhen.analysis.summary import at_trial
+from spikewhen.analysis.targets import hazard_target, marginal_target
+from spikewhen.analysis.views import (
+    Features,
+    Points,
+    Readout,
+    Scores,
+    Task,
+    probed_points,
+    read_readout,
+    read_task,
+)
+
+if TYPE_CHECKING:
+    from spikewhen.reservoir.files.recording import Recording
+
+
+def score_run(
+    recording: Recording,
+    features: Features | None = None,
+    naive: dict[str, np.ndarray] | None = None,
+    every_ms: float = 10.0,
+    ceiling: np.ndarray | None = None,
+    geometry: bool = True,
+) -> dict[str, Scores]:
+    """Score every readout of a run.
+
+    Parameters
+    ----------
+    recording : Recording
+    features : callable, optional
+        ``spikewhen.reservoir.replay.features``; adds the ridge ceiling and the geometry in
+        the activity. Its columns must be the times ``every_ms`` apart that end
+        each stride, the last one the end of the trial.
+    naive : dict of label to (B,) array, optional
+        E that a naive network reaches at the end of each block.
+    every_ms : float
+        Time between the features used.
+    ceiling : (P,) array, optional
+        `error_ridge` as found before: it depends on the activity alone.
+    geometry : bool
+        Compare the weights with refits to the activity, where there are features.
+
+    Returns
+    -------
+    dict of label to dict of name to array
+        The names of `spikewhen.analysis.score_names.SCORES`, for ``/scores/<label>/``.
+    """
+    if "/blocks/frequency_hz" in recording:
+        return {label: score_free_run(recording, label) for label in recording.labels}
+    task = read_task(recording)
+    points = probed_points(task)
+    readouts = {label: read_readout(recording, label, task.channels) for label in recording.labels}
+    if features is not None:
+        any_readout = next(iter(readouts.values()))
+        what = recording, any_readout, task, features, every_ms
+        best = points.mean(ridge_errors(*what)) if ceiling is None else ceiling
+        activity = block_activity(*what, len(task.probability) - 1) if geometry else None
+    out: dict[str, Scores] = {}
+    known: dict[tuple, References] = {}
+    for label, readout in readouts.items():
+        found = point_scores(task, readout, points)
+        found |= block_scores(found, task, (naive or {}).get(label))
+        found["residual"], found["overshoot"] = switch_scores(task, readout, points)
+        found |= calibration_scores(found, task)
+        found |= _brier_scores(recording, label, readout, task)
+        found |= weight_geometry(recording, label, task)
+        if features is not None:
+            found["error_ridge"] = best
+            if activity is not None:
+                found |= activity_geometry(recording, label, readout, task, activity, known)
+        out[label] = found
+    return out
+
+
+def point_scores(task: Task, readout: Readout, points: Points) -> Scores:
+    """Return the scores of every probed moment, each (P,) or (P, K)."""
+    t, z = readout.time_ms, readout.prediction
+    p, latency, only = map(task.of_probes, (task.probability, task.latency_ms, task.only_ms))
+    target = task.expected(marginal_target, t, readout.sigma_ms)
+    hazard = task.expected(hazard_target, t, readout.sigma_ms)
+    before = t[:, None] < latency[:, None, :]
+    timing = scores.timing(z, target, t, latency, task.of_probes(task.late_ms))
+    undefined = np.full(len(z), np.nan)
+    ladder = dict.fromkeys(("equal_p", "winner", "true_p"), undefined)
+    if readout.factored:
+        ladder = replaced_errors(readout.when, p, target, t)
+    first = np.unique(points.of_probe, return_index=True)[1]  # one probe of each point
+    observed = {
+        name: scores.error(
+            observe(
+                task.seen,
+                task.probe_seen[first],
+                task.probe_cue[first],
+                t,
+                readout.sigma_ms,
+                z.shape[2],
+                rate,
+            ),
+            target[first],
+            t,
+        )
+        for name, rate in (("counting", 0.0), ("change_point", HAZARD))
+    }
+    parts = [scores.error_parts(z[points.of_probe == i], target[q], t) for i, q in enumerate(first)]
+    by_probe = {
+        "error": scores.error(z, target, t),
+        "error_channel": scores.error_per_channel(z, target, t),
+        "error_hazard": scores.error(z, hazard, t),
+        "error_before": scores.error(z, target, t, before),
+        "error_after": scores.error(z, target, t, ~before),
+        **{f"error_{name}": e for name, e in ladder.items()},
+        "timing_error_ms": timing.error_ms,
+        "detection": timing.detected,
+        "half_width_ms": timing.half_width_ms,
+        "amplitude": scores.amplitude(z, t, only),
+        "amplitude_when": scores.amplitude(readout.when, t, only),
+        "p_hat": readout.what if readout.factored else np.full(p.shape, np.nan),
+        "probability": p,
+    }
+    found = dict(zip(("block", "trial", "cue"), points.table.T.copy(), strict=True))
+    found |= {name: points.mean(values) for name, values in by_probe.items()}
+    found["error_bias"], found["error_spread"] = np.array(parts).reshape(-1, 2).T.copy()
+    found |= {f"error_{name}": e for name, e in observed.items()}
+    found["error_relative"] = _relative_to_first(found)
+    return found
+
+
+def _relative_to_first(found: Scores) -> np.ndarray:
+    first = {
+        (b, c): e
+        for b, n, c, e in zip(*(found[k] for k in ("block", "trial", "cue", "error")), strict=True)
+        if n == 1
+    }
+    base = np.array([first.get(key, np.nan) for key in zip(found["block"], found["cue"], strict=True)], float)
+    return found["error"] / np.where(base > 0, base, np.nan)
+
+
+def error_curve(found: Scores, block: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return probed trials and E, mean over the cues, of one block."""
+    here = found["block"] == block
+    trials = np.unique(found["trial"][here])
+    return trials, np.array([at_trial(found, "error", block, int(n)) for n in trials])
+
+
+def block_scores(found: Scores, task: Task, naive: np.ndarray | None = None) -> Scores:
+    """Return how fast each block was learned, each (B,)."""
+    n = len(task.probability)
+    settle, to_naive, saved = np.full((3, n), np.nan)
+    curves = [error_curve(found, b) for b in range(n)]
+    for b, (trial, curve) in enumerate(curves):
+        if trial.size == 0:
+            continue
+        settle[b] = trials_to_criterion(trial, curve, curve[-1])
+        if naive is not None:
+            to_naive[b] = trials_to_criterion(trial, curve, naive[b])
+        same = [
+            a
+            for a in range(b)
+            if all(np.array_equal(x[a], x[b]) for x in task.contingencies) and curves[a][0].size
+        ]
+        if same:
+            again = trials_to_criterion(trial, curve, curves[same[0]][1][-1])
+            saved[b] = savings(settle[same[0]], again)
+    return {"trials_to_settle": settle, "trials_to_naive": to_naive, "savings": saved}
+
+
+def switch_scores(task: Task, readout: Readout, points: Points) -> tuple[np.ndarray, np.ndarray]:
+    """Return the residual (P, K) at each point and the overshoot (B, K) of each block."""
+    t, latency = readout.time_ms, task.only_ms
+    n_blocks, n_cues, k = latency.shape
+    left, beyond = np.full((len(points.table), k), np.nan), np.full((n_blocks, n_cues, k), np.nan)
+    for b in range(n_blocks):
+        for c in range(n_cues):
+            here = np.flatnonzero((points.table[:, 0] == b) & (points.table[:, 2] == c))
+            if here.size == 0:
+                continue
+            z = np.stack([readout.prediction[points.of_probe == i].mean(0) for i in here])
+            now = scores.amplitude(z, t, latency[b, c])
+            start = np.zeros(k)
+            old = np.flatnonzero((points.table[:, 0] == b - 1) & (points.table[:, 2] == c))
+            if old.size:
+                last = readout.prediction[points.of_probe == old[-1]].mean(0)
+                start = scores.amplitude(last, t, latency[b, c])
+                level = scores.amplitude(last, t, latency[b - 1, c])
+                # What was never learned cannot be left over.
+                learned = level >= scores.DETECTION * task.probability[b - 1, c]
+                level = np.where(learned, level, 0)
+                left[here] = residual(z, t, latency[b - 1, c], latency[b, c], level, readout.sigma_ms)
+            beyond[b, c] = overshoot(now, start, now[-1])
+    known = np.isfinite(beyond)
+    n = known.sum(1)
+    return left, np.where(n > 0, np.where(known, beyond, 0).sum(1) / np.maximum(n, 1), np.nan)
+
+
+def calibration_scores(found: Scores, task: Task) -> Scores:
+    """Return r and slope over the last points of all blocks, cues and channels."""
+    last = np.array([
+        found["trial"][i] == found["trial"][found["block"] == b].max() for i, b in enumerate(found["block"])
+    ], bool)  # fmt: skip
+    p = found["probability"][last].ravel()
+    out = {}
+    for name, source in (("p_hat", "p_hat"), ("when", "amplitude_when"), ("amplitude", "amplitude")):
+        line = fit_line(p, found[source][last].ravel())
+        out[f"calibration_r_{name}"], out[f"calibration_slope_{name}"] = map(
+            np.atleast_1d, (line.r, line.slope)
+        )
+    return out
+
+
+def _brier_scores(recording: Recording, label: str, readout: Readout, task: Task) -> Scores:
+    n = len(task.probability)
+    out = {"brier": np.full(n, np.nan), "brier_true": np.full(n, np.nan)}
+    path = f"/readouts/{label}/trials/what"
+    truth = task.of_trials(task.probability)
+    for b in range(n):
+        here = task.trial_block == b
+        out["brier_true"][b] = brier(truth[here], task.seen.event[here])
+        if readout.factored and path in recording:
+            out["brier"][b] = brier(recording[path][here][:, task.channels], task.seen.event[here])
+    return out

@@ -1,0 +1,103 @@
+"""What speed costs in scatter: rates of the what readout in a stable and in a volatile world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from spikewhen.analysis.figures.marks import OBSERVER, curve
+from spikewhen.analysis.figures.sheet import INK, MIDDLE, Sheet
+from spikewhen.analysis.statistics import mean_interval
+from spikewhen.experiments.study.result import Band
+
+SETTLED, SOON = 20, 20
+"""Trials at a block's end, and at its start, over which the frontier averages."""
+
+STABLE, VOLATILE = "a switch every 100 trials", "a switch every 20 trials"
+SURPRISE = "#AA4499"
+OTHERS = {
+    "surprise": ("scaled by surprise", SURPRISE, "^", 3.4),
+    "change_point": ("change-point observer", OBSERVER, "*", 5.5),
+}
+
+TEXT = (
+    f"RMSE of p-hat over the first {SOON} trials after a switch against that over the last {SETTLED} of a "
+    "block of 100 trials, for fixed rates eta_w (written at the points), for a rate scaled by surprise and "
+    "for the change-point observer. (e) RMSE over all trials against eta_w, fixed, and beginning at 1/n "
+    "(squares), where statistics switch every 100 trials (solid) and every 20 (dashed); lines across, "
+    "surprise and observer"
+)
+
+
+def frontier(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
+    """Draw speed against scatter in the stable world."""
+    bands = {label: Band.of(entry) for label, entry in series[STABLE]["course"].items()}
+    fixed = [label for label in bands if label.startswith("fixed_")]
+    points = [_corner(bands[label]) for label in fixed]
+    x, y = (np.array([point[i].mean() for point in points]) for i in range(2))
+    sheet.line(ax, "d", "fixed rates", x, y, "mean", color=INK, lw=0.6, zorder=2)
+    for label, point in zip(fixed, points, strict=True):
+        _cross(sheet, ax, label, point, INK, "o", 3.0, label.removeprefix("fixed_").replace("0.", "."))
+    for i, (label, (name, colour, marker, size)) in enumerate(OTHERS.items()):
+        _cross(sheet, ax, name, _corner(bands[label]), colour, marker, size, "")
+        ax.text(0.03, 0.14 - 0.09 * i, name, transform=ax.transAxes, color=colour, fontsize=6.5)
+    ax.text(0.03, 0.23, r"fixed $\eta_w$", transform=ax.transAxes, color=INK, fontsize=6.5)
+    ax.set_xlim(left=0)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel(rf"RMSE of $\hat{{p}}$, last {SETTLED} trials")
+    ax.set_ylabel(rf"RMSE of $\hat{{p}}$, first {SOON} trials")
+
+
+WORLDS = {STABLE: ("-", "solid: blocks of 100"), VOLATILE: ((0, (4, 1.5)), "dashed: blocks of 20")}
+FAMILIES = {"fixed": ("o", INK, "fixed"), "annealed": ("s", MIDDLE, "from 1/n on")}
+
+
+def worlds(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
+    """Draw the error over all trials against the rate, in both worlds."""
+    rates = np.array(series["rates"], float)
+    for i, (world, (dash, says)) in enumerate(WORLDS.items()):
+        rmse = {label: Band.of(entry) for label, entry in series[world]["rmse"].items()}
+        ax.text(0.03, 0.13 - 0.09 * i, says, transform=ax.transAxes, fontsize=6.5)
+        for family, (marker, colour, _) in FAMILIES.items():
+            every = [rmse[f"{family}_{r:g}"] for r in rates]
+            band = Band.stack(every)
+            curve(sheet, ax, "e", f"{family}, {world}", rates, band, colour, lw=0.9, dash=dash, marker=marker)
+        for label, (name, colour, _, _) in OTHERS.items():
+            mean = float(rmse[label].mean)
+            sheet.level(ax, "e", f"{name}, {world}", mean, color=colour, lw=0.8, ls=dash)
+    for i, (_, colour, says) in enumerate(FAMILIES.values()):
+        ax.text(0.03 + 0.22 * i, 0.22, says, transform=ax.transAxes, color=colour, fontsize=6.5)
+    ax.set_xscale("log")
+    ax.set_xticks(rates, [f"{r:g}".replace("0.", ".") for r in rates])
+    ax.minorticks_off()
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel(r"$\eta_w$")
+    ax.set_ylabel(r"RMSE of $\hat{p}$, all trials")
+
+
+def _corner(band: Band) -> tuple[np.ndarray, np.ndarray]:
+    """RMSE late and early in a block, of every seed."""
+    square = band.seeds**2
+    return np.sqrt(square[:, -SETTLED:].mean(1)), np.sqrt(square[:, :SOON].mean(1))
+
+
+def _cross(
+    sheet: Sheet, ax: Axes, name: str, point, colour: str, marker: str, size: float, text: str
+) -> None:
+    (x, x_low, x_high, _), (y, y_low, y_high, _) = (mean_interval(values) for values in point)
+    late, early = point
+    sheet.line(
+        ax, "d", name, late, early, "seeds", ls="none", marker="o", ms=1.3, mew=0, color=colour, alpha=0.25
+    )
+    ax.plot([x_low, x_high], [y, y], color=colour, lw=0.6, zorder=3)
+    ax.plot([x, x], [y_low, y_high], color=colour, lw=0.6, zorder=3)
+    sheet.record("d", f"{name}: settled", x, np.nan, "mean", x_low, x_high)
+    sheet.line(
+        ax, "d", name, [x], [y], "mean", [y_low], [y_high], shade=0, ls="none", marker=marker, ms=size, mew=0,
+        color=colour, zorder=4,
+    )  # fmt: skip
+    if text:
+        ax.annotate(text, (x, y), (3, 2), textcoords="offset points", fontsize=6, color=colour)

@@ -1,0 +1,20 @@
+"""Figure 1: the task, the network and the rule with its causal boundary."""
+
+from __future__ import annotations
+
+from spikewhen.analysis.figures import schematic
+from spikewhen.analysis.figures.sheet import Sheet
+from spikewhen.experiments.study.result import Report
+
+CLAIMS = ("C1",)
+PROTOCOL = "switches"
+
+
+def caption(report: Report) -> str:
+    """Say what the figure shows."""
+    return schematic.caption([report.run(PROTOCOL)])
+
+
+def draw(report: Report) -> Sheet:
+    """Draw the figure."""
+    return schematic.draw([report.run(PROTOCOL)])

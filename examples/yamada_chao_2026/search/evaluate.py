@@ -1,0 +1,102 @@
+"""The score of a candidate: E of the learned prediction, early and late, before and after two switches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from spikewhen.analysis.scores import error
+from spikewhen.analysis.targets import marginal_target
+from spikewhen.experiments.config import Experiment, load_config
+from spikewhen.paradigms.meet import Block, MeetSession
+from spikewhen.reservoir.backends import get_backend
+from spikewhen.reservoir.errors import ActivityError
+from spikewhen.reservoir.files.recording import MemorySink
+from spikewhen.reservoir.network import build_network
+from spikewhen.reservoir.time_grid import make_grid
+from spikewhen.reservoir.training import Trainer
+
+BLOCKS = (
+    Block(((0.8, 0.2),), ((300.0, 600.0),)),
+    Block(((0.8, 0.2),), ((450.0, 750.0),)),  # timing switches
+    Block(((0.2, 0.8),), ((450.0, 750.0),)),  # probability switches
+)
+"""The session of the search, 100 trials each: the first three blocks of meet.toml."""
+
+POINTS = (20, 50, 100)
+"""Trials of a block after which is probed: speed counts as much as the end."""
+
+WORST = 1.5
+"""Value of a network that runs away or falls silent; silence of the readout alone scores 1."""
+
+RATE_HZ = (1.5, 5.0)
+"""Wanted mean rate. Outside, a tenth of the log of the excess is added to the score."""
+
+
+class Score(NamedTuple):
+    """Of one seed."""
+
+    errors: dict[str, np.ndarray]  # by rule: (blocks, points) mean E over repeats
+    rate_hz: float
+    silent: float  # fraction of cells
+
+    def value(self) -> float:
+        """Return the number that is minimised, of the only rule."""
+        if not 0.2 < self.rate_hz < 30:
+            return WORST
+        (errors,) = self.errors.values()
+        excess = max(np.log(RATE_HZ[0] / self.rate_hz), np.log(self.rate_hz / RATE_HZ[1]), 0)
+        return min(float(errors.mean() + 0.1 * excess), WORST)
+
+
+BROKEN = Score({}, np.nan, np.nan)
+"""Of a network whose state or readout is no longer finite."""
+
+
+def task(
+    blocks: tuple[Block, ...] = BLOCKS, points: tuple[int, ...] = POINTS, repeats: int = 3
+) -> Experiment:
+    """Return meet.toml with the local rule only, a short session, single precision, nothing recorded."""
+    quick = ('simulation.precision="float32"', 'record.spikes="none"', "record.trials=false")
+    experiment = load_config("meet.toml", quick).with_rules(["local"])
+    paradigm = replace(experiment.paradigm, blocks=blocks, probes_after=points, probe_repeats=repeats)
+    return replace(experiment, paradigm=paradigm)
+
+
+def score(experiment: Experiment, seed: int) -> Score:
+    """Run one seed in memory and score its probes."""
+    seeds = experiment.seeds.resolve(seed)
+    grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
+    session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
+    network = build_network(experiment.network, seeds.network, session.n_cues, session.n_channels, grid.dt_ms)
+    sink, engine = MemorySink(), get_backend("cpu").load(network, grid)
+    trainer = Trainer(
+        engine, network, grid, session, experiment.rules, sink, experiment.record,
+        experiment.simulation.settle_ms,
+    )  # fmt: skip
+    try:
+        report = trainer.run()
+    except ActivityError:
+        return BROKEN
+    errors = {
+        label: probe_errors(session, sink.recording[f"/readouts/{label}/probes/prediction"])
+        for label in experiment.rules
+    }
+    return Score(errors, report["rate_hz"], report["fraction_silent"])
+
+
+def probe_errors(session: MeetSession, prediction: np.ndarray) -> np.ndarray:
+    """Return E, mean over repeats and cues, ``(blocks, points)``, from predictions ``(probes, T, K)``."""
+    probes, first = session.probes, session.blocks["first_trial"][0]
+    p, latency, sd = (
+        table[probes.block, probes.cue]
+        for table in (session.probability, session.latency, session.latency_sd)
+    )
+    target = marginal_target(session.time_ms, p, latency, sd, session.sigma_ms)
+    e = error(prediction, target, session.time_ms)
+    after = probes.after_trial - first[probes.block]
+    return np.array(
+        [[e[(probes.block == b) & (after == n)].mean() for n in np.unique(after)] for b in range(len(first))]
+    )

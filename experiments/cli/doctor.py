@@ -1,0 +1,120 @@
+"""Is this machine fit? Versions, cores, caches, devices, each with the line that mends it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from spikewhen.experiments.jobs import cores
+
+REQUIRED = ("numpy", "numba", "h5py", "scipy", "matplotlib", "pydantic", "typer", "tqdm")
+
+
+class Finding(NamedTuple):
+    """One thing looked at."""
+
+    what: str
+    state: str
+    ok: bool
+    mend: str = ""
+    needed: bool = True
+
+
+def examine() -> list[Finding]:
+    """Look at everything; takes a few seconds."""
+    found = [_python(), *map(_package, REQUIRED), _cores(), _numba(), _cache(), _hdf5(), _gpu(), _brian()]
+    return found
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    state = f"{version} on {platform.system()} {platform.machine()}"
+    return Finding("python", state, sys.version_info >= (3, 11), "install Python 3.11 or newer")
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, metadata.version(name), True)
+    except metadata.PackageNotFoundError:
+        return Finding(name, "not installed", False, "pip install -e .")
+
+
+def _cores() -> Finding:
+    return Finding("cores", f"{cores()} to use of {os.cpu_count()}; as many runs go on at once", True)
+
+
+def _numba() -> Finding:
+    from numba import config
+
+    state = f"{config.NUMBA_NUM_THREADS} threads of its own, unused: every run has a Python thread"
+    return Finding("numba JIT", state, not config.DISABLE_JIT, "unset NUMBA_DISABLE_JIT")
+
+
+def _cache() -> Finding:
+    from spikewhen.reservoir.cpu.kernels import Variant, open_loop
+
+    folder = place = Path(open_loop(Variant("euler", True, False, True, False))._cache.cache_path)
+    while not place.exists():
+        place = place.parent
+    ok = os.access(place, os.W_OK)
+    state = f"{folder}{'' if ok else ' cannot be written: every start compiles'}"
+    return Finding("kernel cache", state, ok, "export NUMBA_CACHE_DIR=$HOME/.cache/numba", needed=False)
+
+
+def _hdf5() -> Finding:
+    import h5py
+
+    packs = bool(h5py.h5z.filter_avail(h5py.h5z.FILTER_DEFLATE))
+    state = f"{h5py.version.hdf5_version}, gzip {'there' if packs else 'missing'}"
+    return Finding("HDF5", state, packs, "pip install --force-reinstall h5py")
+
+
+def _gpu() -> Finding:
+    from spikewhen.gpu.device import why_not
+
+    reason, _, mend = why_not().partition("; ")
+    return Finding("GPU", reason or "ready", not reason, mend, needed=False)
+
+
+def _brian() -> Finding:
+    try:
+        version = metadata.version("Brian2")
+    except metadata.PackageNotFoundError:
+        return Finding(
+            "Brian2",
+            "not installed (only the cross-checks need it)",
+            False,
+            "pip install -e '.[dev]'",
+            needed=False,
+        )
+    done = subprocess.run(
+        [sys.executable, "-c", "import brian2"], capture_output=True, text=True, timeout=120
+    )
+    if done.returncode == 0:
+        return Finding("Brian2", version, True)
+    reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    return Finding(
+        "Brian2",
+        f"{version} does not import: {reason}",
+        False,
+        "pip install -e '.[dev]' -c constraints.txt",
+        needed=False,
+    )
+
+
+def describe(found: list[Finding]) -> str:
+    """Write it for a person."""
+    lines = []
+    for f in found:
+        mark = "ok" if f.ok else "--" if not f.needed else "!!"
+        lines.append(f"{mark}  {f.what:<13}{f.state}")
+        if not f.ok and f.mend:
+            lines.append(f"    {'':<13}to mend it: {f.mend}")
+    broken = sum(not f.ok and f.needed for f in found)
+    lines.append("everything needed is there" if not broken else f"{broken} thing(s) needed are missing")
+    return "\n".join(lines)

@@ -1,0 +1,88 @@
+"""What is in a result file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikewhen.experiments.jobs import size
+from spikewhen.experiments.results import align
+from spikewhen.reservoir.files.recording import Recording, read_run
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """Read a result file, checking it whole, and say what it holds; JSON-able."""
+    recording = read_run(path)
+    lines = bytes(recording["/warnings"]).decode().splitlines() if "/warnings" in recording else []
+    config = recording.config
+    return {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "run_id": recording.run_id,
+        "schema_version": recording.attrs["/"]["schema_version"],
+        "numerics_version": recording.attrs["/"].get("numerics_version"),
+        "seed": config["seed"],
+        "seeds": config["seeds"],
+        "paradigm": config["paradigm"]["name"],
+        "neurons": _rows(recording, "/network/cell_type"),
+        "own_arrays": "arrays" in config,
+        "rules": {label: config["rules"][label]["rule"] for label in recording.labels},
+        "blocks": max((len(a) for p, a in recording.arrays.items() if p.startswith("/blocks/")), default=0),
+        "trials": _rows(recording, "/trials/block"),
+        "probes": _rows(recording, "/probes/block"),
+        "software": recording.software,
+        "health": lines[:1],
+        "warnings": lines[1:],
+        "arrays": {
+            p: {"shape": list(a.shape), "type": str(a.dtype), "units": recording.attrs[p].get("units", "")}
+            for p, a in recording.arrays.items()
+            if not p.startswith("/scores/")
+        },
+        "scores": {
+            p.removeprefix("/scores/"): _plain(a)
+            for p, a in recording.arrays.items()
+            if p.startswith("/scores/")
+        },
+    }  # fmt: skip
+
+
+def _plain(array: np.ndarray) -> list:
+    """Nested lists with None for what is not finite."""
+    values = array.astype(object)
+    values[~np.isfinite(array)] = None
+    return values.tolist()
+
+
+def _rows(recording: Recording, path: str) -> int:
+    return len(recording[path]) if path in recording else 0
+
+
+def describe(found: dict[str, Any]) -> str:
+    """Write it for a person."""
+    software = found["software"]
+    head = [
+        ("file", f"{found['file']} ({size(found['bytes'])})"),
+        ("run", f"{found['run_id']}, the hash of the config; seed {found['seed']}"),
+        ("versions", f"schema {found['schema_version']}, numerics {found['numerics_version']}"),
+        ("software", ", ".join(f"{k} {v}" for k, v in software.items() if k != "commit")),
+        ("commit", software.get("commit", "unknown")),
+        ("task", "{paradigm}: {blocks} blocks, {trials} trials, {probes} probes".format(**found)),
+        ("network", f"{found['neurons']} neurons"),
+        ("rules", ", ".join(f"{label} ({rule})" for label, rule in found["rules"].items())),
+        *(("health", line) for line in found["health"]),
+        *(("", line) for line in found["warnings"]),
+    ]  # fmt: skip
+    arrays = [
+        (p, " x ".join(map(str, a["shape"])), a["type"], "" if a["units"] == "1" else a["units"])
+        for p, a in found["arrays"].items()
+    ]
+    per_label: dict[str, int] = {}
+    for path in found["scores"]:
+        label = path.split("/")[0]
+        per_label[label] = per_label.get(label, 0) + 1
+    scores = [
+        (f"/scores/{label}/", f"{n} scores; --json prints them", "", "") for label, n in per_label.items()
+    ]
+    return align(head) + "\n\n" + align([("array", "shape", "type", "unit"), *arrays, *scores])

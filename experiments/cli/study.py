@@ -1,0 +1,50 @@
+"""The command `spikewhen claims`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikewhen.experiments.cli import common as steps
+from spikewhen.experiments.cli.options import BackendName, DryRun, Json, Seeds, Threads
+
+
+def claims(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="CLAIM", help="Some, e.g. C1 C5.  [default: all]")
+    ] = None,
+    seeds: Seeds = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The same as --seeds 0-2.")] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write into.")] = Path("results/claims"),
+    backend: BackendName = "cpu", threads: Threads = None, dry_run: DryRun = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Test the claims of the article, each on many seeds.
+
+    Writes claims.json, claims.md and claims.html: every claim with the published value,
+    ours with a 95 % interval over seeds, what was required, and a verdict on the
+    interval's bound. Without --seeds it takes seeds 0-19. Claims share runs; a finished
+    run is never repeated, nor is a measure of it unless its code has changed, so
+    after Ctrl-C or an edit the same command goes on. A claim that fails is a
+    result: the exit code is 0.
+    """
+    from spikewhen.experiments.jobs import at_once
+    from spikewhen.experiments.study import estimate
+    from spikewhen.experiments.study.command import choose, conclude, seeds_of
+    from spikewhen.experiments.study.run import carry_out, make_plan
+    from spikewhen.reservoir.backends import get_backend
+
+    chosen = choose(names)
+    numbers = seeds_of(seeds, quick)
+    steps.check_folder(out)
+    get_backend(backend)
+    plan = make_plan(chosen, numbers, out)
+    threads = at_once(threads, len(plan.tasks), backend)
+    if dry_run:
+        found = estimate.table(chosen, plan, threads)
+        return typer.echo(json.dumps(found) if as_json else estimate.describe(found))
+    with steps.leaving_no_empty(out):
+        failed = carry_out(plan, backend, threads)
+        conclude(chosen, plan, numbers, out, failed, as_json)

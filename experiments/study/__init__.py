@@ -1,0 +1,1 @@
+"""Studies: folders of claims and figures that are run, measured, judged and drawn."""

@@ -1,0 +1,171 @@
+"""The claims as one HTML page that needs nothing else: for a browser, in light or dark, and for paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+from spikewhen.experiments.study.claim import FAILS, HOLDS, OPEN, REPORTED
+from spikewhen.experiments.study.report import (
+    MEANING,
+    METHOD,
+    Report,
+    cost_line,
+    judged_only,
+    p_value,
+    required,
+    rests_on,
+    tally,
+    value,
+)
+
+CLASSES = {HOLDS: "holds", OPEN: "open", FAILS: "fails", REPORTED: "reported"}
+
+STYLE = """
+:root { color-scheme: light dark; --fg: #1b1b1b; --dim: #5d5d5d; --bg: #fff; --line: #d4d4d4;
+  --band: #f4f4f4; --holds: #13653a; --open: #7a5200; --fails: #a11722; }
+@media (prefers-color-scheme: dark) {
+  :root { --fg: #e6e6e6; --dim: #a2a2a2; --bg: #16181a; --line: #3d4043; --band: #202326;
+    --holds: #6fcf97; --open: #e5b567; --fails: #ff8a8f; }
+}
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--fg); background: var(--bg);
+  margin: 0 auto; max-width: 78rem; padding: 1.5rem; }
+h1 { font-size: 1.6rem; margin: 0 0 .3rem; }
+h2 { font-size: 1.2rem; margin: 2.4rem 0 .3rem; }
+p, ul { max-width: 62rem; }
+.dim, .reported { color: var(--dim); }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; vertical-align: top; padding: .28rem .7rem .28rem 0;
+  border-bottom: 1px solid var(--line); }
+th { border-bottom-color: var(--fg); }
+tbody tr:hover { background: var(--band); }
+.holds { color: var(--holds); }
+.open { color: var(--open); }
+.fails { color: var(--fails); font-weight: 700; }
+.holds, .open, .fails, .reported, .mean { white-space: nowrap; }
+code, pre { font: .88em/1.45 ui-monospace, monospace; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; }
+details { margin: .5rem 0; }
+summary { cursor: pointer; color: var(--dim); }
+a { color: inherit; }
+@page { margin: 15mm; }
+@media print {
+  :root { color-scheme: light; --fg: #000; --dim: #444; --bg: #fff; --line: #bbb; --band: #fff;
+    --holds: #13653a; --open: #7a5200; --fails: #a11722; }
+  body { font-size: 9pt; max-width: none; padding: 0; }
+  .wide { overflow: visible; }
+  h2 { break-after: avoid; }
+  tr { break-inside: avoid; }
+  thead { display: table-header-group; }
+}
+"""
+
+
+def to_html(report: Report, costs: Mapping[str, Any]) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    report, costs
+        As `spikewhen.experiments.study.report.build` and `costs` return them.
+    """
+    entries = report["claims"]
+    software = ", ".join(f"{k} {v}" for k, v in report["software"].items())
+    summary = [
+        (_link(entry), _text(entry["published"]), _verdict(entry["verdict"]), *map(str, tally(entry)),
+         _text(p_value(entry["p_holm"])))
+        for entry in entries
+    ]  # fmt: skip
+    head = ("claim", "published", "finding", "ours, mean [95 % interval]", "n", "required", "verdict")
+    rows = [
+        (f"<b>{_text(entry['id'])}</b>", _text(f["published"]), _text(f["what"]), _mean(f), f"{f['n']}",
+         _required(f), _verdict(f["verdict"]))
+        for entry in entries for f in judged_only(entry)
+    ]  # fmt: skip
+    body = [
+        "<h1>Claims</h1>",
+        f"<p><code>{_text(report['command'])}</code>, {len(report['seeds'])} seeds</p>",
+        f'<p class="dim">{_text(software)}</p>',
+        f"<p>{_text(METHOD)}</p>",
+        "<ul>" + "".join(f"<li>{_verdict(k)}: {_text(v)}</li>" for k, v in MEANING.items()) + "</ul>",
+        _table(
+            ("claim", "published", "verdict", "findings that hold", "not shown", "fail", "Holm p"), summary
+        ),
+        "<h2>What was required</h2>",
+        _table(head, rows),
+        f'<p class="dim">All claims together: {_text(cost_line(costs["all"]))}.</p>',
+        *(_claim(report, entry, costs["claims"][entry["id"]]) for entry in entries),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>Claims</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _claim(report: Report, entry: Report, cost: Mapping[str, float]) -> str:
+    head = ("finding", "published", "ours, mean [95 % interval]", "n", "required", "verdict", "p")
+    rows = [
+        (_text(f["what"]), _text(f["published"]), _mean(f), f"{f['n']}", _required(f),
+         _verdict(f["verdict"]), _text(p_value(f["p"])))
+        for f in entry["findings"]
+    ]  # fmt: skip
+    command = f"spikewhen claims {entry['id']} --seeds {report['command'].split(' --seeds ')[1]}"
+    notes = "".join(f"<li>{_text(note)}</li>" for note in entry["notes"])
+    return "\n".join([
+        f'<h2 id="{_text(entry["id"])}">{_text(entry["id"])}: {_text(entry["title"])}</h2>',
+        f"<p>Published: {_text(entry['published'])}. Verdict: {_verdict(entry['verdict'])}."
+        f"{_text(rests_on(entry))}</p>",
+        f"<ul>{notes}</ul>" if notes else "",
+        _table(head, rows),
+        f'<p class="dim"><code>{_text(command)}</code>: {_text(cost_line(cost))}.</p>',
+        *(_protocol(name, report["protocols"][name]) for name in entry["protocols"]),
+    ])  # fmt: skip
+
+
+def _protocol(name: str, protocol: Mapping[str, Any]) -> str:
+    lines = [f"{protocol['config']}, with", *(f"  {o}" for o in protocol["overrides"]), "rules"]
+    for label, rule in protocol["rules"].items():
+        lines.append(f"  {label}: " + ", ".join(f"{k} = {v}" for k, v in rule.items()))
+    lines += ["runs by seed", "  " + ", ".join(f"{s}: {i}" for s, i in protocol["runs"].items())]
+    warned = protocol["warnings"]
+    if warned:
+        lines += [
+            "warnings on the network's health",
+            *(f"  seed {s}: {'; '.join(w)}" for s, w in warned.items()),
+        ]
+    summary = f"Protocol {name}: {len(protocol['rules'])} rules, {len(protocol['runs'])} runs"
+    summary += f", {len(warned)} with warnings on the network's health" if warned else ""
+    return f"<details><summary>{_text(summary)}</summary><pre>{_text(chr(10).join(lines))}</pre></details>"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    top = "".join(f"<th>{h}</th>" for h in head)
+    body = "\n".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows)
+    return (
+        f'<div class="wide"><table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    )
+
+
+def _link(entry: Report) -> str:
+    return f'<a href="#{_text(entry["id"])}"><b>{_text(entry["id"])}</b> {_text(entry["title"])}</a>'
+
+
+def _verdict(name: str) -> str:
+    return f'<span class="{CLASSES[name]}">{name}</span>'
+
+
+def _mean(f: Mapping[str, Any]) -> str:
+    return f'<span class="mean">{_text(value(f))}</span>'
+
+
+def _required(f: Mapping[str, Any]) -> str:
+    return f'<span class="mean">{_text(required(f))}</span>'
+
+
+def _text(text: Any) -> str:
+    return escape(str(text))

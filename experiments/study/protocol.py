@@ -1,0 +1,68 @@
+"""What a claim runs: a config with some things changed, and the rules that learn in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from spikewhen.experiments.config import Experiment, load_config
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One experiment; claims that name the same one share its runs.
+
+    Attributes
+    ----------
+    name : str
+    overrides : tuple of str
+        Changes to the config, as after ``--set``.
+    rules : mapping of label to spikewhen.reservoir.rules.Rule
+        What learns, in place of the config's rules; all of them from one simulation
+        where the loop is open.
+    config : str
+        A shipped config.
+    seeds : int, optional
+        Run on this many times as many seeds as asked for; the others follow the last of them.
+    """
+
+    name: str
+    overrides: tuple[str, ...] = ()
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    config: str = "meet.toml"
+    seeds: int = 1
+
+    def experiment(self) -> Experiment:
+        """Load it."""
+        loaded = load_config(self.config, self.overrides)
+        return replace(loaded, rules=dict(self.rules)) if self.rules else loaded
+
+
+def blocks(*rows: tuple, trials: int = 0) -> str:
+    """Write blocks as an override.
+
+    Parameters
+    ----------
+    rows : (probability, latency_ms) pairs
+        Each a table of cues x events, or one row where there is one cue.
+    trials : int
+        Of each block; 0 = the config's.
+    """
+
+    def table(x) -> str:
+        nested = x if isinstance(x[0], (list, tuple)) else [x]
+        return "[" + ", ".join("[" + ", ".join(repr(float(v)) for v in row) + "]" for row in nested) + "]"
+
+    size = f", trials = {trials}" if trials else ""
+    entries = [f"{{probability = {table(p)}, latency_ms = {table(t)}{size}}}" for p, t in rows]
+    return f"paradigm.blocks=[{', '.join(entries)}]"
+
+
+def probes(after: tuple[int, ...], repeats: int) -> tuple[str, str]:
+    """Write when to probe, and how often each time, as overrides."""
+    return f"paradigm.probes_after={list(after)}", f"paradigm.probe_repeats={repeats}"
+
+
+SHORT = ('simulation.precision="float32"', 'record.spikes="none"', "record.trials=false")
+"""Of protocols that only need scores: single precision (claim G: the same E), probes only."""

@@ -1,5 +1,0 @@
-"""Checks of the simulator against others: Brian2, SciPy, published figures. One check, one file.
-
-A check is a module with ``NEEDS_BRIAN2`` and ``run(context) -> list[Finding]``.
-`experiments.validate` runs them; docs/validation.md says what they found.
-"""

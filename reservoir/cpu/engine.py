@@ -1,0 +1,127 @@
+"""The CPU engine: Numba kernels that equal the reference bit for bit.
+
+A stretch of trials runs in chunks of readout steps. In an open loop a chunk is
+simulated once and then every readout learns from its features; with feedback
+the same learning step runs inside the loop. Each readout step goes through the
+same functions in both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikewhen.reservoir.cpu.kernels import Variant, closed_loop, open_loop
+from spikewhen.reservoir.cpu.layout import arrange, pad, tabulate, write_back
+from spikewhen.reservoir.cpu.readout import train
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.noise import quarter, split_key
+from spikewhen.reservoir.step_constants import check_finite, derive, start_state
+from spikewhen.reservoir.types import (
+    Activity,
+    Network,
+    Readout,
+    State,
+    Teaching,
+    TimeGrid,
+    Trials,
+    aligned,
+    padded,
+)
+
+CHUNK_BYTES = 2**22
+"""Features of one chunk stay in the third-level cache; entering a kernel costs as much as a dozen steps."""
+
+CHUNK_SPIKES = 2**26
+"""Room for the spikes of a chunk, were every cell to fire in every step; pages are used only when touched."""
+
+
+class CpuBackend:
+    """Numba on one core per network; networks run in threads of their own."""
+
+    name = "cpu"
+
+    def load(self, network: Network, grid: TimeGrid) -> CpuEngine:
+        """Derive the constants of the loop."""
+        return CpuEngine(network, grid)
+
+
+class CpuEngine:
+    """One network on the CPU engine.
+
+    Parameters
+    ----------
+    network : Network
+    grid : TimeGrid
+    chunk : int, optional
+        Readout steps per kernel call; changes no result.
+    """
+
+    def __init__(self, network: Network, grid: TimeGrid, chunk: int | None = None):
+        self.network, self.grid = network, grid
+        self.derived = d = derive(network, grid)
+        self.table = tabulate(d)
+        n, m, real = network.n_neurons, grid.steps_per_readout, grid.dtype
+        self.feeds_back = bool(d.feedback.any())
+        self.width = padded(n + 1)
+        by_features = CHUNK_BYTES // (self.width * np.dtype(real).itemsize)
+        self.chunk = chunk or max(16, min(CHUNK_SPIKES // (m * n), 8192 if self.feeds_back else by_features))
+        single = m == 1 and grid.normalise_ms == 0 and d.trace_scale[0] == 1
+        self.variant = Variant(
+            grid.scheme, grid.noise > 0, bool(d.rise_decay.size), bool(d.trace_rise_jump.size), single
+        )
+        self._words = aligned(np.zeros(4 * quarter(n), np.uint32))
+        self._ids = np.empty(self.chunk * m * n, np.int32)
+        self._steps = np.empty(self.chunk * m * n, np.int64)
+        self._features = aligned(np.zeros((1 if self.feeds_back else self.chunk, self.width), real))
+
+    def start(self) -> State:
+        """Return the state at time zero."""
+        return start_state(self.network, self.grid, self.derived.n_slots)
+
+    def run(
+        self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
+    ) -> Activity:
+        """Advance state and readouts in place; see `spikewhen.reservoir.types.Engine`."""
+        if self.feeds_back and len(readouts) != 1:
+            raise InputError("rules", len(readouts), "exactly one readout when its output is fed back")
+        grid, n_steps = self.grid, len(trials.inputs)
+        when = [np.zeros((n_steps, r.what.shape[0]), grid.dtype) for r in readouts]
+        what = [np.zeros((len(trials.outcome), r.what.shape[0]), grid.dtype) for r in readouts]
+        ids, at = [], []
+        work = arrange(state)
+        for begin in range(0, n_steps, self.chunk):
+            part = slice(begin, min(begin + self.chunk, n_steps))
+            count = self._run_chunk(work, trials, part, readouts, teaching, when, what)
+            ids.append(self._ids[:count].copy())
+            at.append(self._steps[:count].copy())
+            write_back(work, state)
+            check_finite(state, (trials.first_step + part.stop * grid.steps_per_readout) * grid.dt_ms)
+        empty = [np.zeros(0, np.int64)]
+        return Activity(
+            np.concatenate(at or empty), np.concatenate(ids or empty).astype(np.int32), when, what
+        )
+
+    def _run_chunk(self, work, trials, part, readouts, teaching, when, what) -> int:
+        grid, d, m = self.grid, self.derived, self.grid.steps_per_readout
+        step = trials.first_step + part.start * m
+        constants = (
+            (d.trace_decay[0], d.trace_couple[0], d.trace_rise_decay[0]),
+            (d.normalise_rate[0], d.normalise_floor[0], d.trace_scale[0], d.feature_bias[0]),
+            d.noise_scale[0], d.rise_dt[0],
+        )  # fmt: skip
+        clock = (m, grid.noise_hold_steps, *split_key(grid.noise_seed), trials.stream)
+        current = pad(trials.current[part]) if len(trials.current) else np.zeros((1, 0), grid.dtype)
+        network = (self.table, work, constants, clock, step, trials.inputs[part], current,
+                   self._words, self._ids, self._steps, self._features)  # fmt: skip
+        lessons = [
+            (y[part], taught.target[part], taught.gate[part], taught.window[part], trials.trial_end[part],
+             trials.outcome, p_hat, step // m, trials.learn)
+            for y, p_hat, taught in zip(when, what, teaching, strict=True)
+        ]  # fmt: skip
+        if self.feeds_back:
+            simulate = closed_loop(self.variant, readouts[0].rule.step)
+            return simulate(*network, readouts[0].arrays(), *lessons[0])
+        count = open_loop(self.variant)(*network)
+        for readout, lesson in zip(readouts, lessons, strict=True):
+            train(readout.rule.step)(readout.arrays(), self._features[: part.stop - part.start], *lesson)
+        return count

@@ -1,0 +1,138 @@
+"""How the kernels see a network and its state: in rows of 32 cells.
+
+All that changes of 32 cells stands together, one field after the other: a step
+goes through memory once and in order, and no two fields compete for the same
+place in the cache (separate arrays cost up to twice the time). Parameters stand
+in tables in which rows that are alike are kept once, so that they stay in the
+first-level cache: memory traffic binds here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from spikewhen.reservoir.step_constants import StepConstants
+from spikewhen.reservoir.types import LANES, State, aligned, padded
+
+FIELDS = ("v", "u", "current", "drive", "current_rise", "trace_rise")
+"""What stands together; `drive` is scratch, the rest are fields of the state.
+
+Six, not eight: at a distance that is a power of two rows would share a few places of the cache.
+"""
+
+V, U, CURRENT, DRIVE, RISE, TRACE_RISE = range(len(FIELDS))
+STRIDE = LANES * len(FIELDS)
+"""Elements from one row of cells to the next."""
+
+
+class Tables(NamedTuple):
+    """A derived network as the kernels read it."""
+
+    shape: np.ndarray  # rows of v_r, v_t, b, v_peak
+    scale: np.ndarray  # rows of k, dt/C, a dt, decay, decay of the rising current
+    bias: np.ndarray  # rows of constant currents
+    place: np.ndarray  # (rows, 4) int64: where a row of cells stands in the tables; how alike it is
+    c: np.ndarray  # (N,)
+    d: np.ndarray  # (N,)
+    v_peak: np.ndarray  # (N,)
+    encoders: np.ndarray  # (C * N_pad,)
+    feedback: np.ndarray  # (K * N_pad,)
+    indptr: np.ndarray  # (N+1,) int64
+    target: np.ndarray  # (S,) uint32 (Numba would look for negative indices), see `tabulate`
+    weight: np.ndarray  # (S,)
+    delay_steps: np.ndarray  # (S,)
+    jump: np.ndarray  # (m,)
+    rise_jump: np.ndarray  # (m,) or (0,)
+
+
+class Work(NamedTuple):
+    """A state as the kernels change it."""
+
+    cells: np.ndarray  # (rows * STRIDE,)
+    trace: np.ndarray  # (M,), apart, because it can serve as the features
+    mean: np.ndarray  # (N_pad,), apart, because it is needed once per readout step
+    variance: np.ndarray  # (N_pad,)
+    fired: np.ndarray  # (rows,) uint32, a bit for each cell of a row that reached its peak; scratch
+    pending: np.ndarray  # (D, N_pad)
+    readouts: np.ndarray  # (1,) int64
+    output: np.ndarray  # (K,)
+
+
+def tabulate(d: StepConstants) -> Tables:
+    """Arrange a derived network.
+
+    Cells that fill up the last row have zeros, so they rest, and a peak they
+    cannot reach. `target` is the place in ``Work.cells`` that a spike adds to,
+    or with delays the neuron.
+    """
+    rise_decay = d.rise_decay if d.rise_decay.size else np.zeros_like(d.v_peak)
+    shape, shape_at = _rows((d.v_rest, d.v_threshold, d.b, d.v_peak), (0, 0, 0, np.inf))
+    scale, scale_at = _rows((d.k, d.dt_over_c, d.a_dt, d.current_decay, rise_decay), (0,) * 5)
+    bias, bias_at = _rows((d.bias,), (0,))
+    # 2: the cells have one shape and one scale; 1: one shape; 0: neither
+    alike = _alike(shape, shape_at, 4) * (1 + _alike(scale, scale_at, 5))
+    received = RISE if d.rise_decay.size else CURRENT
+    target = d.target if d.delay_steps.size else positions(d.target, received)
+    return Tables(
+        aligned(shape), aligned(scale), aligned(bias), np.stack([shape_at, scale_at, bias_at, alike], axis=1),
+        d.c, d.d, d.v_peak, pad(d.encoders).ravel(), pad(d.feedback).ravel(), d.indptr,
+        target.astype(np.uint32), d.weight, d.delay_steps, d.trace_jump, d.trace_rise_jump,
+    )  # fmt: skip
+
+
+def positions(neuron: np.ndarray, field: int) -> np.ndarray:
+    """Where a field of each neuron stands in ``Work.cells``."""
+    return neuron // LANES * STRIDE + field * LANES + neuron % LANES
+
+
+def pad(array: np.ndarray) -> np.ndarray:
+    """Fill the last axis up with zeros to whole rows of 32."""
+    n = array.shape[-1]
+    return aligned(np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, padded(n) - n)]))
+
+
+def arrange(state: State) -> Work:
+    """Copy a state into rows."""
+    rows = padded(state.v.size) // LANES
+    cells = aligned(np.zeros((rows, len(FIELDS), LANES), state.v.dtype))
+    for p, name in enumerate(FIELDS):
+        if name != "drive":
+            cells[:, p] = pad(getattr(state, name)).reshape(rows, LANES)
+    trace = aligned(np.zeros(padded(state.v.size + 1), state.v.dtype))
+    trace[: state.v.size] = state.trace
+    return Work(
+        cells.ravel(), trace, pad(state.trace_mean), pad(state.trace_variance), np.zeros(rows, np.uint32),
+        pad(state.pending), state.readouts, state.output,
+    )  # fmt: skip
+
+
+def write_back(work: Work, state: State) -> None:
+    """Copy rows into the state they came from."""
+    n = state.v.size
+    cells = work.cells.reshape(-1, len(FIELDS), LANES)
+    for p, name in enumerate(FIELDS):
+        if name != "drive":
+            getattr(state, name)[:] = cells[:, p].ravel()[:n]
+    state.trace[:], state.trace_mean[:], state.trace_variance[:] = (
+        a[:n] for a in (work.trace, work.mean, work.variance)
+    )
+    state.pending[:] = work.pending[:, :n]
+
+
+def _rows(parameters: tuple[np.ndarray, ...], filling: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct rows, flat, and where each row of cells finds its own."""
+    n = parameters[0].size
+    full = [
+        np.pad(p, (0, padded(n) - n), constant_values=f) for p, f in zip(parameters, filling, strict=True)
+    ]
+    rows = np.stack(full).reshape(len(full), -1, LANES).transpose(1, 0, 2).reshape(-1, len(full) * LANES)
+    bits = rows.view(f"u{rows.itemsize}")  # 0 and -0 are not alike
+    _, first, which = np.unique(bits, axis=0, return_index=True, return_inverse=True)
+    return rows[first].ravel(), which.reshape(-1).astype(np.int64) * rows.shape[1]
+
+
+def _alike(table: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
+    rows = table.reshape(-1, n, LANES)
+    return (rows == rows[:, :, :1]).all(axis=(1, 2))[place // (n * LANES)].astype(np.int64)

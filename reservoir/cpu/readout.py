@@ -1,0 +1,67 @@
+"""What happens to one readout in one readout step, compiled around a rule's own step."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numba as nb
+
+from spikewhen.reservoir.compile import compile_kernel
+from spikewhen.reservoir.rules.what import learn, predict
+from spikewhen.reservoir.simd import add_row, dot
+
+
+@nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+def read_out(weights, x, y):
+    """``y_k = w_k . x``."""
+    for k in range(y.size):
+        y[k] = dot(weights[k], x)
+
+
+@cache
+def learning_step(step_of_rule: Any) -> Any:
+    """Return the compiled step of a readout after its output: "what" window, rule, end of a trial.
+
+    Counting references of arrays costs more than a small network's step, so only the
+    rule, which may allocate, is compiled with it. ``readout`` is `spikewhen.reservoir.types.Readout.arrays`.
+    """
+
+    @nb.njit(nogil=True, error_model="numpy", _nrt=True)
+    def rule_and_end(readout, x, y, target, gate, trial_end, outcome, p_hats, clock, learns):
+        constants, state, what_constants, what, total, count, seen, surprise, scratch = readout
+        ends = trial_end >= 0
+        if learns:
+            step_of_rule(constants, state, x, y, target, gate, clock, ends)
+        if ends:
+            predict(what, total, count, scratch, p_hats[trial_end])
+            if learns:
+                learn(what_constants, what, seen, surprise, scratch, p_hats[trial_end], outcome[trial_end])
+            total[:] = 0
+            count[0] = 0
+
+    @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+    def learn_step(readout, x, y, target, gate, window, trial_end, outcome, p_hats, clock, learns):
+        total, count = readout[4], readout[5]
+        if window:
+            for r in range(0, x.size, 32):
+                add_row(total, r, x, r)
+            count[0] += 1
+        if learns or trial_end >= 0:
+            rule_and_end(readout, x, y, target, gate, trial_end, outcome, p_hats, clock, learns)
+
+    return learn_step
+
+
+@cache
+def train(step_of_rule: Any) -> Any:
+    """Return the compiled open loop of a readout: it learns from features ``xs`` (T, M)."""
+    learn_step = learning_step(step_of_rule)
+
+    def follow(readout, xs, ys, target, gate, window, trial_end, outcome, p_hats, clock, learns):
+        for t in range(xs.shape[0]):
+            read_out(readout[1][0], xs[t], ys[t])
+            learn_step(readout, xs[t], ys[t], target[t], gate[t], window[t], trial_end[t], outcome, p_hats,
+                       clock + t, learns)  # fmt: skip
+
+    return compile_kernel(follow, step_of_rule, nrt=False)

@@ -1,0 +1,1 @@
+"""Result files: their layout, how they are written whole, and how they are read."""

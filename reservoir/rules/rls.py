@@ -1,0 +1,269 @@
+"""Recursive least squares; in a closed loop, FORCE.
+
+``kappa = P x``, ``den = lambda + x^T kappa``, ``w <- w + (delta / den) kappa``,
+``P <- (P - q q^T) / lambda`` with ``q = kappa / sqrt(den)``, ``P(0) = I / alpha``
+(Sussillo & Abbott 2009; Nicola & Clopath 2017). A gate value g weighs a sample:
+x and delta are both multiplied by sqrt(g), which is weighted least squares.
+
+P is kept as lower 32 x 32 tiles, the diagonal ones full; their order and the
+order of additions are part of the numerics contract (docs/numerics.md).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numba as nb
+import numpy as np
+
+from spikewhen.reservoir.dot import dot, dot_reference, fold
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.rules.base import Rule, device_text
+from spikewhen.reservoir.rules.gate import Gate
+from spikewhen.reservoir.simd import Row, Vector, add_row, simd_function
+from spikewhen.reservoir.spec import param, steps
+from spikewhen.reservoir.types import LANES, padded
+
+
+class RLSState(NamedTuple):
+    """Weights and inverse correlation matrices.
+
+    P lags one update behind: the correction ``P <- (P - q q^T) / lambda`` is applied
+    when P is next passed over, so that each update reads and writes P once.
+    """
+
+    when: np.ndarray  # (K, M)
+    p: np.ndarray  # (n_p, n_tiles, 32, 32) lower tiles, row by row; n_p = 1 if shared
+    q: np.ndarray  # (n_p, M) of the correction still to be applied
+    pending: np.ndarray  # (n_p,) int64, 1 where there is one
+
+
+def tile_index(i: int, j: int) -> int:
+    """Position of tile (i, j), i >= j, among the lower tiles."""
+    return i * (i + 1) // 2 + j
+
+
+def multiply_reference(p: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """``P x`` from lower tiles, in plain NumPy, the definition.
+
+    Row part: tiles J <= I, J ascending, in 32 partial sums, then halved.
+    Column part of a tile I > J: four partial sums by row modulo 4, rows
+    ascending, ``(t0 + t2) + (t1 + t3)``, tiles added with I ascending.
+    """
+    blocks = x.reshape(-1, LANES)
+    n = len(blocks)
+    rows, columns = np.zeros_like(blocks), np.zeros_like(blocks)
+    for i in range(n):
+        acc = np.zeros((LANES, LANES), x.dtype)
+        for j in range(i + 1):
+            acc = acc + p[tile_index(i, j)] * blocks[j]
+        rows[i] = fold(acc)
+        for j in range(i):
+            products = (p[tile_index(i, j)] * blocks[i][:, None]).reshape(8, 4, LANES)
+            t = np.zeros((4, LANES), x.dtype)
+            for group in products:
+                t = t + group
+            columns[j] = columns[j] + ((t[0] + t[2]) + (t[1] + t[3]))
+    return (rows + columns).ravel()
+
+
+def correct_reference(p: np.ndarray, q: np.ndarray, gain) -> None:
+    """``P <- (P - q q^T) gain`` on lower tiles, in plain NumPy; gain = 1 / lambda."""
+    blocks = q.reshape(-1, LANES)
+    for i in range(len(blocks)):
+        for j in range(i + 1):
+            tile = p[tile_index(i, j)]
+            tile[:] = (tile - blocks[i][:, None] * blocks[j]) * gain
+
+
+def _make_tile(forgets: bool) -> Any:
+    def tile(p: Row, qi: Row, qj: Row, gain: Vector, xi: Row, xj: Row, acc: Row, columns: Row) -> None:
+        t: list[Any] = [None] * 4
+        for r in range(LANES):
+            row = p.row(r) - qj * qi.lane(r)
+            if forgets:
+                row = row * gain
+            p.row(r).set(row)
+            acc.row(r).set(acc.row(r) + row * xj)
+            part = row * xi.lane(r)
+            t[r % 4] = part if r < 4 else t[r % 4] + part
+        columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
+
+    return simd_function(tile)
+
+
+tile_step, forgetting_tile_step = _make_tile(forgets=False), _make_tile(forgets=True)
+"""Correct a tile below the diagonal; add up its row part and its column part.
+
+A gain of 1 changes no bit, and leaving it out is a quarter of the products.
+"""
+
+
+@simd_function
+def _diagonal_tile(p: Row, q: Row, gain: Vector, x: Row, acc: Row, out: Row) -> None:
+    """Correct a tile on the diagonal, which ends a row of tiles: write the sums of its 32 rows."""
+    for r in range(LANES):
+        row = (p.row(r) - q * q.lane(r)) * gain
+        p.row(r).set(row)
+        out.set_lane(r, (acc.row(r) + row * x).fold())
+
+
+@nb.njit(nogil=True, error_model="numpy")
+def beside(p, n):
+    """Return scratch of `n` numbers half a page away from `p`, modulo pages.
+
+    A row of it and the row of P in use never have the same last 12 bits of address,
+    which the processor would take for one address and wait (up to a third of the time).
+    """
+    room = np.empty(n + 4096 // p.itemsize, p.dtype)
+    begin = (p.ctypes.data + 2048 - room.ctypes.data) % 4096 // p.itemsize
+    return room[begin : begin + n]
+
+
+@nb.njit(nogil=True, error_model="numpy")
+def correct_and_multiply(p, q, gain, x, out):
+    """``P <- (P - q q^T) gain``, then ``out = P x``, in one pass over P.
+
+    Equals `correct_reference`, then `multiply_reference`, bit for bit: each tile
+    row serves the row part and the column part.
+    """
+    flat = p.reshape(p.size)
+    acc, columns = beside(p, 32 * 32), np.zeros(x.size, x.dtype)
+    at = 0
+    for i in range(0, x.size, 32):
+        acc[:] = 0
+        for j in range(0, i, 32):
+            if gain == 1:
+                tile_step(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
+            else:
+                forgetting_tile_step(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
+            at += 1024
+        _diagonal_tile(flat, at, q, i, gain, x, i, acc, 0, out, i)
+        at += 1024
+    for i in range(0, x.size, 32):
+        add_row(out, i, columns, i)
+
+
+@nb.njit(nogil=True, error_model="numpy")
+def _step(constants, state, x, y, target, gate, clock, trial_end):
+    forget, gain, interval = constants
+    when, p, q, pending = state
+    if clock % interval != 0:
+        return
+    real, shared = p.dtype.type, p.shape[0] == 1
+    m = x.size
+    weighted, kappa = np.empty(m, p.dtype), np.empty(m, p.dtype)
+    for a in range(p.shape[0]):
+        if not gate[a] > 0:
+            continue
+        root = math.sqrt(real(gate[a]))
+        for i in range(m):
+            weighted[i] = root * real(x[i])
+        # Without a correction q is 0 and changes no bit.
+        correct_and_multiply(p[a], q[a], gain if pending[a] else real(1), weighted, kappa)
+        den = forget + dot(weighted, kappa)
+        for k in range(when.shape[0]):
+            if shared or k == a:
+                c = root * (real(target[k]) - real(y[k])) / den
+                for i in range(m):
+                    when[k, i] = when[k, i] + when.dtype.type(c * kappa[i])
+        sq = math.sqrt(den)
+        for i in range(m):
+            q[a, i] = kappa[i] / sq
+        pending[a] = 1
+
+
+def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
+    forget, gain, interval = constants
+    when, p, q, pending = state
+    if clock % interval != 0:
+        return
+    real = p.dtype.type
+    for a in np.flatnonzero(gate[: len(p)] > 0):
+        if pending[a]:
+            correct_reference(p[a], q[a], gain)
+        root = np.sqrt(real(gate[a]))
+        weighted = root * x.astype(real)
+        kappa = multiply_reference(p[a], weighted)
+        den = forget + dot_reference(weighted, kappa)
+        for k in range(len(when)) if len(p) == 1 else [a]:
+            c = root * (real(target[k]) - real(y[k])) / den
+            when[k] = when[k] + (c * kappa).astype(when.dtype)
+        q[a], pending[a] = kappa / np.sqrt(den), 1
+
+
+@dataclass(frozen=True)
+class RLS(Rule):
+    """Recursive least squares (FORCE when the output is fed back)."""
+
+    name: ClassVar[str] = "rls"
+    step: ClassVar[Any] = staticmethod(_step)
+    reference_step: ClassVar[Any] = staticmethod(_reference_step)
+    device: ClassVar[str | None] = device_text(__file__)
+
+    alpha: float = param(1.0, "P(0) = I / alpha", gt=0)
+    interval_ms: float = param(2.0, "time between updates", "ms", gt=0)
+    memory_trials: float = param(
+        0.0, "memory in trials that teach the channel (delivered ones, if gated); 0 = forever", ge=0
+    )
+    trial_ms: float = param(1000.0, "learning time per trial that memory_trials counts", "ms", gt=0)
+    reset: str = param("never", "when P returns to I / alpha, weights kept", choices=("never", "switch"))
+    precision: str = param("float64", "of P", choices=("float32", "float64"))
+    gate: Gate = param(help="weights of the samples", factory=lambda: Gate(kind="epoch"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.memory_trials > 0 and self.memory_trials * self.trial_ms <= self.interval_ms:
+            raise InputError("memory_trials", self.memory_trials, "more than one update, or 0 = forever")
+        if self.precision == "float32" and self.memory_trials > 0:
+            raise InputError(
+                "precision", self.precision, "float64 with memory_trials > 0 (P loses definiteness)"
+            )
+
+    @property
+    def forgetting(self) -> float:
+        """lambda per update."""
+        if self.memory_trials == 0:
+            return 1.0
+        return 1.0 - self.interval_ms / (self.memory_trials * self.trial_ms)
+
+    @property
+    def shares_p(self) -> bool:
+        """Whether all channels see the same samples with the same weights."""
+        return self.gate.undelivered == "zero" and self.gate.kind != "window"
+
+    def init(self, n_channels: int, n_features: int, dtype: Any) -> RLSState:
+        """Return zero weights and P = I / alpha."""
+        m = padded(n_features)
+        real = np.dtype(self.precision)
+        n_p = 1 if self.shares_p or n_channels == 1 else n_channels
+        return RLSState(
+            when=np.zeros((n_channels, m), dtype),
+            p=np.stack([self._start(n_features)] * n_p).astype(real),
+            q=np.zeros((n_p, m), real),
+            pending=np.zeros(n_p, np.int64),
+        )
+
+    def _start(self, n_features: int) -> np.ndarray:
+        n = padded(n_features) // LANES
+        tiles = np.zeros((n * (n + 1) // 2, LANES, LANES))
+        for i in range(n):
+            width = min(LANES, n_features - LANES * i)
+            tiles[tile_index(i, i), range(width), range(width)] = 1.0 / self.alpha
+        return tiles
+
+    def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
+        """Return (lambda, 1 / lambda, readout steps between updates)."""
+        real = np.dtype(self.precision).type
+        interval = np.int64(steps("interval_ms", self.interval_ms, readout_step_ms))
+        return real(self.forgetting), real(1.0 / self.forgetting), interval
+
+    def at_switch(self, state: RLSState, n_features: int) -> RLSState:
+        """Return P to I / alpha where the reset policy says so; weights stay."""
+        if self.reset == "switch":
+            state.p[:] = self._start(n_features)
+            state.q[:] = 0
+            state.pending[:] = 0
+        return state

@@ -1,0 +1,249 @@
+"""Vector code for 32 consecutive numbers, the width of the canonical order.
+
+LLVM unrolls a loop of 32 before it could vectorise it and finds no way back,
+and it gives up on loops over a dozen arrays that might overlap; so the inner
+loops are written as vectors. `simd_function` turns a Python function over vectors
+into such code: its operators become single operations of the machine, each
+rounded by itself (no contraction flag is ever set). Indices are not checked.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+WIDTH = 32
+
+
+class Vector:
+    """32 numbers (or one, which meets 32 as 32 copies) while code is being made."""
+
+    def __init__(self, do: ir.IRBuilder, value: Any):
+        self.do, self.value = do, value
+
+    @property
+    def _type(self) -> Any:
+        return self.value.type
+
+    def _pair(self, other: Any) -> tuple[Any, Any]:
+        a, b = self.value, other.value if isinstance(other, Vector) else self._constant(other)
+        wide = [isinstance(v.type, ir.VectorType) for v in (a, b)]
+        if wide[0] and not wide[1]:
+            b = self._spread(b)
+        elif wide[1] and not wide[0]:
+            a = self._spread(a)
+        return a, b
+
+    def _constant(self, number: Any) -> Any:
+        kind = self._type.element if isinstance(self._type, ir.VectorType) else self._type
+        return ir.Constant(kind, number)
+
+    def _spread(self, scalar: Any) -> Any:
+        vector, index = ir.VectorType(scalar.type, WIDTH), ir.IntType(32)
+        empty = ir.Constant(vector, ir.Undefined)
+        one = self.do.insert_element(empty, scalar, ir.Constant(index, 0))
+        return self.do.shuffle_vector(one, empty, ir.Constant(ir.VectorType(index, WIDTH), [0] * WIDTH))
+
+    def _apply(self, other: Any, real: str, integer: str) -> Vector:
+        a, b = self._pair(other)
+        kind = a.type.element if isinstance(a.type, ir.VectorType) else a.type
+        operation = integer if isinstance(kind, ir.IntType) else real
+        return Vector(self.do, getattr(self.do, operation)(a, b))
+
+    def __add__(self, other: Any) -> Vector:
+        return self._apply(other, "fadd", "add")
+
+    def __sub__(self, other: Any) -> Vector:
+        return self._apply(other, "fsub", "sub")
+
+    def __mul__(self, other: Any) -> Vector:
+        return self._apply(other, "fmul", "mul")
+
+    def __truediv__(self, other: Any) -> Vector:
+        return self._apply(other, "fdiv", "")
+
+    def __and__(self, other: Any) -> Vector:
+        return self._apply(other, "", "and_")
+
+    def __xor__(self, other: Any) -> Vector:
+        return self._apply(other, "", "xor")
+
+    def __rshift__(self, other: Any) -> Vector:
+        return self._apply(other, "", "lshr")
+
+    def __ge__(self, other: Any) -> Vector:
+        return Vector(self.do, self.do.fcmp_ordered(">=", *self._pair(other)))
+
+    def or_zero(self, least: float) -> Vector:
+        """Keep what is at least `least`, else 0."""
+        keep = self.do.fcmp_ordered(">=", *self._pair(least))
+        return Vector(self.do, self.do.select(keep, self.value, ir.Constant(self.value.type, None)))
+
+    def sqrt(self) -> Vector:
+        """Square root, rounded correctly."""
+        kind = self._type
+        name = f"llvm.sqrt.v{WIDTH}{kind.element.intrinsic_name}"
+        root = self.do.module.declare_intrinsic(name, (), ir.FunctionType(kind, [kind]))
+        return Vector(self.do, self.do.call(root, [self.value]))
+
+    def fold(self) -> Vector:
+        """Halve the lanes until one sum is left: ``a[:h] + a[h:]`` for h = 16, 8, 4, 2, 1."""
+        do, value, index = self.do, self.value, ir.IntType(32)
+        for h in (16, 8, 4, 2, 1):
+            empty = ir.Constant(value.type, ir.Undefined)
+            halves = [
+                do.shuffle_vector(value, empty, ir.Constant(ir.VectorType(index, h), [*range(at, at + h)]))
+                for at in (0, h)
+            ]
+            value = do.fadd(*halves)
+        return Vector(do, do.extract_element(value, ir.Constant(index, 0)))
+
+    def counting(self) -> Vector:
+        """Return this scalar + (0, 1, ..., 31)."""
+        steps = ir.Constant(ir.VectorType(self._type, WIDTH), list(range(WIDTH)))
+        return self + Vector(self.do, steps)
+
+    def narrow(self) -> Vector:
+        """Keep the low 32 bits of 64-bit integers."""
+        return Vector(self.do, self.do.trunc(self.value, ir.VectorType(ir.IntType(32), WIDTH)))
+
+    def real_like(self, scalar: Vector) -> Vector:
+        """Turn signed integers into real numbers of the type of `scalar`."""
+        return Vector(self.do, self.do.sitofp(self.value, ir.VectorType(scalar.value.type, WIDTH)))
+
+
+class Row(Vector):
+    """32 elements of an array, from an index on."""
+
+    def __init__(self, do: ir.IRBuilder, first: Any, align: int):
+        self.do, self._first, self._align = do, first, align
+        self._loaded: Any = None
+
+    @property
+    def value(self) -> Any:  # type: ignore[override]
+        """The elements, loaded once."""
+        if self._loaded is None:
+            self._loaded = self.do.load(self._pointer(), align=self._align)
+        return self._loaded
+
+    def _pointer(self) -> Any:
+        vector = ir.VectorType(self._first.type.pointee, WIDTH)
+        return self.do.bitcast(self._first, vector.as_pointer())
+
+    def _element(self, i: int) -> Any:
+        return self.do.gep(self._first, [ir.Constant(ir.IntType(64), i)])
+
+    def set(self, vector: Vector) -> None:
+        """Store 32 elements."""
+        self.do.store(vector.value, self._pointer(), align=self._align)
+
+    def row(self, p: int) -> Row:
+        """Return the `p`-th row of 32 from here."""
+        return Row(self.do, self._element(WIDTH * p), self._align)
+
+    def later(self, offset: Vector) -> Row:
+        """Return the row that begins `offset` elements after this one."""
+        return Row(self.do, self.do.gep(self._first, [offset.value]), self._align)
+
+    def lane(self, i: int) -> Vector:
+        """Return one element."""
+        return Vector(self.do, self.do.load(self._element(i), align=self._align))
+
+    def set_lane(self, i: int, scalar: Vector) -> None:
+        """Store one element."""
+        self.do.store(scalar.value, self._element(i), align=self._align)
+
+
+def _row(context: Any, do: ir.IRBuilder, kind: Any, array: Any, index: Any) -> Row:
+    data = context.make_array(kind)(context, do, array).data
+    align = context.get_abi_sizeof(context.get_value_type(kind.dtype))
+    return Row(do, cgutils.gep_inbounds(do, data, index), align)
+
+
+def simd_function(body: Callable[..., Vector | None]) -> Any:
+    """Make a compiled function of a function over rows and scalars.
+
+    In the call each array is followed by the index of its row; `body` gets a
+    `Row` for it, and a scalar `Vector` for a number. What `body` returns, a
+    comparison, comes back as a bit mask (uint32, lane 0 lowest).
+    """
+    given = list(inspect.signature(body).parameters)
+
+    def typing(typing_context: Any, *arguments: Any) -> Any:
+        def codegen(context: Any, do: ir.IRBuilder, signature: Any, values: tuple) -> Any:
+            found: list[Vector] = []
+            pairs = iter(zip(signature.args, values, strict=True))
+            for kind, value in pairs:
+                if isinstance(kind, types.Array):
+                    found.append(_row(context, do, kind, value, next(pairs)[1]))
+                else:
+                    found.append(Vector(do, value))
+            result = body(*found)
+            if result is None:
+                return context.get_dummy_value()
+            return do.bitcast(result.value, ir.IntType(32))
+
+        returns = types.uint32 if body.__annotations__.get("return") == "Vector" else types.void
+        return returns(*arguments), codegen
+
+    names = ["context"]
+    for name in given:
+        names += [name, f"{name}_at"] if body.__annotations__.get(name) == "Row" else [name]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    typing.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])  # type: ignore[attr-defined]
+    typing.__name__ = typing.__qualname__ = body.__name__
+    return intrinsic(typing)
+
+
+@simd_function
+def set_row(out: Row, a: Row) -> None:
+    """``out = a``."""
+    out.set(a)
+
+
+@simd_function
+def add_row(out: Row, a: Row) -> None:
+    """``out += a``."""
+    out.set(out + a)
+
+
+@simd_function
+def sum_scaled(out: Row, a: Row, b: Row, factor: Vector) -> None:
+    """``out = a + b factor``."""
+    out.set(a + b * factor)
+
+
+@intrinsic
+def dot(typing_context, a, b):
+    """Sum ``a b`` in the canonical order (reservoir/dot.py)."""
+
+    def codegen(context: Any, do: ir.IRBuilder, signature: Any, values: tuple) -> Any:
+        kind, arrays = (
+            signature.args[0],
+            [context.make_array(signature.args[0])(context, do, v) for v in values],
+        )
+        acc = cgutils.alloca_once(do, ir.VectorType(context.get_value_type(kind.dtype), WIDTH))
+        do.store(ir.Constant(acc.type.pointee, None), acc)
+        size = cgutils.unpack_tuple(do, arrays[0].shape, 1)[0]
+        zero, width = ir.Constant(size.type, 0), ir.Constant(size.type, WIDTH)
+        with cgutils.for_range_slice(do, zero, size, width, intp=size.type) as (at, _):
+            x, y = (_row(context, do, kind, v, at) for v in values)
+            do.store((Vector(do, do.load(acc)) + x * y).value, acc)
+        return Vector(do, do.load(acc)).fold().value
+
+    return a.dtype(a, b), codegen
+
+
+@intrinsic
+def lowest_bit(typing_context, mask):
+    """Index of the lowest bit set in an unsigned integer that is not 0."""
+
+    def codegen(context: Any, do: ir.IRBuilder, signature: Any, values: tuple) -> Any:
+        return do.zext(do.cttz(values[0], ir.Constant(ir.IntType(1), 1)), ir.IntType(64))
+
+    return types.int64(mask), codegen

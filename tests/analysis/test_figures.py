@@ -1,0 +1,374 @@
+"""Every figure from a small recording: what it draws, what it says, what it refuses."""
+
+import csv
+import io
+import json
+import logging
+import re
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from matplotlib import rcParams
+from matplotlib.text import Text
+from PIL import Image
+
+from spikewhen.analysis.figures import FIGURES, draw_all, draw_one, render
+from spikewhen.analysis.figures.runs import Runs, pretty
+from spikewhen.analysis.figures.schematic import gate_of
+from spikewhen.analysis.figures.sheet import COLUMNS, paper, spread
+from spikewhen.analysis.score_names import SCORES
+from spikewhen.analysis.score_run import score_run
+from spikewhen.paradigms.meet import Block, Meet
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import Recording
+from spikewhen.reservoir.replay import features
+from spikewhen.reservoir.rules.gate import Gate
+from tests.lively import local_rule, train
+from tests.synthetic import record
+
+MEET = [name for name in FIGURES if name != "free_run"]
+TWO_EVENTS = tuple(Block(((p, 1 - p),), ((a, b),)) for p, a, b in ((0.8, 300.0, 600.0), (0.3, 450.0, 750.0)))
+ACTIVITY = [n for n in SCORES if n.startswith(("overlap_", "ceiling", "loss_"))]
+
+
+def put_text(recording, path, table):
+    recording.arrays[path] = np.frombuffer(json.dumps(table).encode(), np.uint8)
+
+
+def meet_run(seed=0, blocks=TWO_EVENTS, events="AB", cues=("cue",), labels=("local",), noise=0.1, pa=0.0):
+    """A synthetic run of MEET with everything a figure can ask for; seeds differ in their noise."""
+    spec = Meet(cues=cues, events=tuple(events), blocks=blocks, trials_per_block=20, probes_after=(1, 5, 20),
+                probe_repeats=2, counterbalance=False)  # fmt: skip
+    session = spec.plan(seed, 1.0)
+    rng = np.random.default_rng(seed)
+    out = Recording()
+    for label in labels:
+        part = record(spec, session, label=label, noise=noise, seed=seed)
+        out.arrays |= part.arrays
+        out.attrs |= part.attrs
+        base = f"/readouts/{label}"
+        n = session.trials.block.size
+        for name in ("when", "prediction"):
+            out.arrays[f"{base}/trials/{name}"] = np.repeat(part[f"{base}/probes/{name}"][:1], n, axis=0)
+        out.arrays |= {f"/scores/{label}/{n}": rng.uniform(0.001, 0.9, 1) for n in ACTIVITY}
+    n = 40
+    step = np.sort(rng.integers(0, 100_000, 4000))
+    owner = np.sort(rng.integers(0, session.probes.block.size, 1000))
+    out.arrays |= {
+        "/network/cell_type": np.repeat([0, 1], [32, 8]).astype(np.int8),
+        "/network/synapses/indptr": np.arange(n + 1) * 4,
+        "/network/synapses/target": rng.integers(0, n, 4 * n).astype(np.int32),
+        "/network/synapses/weight": rng.standard_normal(4 * n),
+        "/network/encoders/cue": (rng.random((len(cues), n)) < 0.3) * 1.0,
+        "/trials/onset_ms": 1500.0 * np.arange(session.trials.block.size),
+        "/spikes/reservoir/timestamps": step * 0.6,
+        "/spikes/reservoir/node_ids": rng.integers(0, n, step.size),
+        "/spikes/probes/timestamps": rng.uniform(-500, 1000, owner.size),
+        "/spikes/probes/node_ids": rng.integers(0, n, owner.size),
+        "/spikes/probes/probe": owner,
+    }
+    out.attrs |= {
+        "/": {"run_id": f"{seed:015x}{int(pa > 0)}"},
+        "/network/cell_type": {"names": ["RS", "FS"]},
+        "/spikes/reservoir": {"subset": "subset", "recorded": list(range(n))},
+    }
+    window = {"window_start_ms": 0.0, "window_end_ms": 150.0}
+    rule = {"rule": "three_factor", "gate": asdict(Gate()), "what": window}
+    config = {
+        "seed": seed,
+        "seeds": {"network": seed},
+        "network": {"feedback_pa": pa},
+        "trace": {"decay_ms": 45.0},
+        "paradigm": {"name": "meet", **asdict(spec)},
+        "rules": dict.fromkeys(labels, rule),
+    }
+    put_text(out, "/config", config)
+    put_text(out, "/software", {"commit": "abc123"})
+    return out
+
+
+def signal_run(seed=0):
+    t = np.arange(1.0, 2001.0)
+    y = 0.9 * np.sin(2 * np.pi * 5.1 * t / 1000) + 0.05 * np.random.default_rng(seed).standard_normal(t.size)
+    out = Recording(
+        {
+            "/blocks/frequency_hz": np.array([5.0]),
+            "/blocks/amplitude": np.array([1.0]),
+            "/probes/after_trial": np.array([1]),
+            "/readouts/force/time_ms": t,
+            "/readouts/force/probes/when": y[None, :, None],
+        },
+        {"/": {"run_id": f"{seed:016x}"}},
+    )
+    put_text(out, "/config", {"seed": seed, "paradigm": {"name": "signal"}, "rules": {"force": {}}})
+    put_text(out, "/software", {"commit": "abc123"})
+    return out
+
+
+@pytest.fixture(scope="module")
+def everything():
+    """Two seeds of three labels, one closed loop, one signal."""
+    labels = ("local", "rls_never_reset", "my_rule")
+    return Runs([meet_run(0, labels=labels), meet_run(4, labels=labels), meet_run(0, pa=20.0), signal_run()])
+
+
+@pytest.fixture(scope="module")
+def sheets(everything):
+    with paper():
+        return {name: module.draw(everything) for name, module in FIGURES.items()}
+
+
+def overlapping(figure):
+    """Pairs of texts that cover each other, and texts beyond the paper."""
+    figure.canvas.draw()
+    hidden = set()
+    for ax in figure.axes:
+        for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+            for tick in axis.get_major_ticks() + axis.get_minor_ticks():
+                if not min(limits) - 1e-9 <= tick.get_loc() <= max(limits) + 1e-9:
+                    hidden |= {tick.label1, tick.label2}
+    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and t not in hidden]
+    boxes = [(t.get_text(), t.get_window_extent()) for t in texts]
+    page = figure.bbox
+    found = [a for a, x in boxes if x.x0 < 0 or x.y0 < 0 or x.x1 > page.x1 or x.y1 > page.y1]
+    for i, (a, x) in enumerate(boxes):
+        for b, y in boxes[i + 1 :]:
+            w, h = min(x.x1, y.x1) - max(x.x0, y.x0), min(x.y1, y.y1) - max(x.y0, y.y0)
+            if w > 0.5 and h > 0.5 and w * h > 0.02 * min(x.width * x.height, y.width * y.height):
+                found.append((a, b))
+    return found
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_covers_another_or_leaves_the_paper(sheets, name):
+    with paper():
+        assert overlapping(sheets[name].figure) == []
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_table_holds_what_the_lines_show(sheets, name, everything, tmp_path):
+    sheet = sheets[name]
+    written = draw_one(tmp_path, name, FIGURES[name], everything, ())
+    assert [p.name for p in written] == [f"{name}.csv"]
+    text = written[0].read_text()
+    assert text.startswith("# ") and "# Commit: abc123" in text and "# Config hash: " in text
+    table = {}
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    for row in csv.DictReader(io.StringIO("\n".join(lines))):
+        assert tuple(row) == COLUMNS
+        key = f"{row['panel']}/{row['series']}/{row['run']}"
+        table.setdefault(key, []).append([float(row[c] or "nan") for c in ("x", "y")])
+    drawn = [
+        (line.get_gid(), line.get_xydata()) for ax in sheet.figure.axes for line in ax.lines if line.get_gid()
+    ]
+    assert drawn
+    for gid, points in drawn:
+        # Several lines may share a name: one per block.
+        rows = np.array(table[gid])
+        where = [i for i in range(len(rows) - len(points) + 1)
+                 if np.allclose(rows[i : i + len(points)], points, rtol=1e-8, equal_nan=True)]  # fmt: skip
+        assert where, gid
+
+
+@pytest.mark.parametrize("form", ["pdf", "png", "svg"])
+def test_the_same_file_twice(everything, form, tmp_path):
+    one, two = (draw_one(tmp_path / d, "geometry", FIGURES["geometry"], everything, (form,))[0] for d in "ab")
+    assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["schematic", "trial", "recalibration"])
+def test_pdf_text_is_text_in_embedded_fonts(sheets, name):
+    with paper():
+        facts = dict(Title=name, Caption="what it shows", Runs="r1", Commit="c1")
+        data = render(sheets[name], "pdf", {**facts, "Config hash": "h1"})
+        svg = render(sheets[name], "svg", {**facts, "Config hash": "h1"}).decode()
+    assert b"/Type3" not in data and b"/FontFile2" in data and b"CreationDate" not in data
+    assert b"what it shows" in data and b"Commit: c1" in data
+    assert "<text" in svg and "what it shows" in svg and "Commit: c1" in svg and "<dc:date>" not in svg
+
+
+def test_png_tells_where_it_comes_from(everything, tmp_path):
+    path = draw_one(tmp_path, "free_run", FIGURES["free_run"], everything, ("png",))[0]
+    with Image.open(path) as image:
+        info = image.info
+        assert image.width == pytest.approx(183 / 25.4 * 300, abs=1)
+    assert info["Runs"] == everything[3].run_id and info["Commit"] == "abc123" and info["Config hash"]
+    assert "free run" in info["Caption"] and "Date" not in info
+
+
+def test_all_figures_of_a_folder(everything, tmp_path, caplog):
+    before = dict(rcParams)
+    with caplog.at_level(logging.INFO, "analysis"):
+        written = draw_all(tmp_path, everything[:2], ("svg",))
+    assert dict(rcParams) == before
+    (skipped,) = [r for r in caplog.records if r.name == "spikewhen.analysis.figures"]
+    assert "no figure free_run" in skipped.getMessage() and skipped.levelno == logging.INFO
+    names = {p.stem for p in written}
+    assert names == set(MEET)
+    assert {p.name for p in (tmp_path / "figures").iterdir()} == {
+        f"{n}.{s}" for n in names for s in ("svg", "csv")
+    }
+    assert all(p.exists() for p in written)
+
+
+def test_what_cannot_be_drawn_is_refused_in_one_line(tmp_path):
+    one_block = meet_run(blocks=TWO_EVENTS[:1])
+    with paper():
+        for name in ("recalibration", "calibration", "free_run"):
+            with pytest.raises(InputError) as error:
+                FIGURES[name].draw([one_block])
+            assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match="formats"):
+        draw_all(tmp_path, [one_block], ("jpeg",))
+    with pytest.raises(InputError, match="recordings"):
+        draw_all(tmp_path, [], ("png",))
+
+
+@pytest.mark.filterwarnings("error")
+def test_files_that_hold_one_rule_each_are_drawn_together():
+    runs = []
+    for seed in (0, 4):
+        for i, label in enumerate(("local", "local_merged")):
+            run = meet_run(seed, labels=(label,), pa=20.0)
+            run.attrs["/"]["run_id"] = f"{seed + (i + seed) % 2:016x}"  # the first differs by seed
+            runs.append(run)
+    for some in (runs, [runs[0], runs[3]], [runs[1], runs[2]]):
+        with paper():
+            for name in MEET:
+                FIGURES[name].draw(Runs(some))
+                FIGURES[name].caption(Runs(some))
+
+
+def test_a_rule_trained_twice_counts_once_and_two_settings_of_it_are_refused():
+    runs = Runs([meet_run(0, labels=("local", "b")), meet_run(0), meet_run(1)])
+    series = {s.label: s.runs for s in runs.series(runs.groups)}
+    assert series["local"] == [runs[0], runs[2]] and series["b"] == [runs[0]]
+    changed = meet_run(2)
+    put_text(changed, "/config", changed.config | {"rules": {"local": {"eta": 0.5}}})
+    runs.append(changed)
+    with pytest.raises(InputError, match=r"rules.local = 'two settings"):
+        runs.series(Runs(runs).groups)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_blocks", [1, 2])
+def test_where_nothing_ever_comes_some_figures_are_skipped(n_blocks, tmp_path, caplog):
+    run = meet_run(blocks=tuple(Block(((0.0, 0.0),), ((300.0, 600.0),)) for _ in range(n_blocks)))
+    run.arrays = {path: a for path, a in run.arrays.items() if not path.startswith("/scores/")}
+    run.arrays["/weights/local/what"][:] = 0
+    run.attrs["/spikes/reservoir"]["subset"] = "all"
+    with caplog.at_level(logging.INFO, "analysis"):
+        names = {p.stem for p in draw_all(tmp_path, [run], ("svg",))}
+    reasons = [r.getMessage() for r in caplog.records if r.name == "spikewhen.analysis.figures"]
+    assert {"schematic", "trial"} <= names and len(reasons) == len(FIGURES) - len(names)
+    assert any(r.startswith("no figure geometry") for r in reasons)
+    assert not any("\n" in r for r in reasons)
+
+
+def test_a_run_that_learned_nothing_leaves_the_geometry_of_the_others():
+    runs = [meet_run(0), meet_run(4)]
+    runs[0].arrays["/weights/local/what"][:] = 0
+    for name in ACTIVITY:
+        del runs[0].arrays[f"/scores/local/{name}"]
+    with paper():
+        rows = FIGURES["geometry"].draw(runs).rows
+    learned = [row for row in rows if row["series"] == "local: what and when, learned"]
+    assert [np.isfinite(float(row["x"])) for row in learned] == [False, True]
+
+
+def test_the_caption_does_not_say_that_a_rule_reset_at_switches_is_not_told():
+    caption = FIGURES["recalibration"].caption([meet_run(labels=("local", "rls_reset_at_switches"))])
+    assert "unless it is reset at them" in caption
+
+
+@pytest.mark.parametrize(
+    ("events", "cues", "blocks"),
+    [
+        ("A", 1, [(((0.7,),), ((500.0,),)), (((0.3,),), ((700.0,),)), (((0.9,),), ((700.0,),))]),
+        (
+            "ABCD", 1,
+            [(((0.4, 0.3, 0.1, 0.1),), ((250.0, 400.0, 600.0, 800.0),)),
+             (((0.1, 0.3, 0.1, 0.4),), ((350.0, 500.0, 650.0, 900.0),))],
+        ),
+        (
+            "AB", 2,
+            [(((0.7, 0.1), (0.1, 0.7)), ((300.0, 600.0), (500.0, 750.0))),
+             (((0.1, 0.6), (0.6, 0.1)), ((300.0, 600.0), (500.0, 750.0)))],
+        ),
+    ],
+)  # fmt: skip
+def test_other_numbers_of_events_and_cues(events, cues, blocks):
+    run = meet_run(events=events, cues=("left", "right")[:cues], blocks=tuple(Block(*b) for b in blocks))
+    with paper():
+        for name in MEET:
+            assert overlapping(FIGURES[name].draw([run]).figure) == [], name
+
+
+def test_the_drawn_gate_is_the_one_that_is_used():
+    session = Meet().plan(0, 1.0)
+    trial = int(np.flatnonzero(session.trials.event == 0)[0])
+    lesson = session.teaching(trial)
+    for changes in (
+        {},
+        {"kind": "epoch"},
+        {"shift_ms": 40.0, "time_constant_ms": 30.0},
+        {"stop_at_event": True},
+    ):
+        for causal in (False, True):
+            gate = Gate(**changes, causal=causal)
+            expected = gate.teach(lesson)[1][:, 0]
+            drawn = gate_of(asdict(gate), session.time_ms, lesson.event_time_ms[0], causal)
+            np.testing.assert_allclose(drawn, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("rise_ms", [0.0, 20.0])
+def test_drawn_traces_are_the_features_of_the_run(rise_ms):
+    from spikewhen.analysis.figures.trial_view import Shown, traces
+
+    run = train(rules={"local": local_rule()})
+    config = {
+        "simulation": {"dt_ms": 0.5, "readout_step_ms": 1.0},
+        "trace": {"decay_ms": 40.0, "rise_ms": rise_ms, "normalise_ms": 0.0},
+        "seeds": {"noise": 0},
+        "paradigm": {"before_ms": 10.0, "after_ms": 110.0},
+    }
+    put_text(run, "/config", config)
+    t, i = run["/readouts/local/time_ms"], 5
+    spikes = run["/spikes/reservoir/timestamps"] - run["/trials/onset_ms"][i]
+    shown = Shown("", 0, 0, 0.0, spikes, run["/spikes/reservoir/node_ids"], *[np.zeros(0)] * 4)
+    cells = np.arange(40)
+    expected = features(run, "trials", np.array([i]))[0][:, :-1].T * np.sqrt(cells.size)
+    np.testing.assert_allclose(
+        traces(shown, cells, t, 40.0, rise_ms), expected, rtol=0.05, atol=0.03 * expected.max()
+    )
+
+
+def test_runs_are_grouped_by_all_but_seed_and_rules(everything):
+    groups = everything.groups
+    assert sorted(len(g.recordings) for g in groups) == [1, 1, 2]
+    names = [s.name for s in everything.series(everything.meet)]
+    assert names == ["local", "RLS, never reset", "my rule", "local, closed loop"]
+    assert len({(s.colour, str(s.dash)) for s in everything.series(everything.meet)}) == 4
+
+
+def test_stored_scores_come_before_computed_ones():
+    run = meet_run()
+    computed = score_run(run)["local"]["error"]
+    np.testing.assert_array_equal(Runs([run]).scores(run, "local")["error"], computed)
+    run.arrays["/scores/local/error"] = computed + 1
+    np.testing.assert_array_equal(Runs([run]).scores(run, "local")["error"], computed + 1)
+
+
+def test_captions_are_plain_sentences(everything):
+    for name, module in FIGURES.items():
+        text = module.caption(everything)
+        assert text.endswith(".") and "\n" not in text and not re.search(r"\s{2}|nan|None", text), name
+        text.encode("latin-1")
+
+
+def test_labels_are_spread_and_stay_in_order():
+    at = spread([0.1, 0.11, 0.12, 0.9], 0.1, 0.0)
+    assert np.diff(at).min() >= 0.1 - 1e-9
+    np.testing.assert_allclose(spread([0.2, 0.8], 0.1, 0.0), [0.2, 0.8])
+    assert pretty("rls_reset_at_switches") == "RLS, reset at switches"

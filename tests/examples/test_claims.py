@@ -1,0 +1,100 @@
+"""Every claim: its protocols are sound, and what it measures of a run it can judge."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spikewhen.examples.yamada_chao_2026.claims import CLAIMS
+from spikewhen.examples.yamada_chao_2026.claims.rules import local
+from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
+from spikewhen.experiments.config import load_config
+from spikewhen.experiments.study.claim import (
+    FAILS,
+    HOLDS,
+    OPEN,
+    REPORTED,
+    Claim,
+    band,
+    finding,
+    jsonable,
+    paired,
+)
+from spikewhen.experiments.study.run import carry_out, make_plan, measured
+
+SMALL = ("network.n_neurons=60", "network.out_degree=10", "health.silent_max=1.0")
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda c: c.id)
+def test_protocols_are_sound_and_of_one_meaning(claim: Claim, tmp_path):
+    plan = make_plan([claim], (0, 1), tmp_path)
+    assert all(len(plan.jobs[p.name]) == 2 * p.seeds for p in claim.protocols)
+    assert len({job.path for jobs in plan.jobs.values() for job in jobs}) == sum(map(len, plan.jobs.values()))
+
+
+def test_all_claims_share_their_protocols(tmp_path):
+    names = [p.name for c in CLAIMS.values() for p in c.protocols]
+    assert len(set(names)) < len(names)
+    make_plan(list(CLAIMS.values()), (0,), tmp_path)  # refuses two protocols of one name
+
+
+def test_reported_seeds_are_not_search_seeds():
+    from spikewhen.examples.yamada_chao_2026.search.space import FRESH_SEEDS, SEARCH_SEEDS
+    from spikewhen.experiments.study.command import seeds_of
+
+    assert max(seeds_of(None, quick=False)) < 1000 <= min((*SEARCH_SEEDS, *FRESH_SEEDS))
+
+
+def test_the_local_rule_is_that_of_the_config():
+    assert local() == load_config("meet.toml").rules["local"]
+    assert {name.split("_")[0] for name in CELLS} == {"local", "rls"} and len(CELLS) == 8
+
+
+@pytest.mark.parametrize(
+    ("values", "bounds", "verdict"),
+    [
+        (np.linspace(0.5, 0.6, 20), {"at_most": 0.7}, HOLDS),
+        (np.linspace(0.5, 0.6, 20), {"at_most": 0.55}, OPEN),
+        (np.linspace(0.5, 0.6, 20), {"at_most": 0.4}, FAILS),
+        (np.linspace(0.5, 0.6, 20), {"at_least": 0.4}, HOLDS),
+        (np.linspace(0.5, 0.6, 20), {"at_least": 0.4, "at_most": 0.5}, FAILS),
+        (np.linspace(0.5, 0.6, 20), {}, REPORTED),
+        (np.linspace(0.5, 0.6, 3), {"at_most": 0.7}, OPEN),
+        ([np.nan] * 20, {"at_most": 0.7}, OPEN),
+    ],
+)
+def test_a_verdict_stands_on_the_bound_of_the_interval(values, bounds, verdict):
+    assert finding("x", values, **bounds).verdict == verdict
+
+
+def test_never_counts_as_larger_than_any_bound():
+    some = finding("trials", [10.0] * 16 + [np.inf] * 4, at_most=20, median=True)
+    most = finding("trials", [10.0] * 4 + [np.inf] * 16, at_most=20, median=True)
+    assert some.verdict == HOLDS and some.mean == 10
+    assert most.verdict == FAILS and most.mean == np.inf
+
+
+def test_a_paired_finding_keeps_its_test():
+    x = np.linspace(0, 1, 20)
+    found = paired("d", x, x + 0.1 + 0.01 * np.sin(9 * x), below=0.0)
+    assert found.verdict == HOLDS and found.p < 1e-4
+
+
+def test_series_can_be_written_as_json():
+    values = {"a": np.array([[1.0, np.nan], [np.inf, 2.0]]), "b": band(np.array([[1.0, 2.0]] * 8))}
+    assert json.loads(json.dumps(jsonable(values), allow_nan=False))["a"] == [[1.0, None], ["inf", 2.0]]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda c: c.id)
+def test_what_is_measured_can_be_judged(claim: Claim, tmp_path):
+    small = tuple(
+        p if "delay_line" in p.name else replace(p, overrides=(*p.overrides, *SMALL)) for p in claim.protocols
+    )
+    claim = replace(claim, protocols=small)
+    plan = make_plan([claim], (1000, 1001), tmp_path)
+    assert carry_out(plan, "cpu", 1) == []
+    judged = claim.judge(measured(plan, claim))
+    assert judged.findings
+    json.dumps(jsonable(judged.series), allow_nan=False)

@@ -1,0 +1,136 @@
+"""A run as a script sees it: its identity, what it refuses, what it keeps in memory."""
+
+from __future__ import annotations
+
+import sys
+import types
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spikewhen.analysis.summary import compare
+from spikewhen.experiments import load_config, run
+from spikewhen.experiments.compare import run_table
+from spikewhen.experiments.run import run_to_file
+from spikewhen.reservoir.errors import ActivityError, InputError
+from spikewhen.reservoir.files.recording import read_run
+from spikewhen.reservoir.rules import ThreeFactor, WhatReadout
+
+SMALL = (
+    "network.n_neurons=60",
+    "network.out_degree=10",
+    "paradigm.trials_per_block=2",
+    "paradigm.probes_after=[2]",
+    "paradigm.probe_repeats=1",
+    "paradigm.blocks=[{probability=[[0.5,0.5]],latency_ms=[[300.0,600.0]]}]",
+)
+
+OWN_RULE = """
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+import numba as nb
+import numpy as np
+from spikewhen.reservoir.rules import LMS
+
+@nb.njit(nogil=True, error_model="numpy")
+def step(constants, state, x, y, target, gate, clock, trial_end):
+    for k in range(y.size):
+        state[0][k, 0] += {amount}
+
+@dataclass(frozen=True)
+class Own(LMS):
+    name: ClassVar[str] = "own"
+    step: ClassVar[Any] = staticmethod(step)
+"""
+
+
+@pytest.fixture
+def small():
+    return load_config("meet.toml", SMALL).with_rules(["local"])
+
+
+def own_rule(monkeypatch, amount: float):
+    module = types.ModuleType("own_rule")
+    monkeypatch.setitem(sys.modules, "own_rule", module)
+    exec(compile(OWN_RULE.format(amount=amount), "own_rule.py", "exec", dont_inherit=True), vars(module))
+    return module.Own()
+
+
+def test_a_rule_whose_code_changed_is_another_run(small, monkeypatch):
+    ids = [
+        replace(small, rules={"own": own_rule(monkeypatch, amount)}).run_id(1000)
+        for amount in (0.25, 0.25, 0.5)
+    ]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_shipped_rule_needs_no_code_in_its_identity(small):
+    assert "code" not in small.resolved(0)["rules"]["local"]
+    assert "code" not in small.resolved(0)["paradigm"]
+
+
+@pytest.mark.parametrize("seed", [1.5, -1, "3"])
+def test_a_seed_is_a_whole_number(small, seed):
+    with pytest.raises(InputError, match="seed"):
+        run(small, seed=seed)
+
+
+def test_a_numpy_seed_is_a_seed(small, tmp_path):
+    assert run_to_file(small, np.int64(4), tmp_path) == tmp_path / f"{small.run_id(4)}.h5"
+
+
+def test_only_what_is_asked_for_is_read(small, tmp_path):
+    path = run_to_file(small, 1000, tmp_path)
+    part, whole = read_run(path, ("/config", "/scores/")), read_run(path)
+    assert {p for p in whole.arrays if p == "/config" or p.startswith("/scores/")} == set(part.arrays)
+    assert part.attrs == whole.attrs
+
+
+def test_an_output_that_is_not_finite_names_the_readout(small):
+    wild = replace(small, rules={"wild": ThreeFactor(eta=1e308, epsilon=1e-300)})
+    with pytest.raises(ActivityError, match="wild"):
+        run(wild, seed=1000)
+
+
+@pytest.mark.parametrize("window", [(200.0, 150.0), (100.0, 100.0)])
+def test_a_window_without_time_is_refused(window):
+    with pytest.raises(InputError, match="window_end_ms"):
+        WhatReadout(window_start_ms=window[0], window_end_ms=window[1])
+
+
+def test_a_window_before_the_trial_is_refused(small):
+    early = WhatReadout(window_start_ms=-500.0, window_end_ms=100.0)
+    with pytest.raises(InputError, match="window_start_ms"):
+        replace(small, rules={"early": ThreeFactor(what=early)})
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [("paradigm.events=['A','A']", "events"), ("paradigm.cues=['c','c']", "cues")],
+)
+def test_a_name_stands_once(change, named):
+    with pytest.raises(InputError, match=named):
+        load_config("meet.toml", (*SMALL, change))
+
+
+def test_a_label_is_compared_once():
+    with pytest.raises(InputError, match="once"):
+        load_config("meet.toml", SMALL).with_rules(["local", "local"])
+
+
+def test_rules_are_paired_at_fixed_trials_and_at_the_last():
+    def scores(shift):
+        trial = np.array([1, 10, 20, 75])
+        return {"block": np.zeros(4), "trial": trial, "error": shift + trial / 100}
+
+    merged = {f"seed {s}": {"a": scores(0.1 * s), "b": scores(0.1 * s + 0.2)} for s in range(3)}
+    found = compare(merged, "a", "b")
+    assert list(found) == [("E at trial 10", 0), ("E at trial 20", 0), ("E at trial 75", 0)]
+    assert all(d.mean == pytest.approx(-0.2) for d in found.values())
+
+
+def test_a_continuous_target_is_compared_by_its_free_run():
+    entry = {"runs": ["x"], "run": {"free_frequency_hz": {"mean": 4.97}}}
+    assert "| force | 4.97 | - | - | - | 1 |" in run_table({"force": entry})

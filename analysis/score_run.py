@@ -216,9 +216,13 @@ def switch_scores(task: Task, readout: Readout, points: Points) -> tuple[np.ndar
 
 def calibration_scores(found: Scores, task: Task) -> Scores:
     """Return r and slope over the last points of all blocks, cues and channels."""
-    last = np.array([
-        found["trial"][i] == found["trial"][found["block"] == b].max() for i, b in enumerate(found["block"])
-    ], bool)  # fmt: skip
+    last = np.array(
+        [
+            found["trial"][i] == found["trial"][found["block"] == b].max()
+            for i, b in enumerate(found["block"])
+        ],
+        bool,
+    )
     p = found["probability"][last].ravel()
     out = {}
     for name, source in (("p_hat", "p_hat"), ("when", "amplitude_when"), ("amplitude", "amplitude")):

@@ -71,10 +71,11 @@ def transfer(y, p_hat, merged, probability, latency_ms, target, time_ms) -> Tran
         wanted = np.broadcast_to(target[c], y[c].shape)
         # A channel that never was delivered has nothing to be scaled.
         ratio = [
-            np.divide(probability[c], probability[w], out=np.ones_like(probability[c]),
-                      where=probability[w] > 0)
+            np.divide(
+                probability[c], probability[w], out=np.ones_like(probability[c]), where=probability[w] > 0
+            )
             for w in for_when
-        ]  # fmt: skip
+        ]
         out[:, c] = (
             mean_error([combine(p_hat[c], y[c])], c),
             mean_error([combine(p_hat[v], y[w]) for v in for_what for w in for_when], c),

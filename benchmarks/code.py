@@ -89,8 +89,21 @@ def _neuron_update(precision: str) -> Loop:
         for _ in range(passes):
             for w in range(fired.size):
                 at = STRIDE * w
-                fired[w] = row(cells, at, cells, at + 32 * DRIVE, words, 32 * w, shape, 0, scale, 160 * w,
-                               half, noise_scale, noise_scale)  # fmt: skip
+                fired[w] = row(
+                    cells,
+                    at,
+                    cells,
+                    at + 32 * DRIVE,
+                    words,
+                    32 * w,
+                    shape,
+                    0,
+                    scale,
+                    160 * w,
+                    half,
+                    noise_scale,
+                    noise_scale,
+                )
 
     words = aligned(np.ones(LANES * ROWS, np.uint32))
     rest = (words, np.zeros(ROWS, np.uint32), np.uint32(0), real(1e-3))
@@ -105,8 +118,29 @@ def _update_and_traces(precision: str) -> Loop:
         for _ in range(passes):
             for w in range(fired.size):
                 r, at = 32 * w, STRIDE * w
-                fired[w] = row(cells, at, feedback, 0, fired, w, shape, 0, scale, 0, feedback, r, trace, r,
-                               half, little, little, little, keep, little, keep)  # fmt: skip
+                fired[w] = row(
+                    cells,
+                    at,
+                    feedback,
+                    0,
+                    fired,
+                    w,
+                    shape,
+                    0,
+                    scale,
+                    0,
+                    feedback,
+                    r,
+                    trace,
+                    r,
+                    half,
+                    little,
+                    little,
+                    little,
+                    keep,
+                    little,
+                    keep,
+                )
 
     feedback, trace = (aligned(np.full(LANES * ROWS, 1e-3, precision)) for _ in range(2))
     rest = (feedback, trace, np.zeros(ROWS, np.uint32), np.uint32(0), real(1e-6), real(1))

@@ -57,10 +57,15 @@ def measure() -> dict[str, Any]:
 def describe(found: dict[str, Any]) -> str:
     """Write it for people."""
     did = [
-        (c["work"], str(c["n"]), c["who"], f"{c['rate_hz']:.3f}",
-         "" if c["rmse"] is None else f"{c['rmse']:.4f}")
+        (
+            c["work"],
+            str(c["n"]),
+            c["who"],
+            f"{c['rate_hz']:.3f}",
+            "" if c["rmse"] is None else f"{c['rmse']:.4f}",
+        )
         for c in found["checks"]
-    ]  # fmt: skip
+    ]
     return (
         "CPU seconds per second of biological time on one core; ratio = peer / ours, median of pairs\n\n"
         + markdown(HEADER, [cells(Row(**row)) for row in found["rows"]])
@@ -91,8 +96,11 @@ def _reservoir(n: int, seconds: float, folder: Path, checks: list[dict]) -> list
             LOOP: PlainLoop(net, seconds, wanted, False, "float64"),
             BRIAN: Standalone(net, seconds, wanted, False, folder / f"reservoir{n}"),
         },
-        RESERVOIR, n, ROUNDS, checks,
-    )  # fmt: skip
+        RESERVOIR,
+        n,
+        ROUNDS,
+        checks,
+    )
     return [
         compare(RESERVOIR, n, precision, cost[f"ours {precision}"], peer, cost[peer], target)
         for precision, peer, target in (

@@ -52,8 +52,16 @@ def _ratios(sheet: Sheet, ax: Axes, rows: list[dict]) -> None:
         name = f"{r['work'].partition(' (')[0]}, N = {r['n']}, {r['precision']}"
         ax.text(-0.02, y, name, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=6.5)
         peer = r["peer"].partition(",")[0]
-        ax.text(1.0, y, peer, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=5.5,
-                color=MIDDLE)  # fmt: skip
+        ax.text(
+            1.0,
+            y,
+            peer,
+            transform=ax.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            fontsize=5.5,
+            color=MIDDLE,
+        )
     ax.set_xscale("log")
     lowest = min(r["low"] for r in rows)
     ax.set_xlim(min(0.5, 0.8 * lowest), 2000)
@@ -67,8 +75,15 @@ def _ratios(sheet: Sheet, ax: Axes, rows: list[dict]) -> None:
     ax.set_xlabel("times faster than the peer named on the right (median and range of pairs)", loc="left")
     key = [("o", BLUE, "target met"), ("o", RED, "not met"), ("o", MIDDLE, "no target"), ("|", INK, "target")]
     for i, (marker, colour, text) in enumerate(key):
-        ax.plot(0.02 + 0.2 * i, 1 + 3 / (ROW_MM * len(rows)), marker, color=colour, transform=ax.transAxes,
-                clip_on=False, ms=3.5 if marker == "o" else 6)  # fmt: skip
+        ax.plot(
+            0.02 + 0.2 * i,
+            1 + 3 / (ROW_MM * len(rows)),
+            marker,
+            color=colour,
+            transform=ax.transAxes,
+            clip_on=False,
+            ms=3.5 if marker == "o" else 6,
+        )
         ax.text(0.04 + 0.2 * i, 1 + 3 / (ROW_MM * len(rows)), text, transform=ax.transAxes, va="center")
 
 

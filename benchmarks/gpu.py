@@ -83,8 +83,15 @@ def measure(device: Device, row: Row, n: int, life_ms: int, repeats: int) -> tup
     engines = [GpuEngine(device, first.network, grid._replace(noise_seed=i)) for i in range(count)]
     requests = [Request(e.start(), trials, taught(row.rules, n, grid, trials)[0], lessons) for e in engines]
     capacity = 4 * variant.sub_steps * n
-    batch = Batch(device, variant, texts, [e.loaded(variant) for e in engines], [e.grid for e in engines],
-                  requests, capacity)  # fmt: skip
+    batch = Batch(
+        device,
+        variant,
+        texts,
+        [e.loaded(variant) for e in engines],
+        [e.grid for e in engines],
+        requests,
+        capacity,
+    )
     launch, jobs = batch.ready()
     times = []
     for repeat in range(repeats + 1):
@@ -120,8 +127,9 @@ def measure_large(device: Device, n: int, degree: int, life_ms: int, repeats: in
     return statistics.median(times[1:])
 
 
-def replicates_that_fit(device: Device, engine: GpuEngine, variant: Variant, texts: list[RuleText],
-                        request: Request, wanted: int) -> int:  # fmt: skip
+def replicates_that_fit(
+    device: Device, engine: GpuEngine, variant: Variant, texts: list[RuleText], request: Request, wanted: int
+) -> int:
     """Fewer than wanted where memory is short; the table then says so."""
     need = bytes_of_replicate(engine, variant, texts, request) + engine.bytes_to_load(variant)
     return max(1, min(wanted, int(USABLE * device.free_bytes() / need)))
@@ -153,9 +161,10 @@ def limits(device: Device, blocks: int, numbers: int, rounds: int) -> dict[str, 
     job = device.upload(np.array([memory.pointer, numbers], np.uint64))
     found = {}
     for name, kind, per_launch in (
-        ("issued", 0, blocks * 8 * rounds * 32.0), ("issued_integer", 1, blocks * 8 * rounds * 16 * 2.0),
+        ("issued", 0, blocks * 8 * rounds * 32.0),
+        ("issued_integer", 1, blocks * 8 * rounds * 16 * 2.0),
         ("moved", 2, numbers * 32.0),
-    ):  # fmt: skip
+    ):
         times = []
         for _ in range(6):
             begin = device.mark()
@@ -169,8 +178,10 @@ def report(
     device: Device, n: int, many: int, some: int, life_ms: int, repeats: int, card: dict[str, float]
 ) -> None:
     """Print the table."""
-    print(f"measured on this card: {card['issued']:.3g} warp instructions per second (float), "
-          f"{card['issued_integer']:.3g} (wide products), {card['moved']:.3g} bytes per second")  # fmt: skip
+    print(
+        f"measured on this card: {card['issued']:.3g} warp instructions per second (float), "
+        f"{card['issued_integer']:.3g} (wide products), {card['moved']:.3g} bytes per second"
+    )
     print(f"medians of {repeats} launches of {life_ms} ms of life, warm, device events")
     print("| what | precision | R | times life | goal (aim) | ms per launch | instructions | bytes |")
     print("|---|---|---|---|---|---|---|---|")
@@ -182,9 +193,11 @@ def report(
             continue
         issued, moved = (x * count * life_ms / (1e-3 * ms) for x in instructions_and_bytes(row, n))
         fewer = "" if count == row.replicates else f" (of {row.replicates}: memory)"
-        print(f"| {row.name} | {row.precision} | {count}{fewer} | {life_ms / ms:.1f} | {row.goal} | "
-              f"{ms:.2f} | {issued / card['issued']:.0%} | {moved / card['moved']:.0%} |",
-              flush=True)  # fmt: skip
+        print(
+            f"| {row.name} | {row.precision} | {count}{fewer} | {life_ms / ms:.1f} | {row.goal} | "
+            f"{ms:.2f} | {issued / card['issued']:.0%} | {moved / card['moved']:.0%} |",
+            flush=True,
+        )
 
 
 def report_large(device: Device, n: int, degree: int, life_ms: int, repeats: int) -> None:

@@ -46,8 +46,11 @@ def needs(n: int, size: int, synapses: int) -> dict[str, Need]:
     row, m = n * size, padded(n + 1)
     p = (m // 32) * (m // 32 + 1) // 2 * 32 * 32  # entries of the lower tiles
     plain, integer, roots, scattered = (
-        "products and sums", "64-bit integers", "roots with quotients", "scattered additions",
-    )  # fmt: skip
+        "products and sums",
+        "64-bit integers",
+        "roots with quotients",
+        "scattered additions",
+    )
     return {
         # Reads drive, k, dt/C, a dt, decay (v_r, v_t, v_peak, b belong to a cell type); updates v, u, I.
         "neuron update": Need(5 * row, 6 * row, 8 * row, {plain: 15 * n}),
@@ -70,16 +73,25 @@ class Bench:
     """One engine and what it is driven with; calls return CPU seconds."""
 
     def __init__(
-        self, n: int, precision: str, seconds: float, *changes: str, step_ms: float = 1.0,
-        rule: Any = None, readouts: int = 1, learns: bool = False,
-    ):  # fmt: skip
+        self,
+        n: int,
+        precision: str,
+        seconds: float,
+        *changes: str,
+        step_ms: float = 1.0,
+        rule: Any = None,
+        readouts: int = 1,
+        learns: bool = False,
+    ):
         e = load_config(
             "meet.toml",
             (
-                f"network.n_neurons={n}", f"simulation.precision={precision}",
-                f"simulation.readout_step_ms={step_ms}", *changes,
+                f"network.n_neurons={n}",
+                f"simulation.precision={precision}",
+                f"simulation.readout_step_ms={step_ms}",
+                *changes,
             ),
-        )  # fmt: skip
+        )
         self.grid = make_grid(e.simulation, e.trace, 0)
         self.network = build_network(e.network, 0, 1, CHANNELS, self.grid.dt_ms)
         self.engine = CpuBackend().load(self.network, self.grid)
@@ -88,9 +100,14 @@ class Bench:
         self.steps = self.readout_steps * self.grid.steps_per_readout
         t = self.readout_steps
         self.trials = Trials(
-            0, 0, np.zeros((t, 1 + CHANNELS), real), np.zeros((0, n), real), np.full(t, -1),
-            np.zeros((0, CHANNELS), real), learns,
-        )  # fmt: skip
+            0,
+            0,
+            np.zeros((t, 1 + CHANNELS), real),
+            np.zeros((0, n), real),
+            np.full(t, -1),
+            np.zeros((0, CHANNELS), real),
+            learns,
+        )
         ones = np.ones((t, CHANNELS), real)
         self.teaching = [Teaching(0.5 * ones, ones, np.zeros(t, np.int8))] * len(self.rules)
         self.events = 0.0
@@ -167,19 +184,27 @@ def held_against(need: Need, seconds: float, precision: str, limits: dict[str, A
     move += need.updated / bandwidth(limits, "update", precision, need.working_set)
     compute = sum(count / (1e9 * limits[precision][kind]) for kind, count in need.operations.items())
     return {
-        "ns": 1e9 * seconds, "bytes": need.read + need.updated, "operations": sum(need.operations.values()),
-        "of_bandwidth": move / seconds, "of_compute": compute / seconds,
+        "ns": 1e9 * seconds,
+        "bytes": need.read + need.updated,
+        "operations": sum(need.operations.values()),
+        "of_bandwidth": move / seconds,
+        "of_compute": compute / seconds,
         "fraction": max(move, compute) / seconds,
-    }  # fmt: skip
+    }
 
 
 def describe(found: list[dict[str, Any]]) -> str:
     """Write it for people."""
     shares = ("of_bandwidth", "of_compute", "fraction")
     rows = [
-        (r["part"], str(r["n"]), r["precision"], *(f"{r[k]:.3g}" for k in ("ns", "bytes", "operations")),
-         *(f"{r[k]:.2f}" for k in shares))
+        (
+            r["part"],
+            str(r["n"]),
+            r["precision"],
+            *(f"{r[k]:.3g}" for k in ("ns", "bytes", "operations")),
+            *(f"{r[k]:.2f}" for k in shares),
+        )
         for r in found
-    ]  # fmt: skip
+    ]
     header = ("part", "n", "precision", "ns", "bytes", "operations", "of bandwidth", "of compute", "fraction")
     return markdown(header, rows)

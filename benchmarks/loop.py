@@ -101,9 +101,17 @@ class PlainLoop:
         encoder = self.net.encoders.feedback[0].copy()
         start = time.process_time()
         output, spikes = force_network(
-            v, encoder, s.indptr, s.target, s.weight, self.wanted, p, self.learns,
-            self.spike_step, self.spike_cell,
-        )  # fmt: skip
+            v,
+            encoder,
+            s.indptr,
+            s.target,
+            s.weight,
+            self.wanted,
+            p,
+            self.learns,
+            self.spike_step,
+            self.spike_cell,
+        )
         return time.process_time() - start, output, spikes
 
     def __call__(self) -> Run:

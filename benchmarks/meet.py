@@ -45,9 +45,12 @@ class Meet:
     def __init__(self, n: int, trials: int, precision: str, closed: bool, *changes: str):
         feedback = FEEDBACK_PA if closed else 0.0
         self.experiment = experiment(
-            trials, f"network.n_neurons={n}", f"simulation.precision={precision}",
-            f"network.feedback_pa={feedback}", *changes,
-        )  # fmt: skip
+            trials,
+            f"network.n_neurons={n}",
+            f"simulation.precision={precision}",
+            f"network.feedback_pa={feedback}",
+            *changes,
+        )
         e = self.experiment
         self.grid = make_grid(e.simulation, e.trace, 0)
         self.session = e.paradigm.plan(0, self.grid.readout_step_ms)
@@ -58,9 +61,15 @@ class Meet:
         """Train once."""
         e = self.experiment
         trainer = Trainer(
-            self.engine, self.network, self.grid, self.session, e.rules, MemorySink(), e.record,
+            self.engine,
+            self.network,
+            self.grid,
+            self.session,
+            e.rules,
+            MemorySink(),
+            e.record,
             e.simulation.settle_ms,
-        )  # fmt: skip
+        )
         start = time.process_time()
         report = trainer.run()
         cpu = time.process_time() - start
@@ -72,8 +81,11 @@ def wall_per_run(seeds: int, on_cores: int) -> float:
     with cores(on_cores), tempfile.TemporaryDirectory() as folder:  # threads of libraries stay on them too
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.meet", str(seeds), str(on_cores), folder],
-            capture_output=True, text=True, check=True, env=os.environ | ALGEBRA,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | ALGEBRA,
+        )
     return float(done.stdout) / seeds
 
 

@@ -54,8 +54,11 @@ def measure() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
                 [sys.executable, "-m", "benchmarks.memory", str(trials), folder],
-                capture_output=True, text=True, check=True, env=os.environ | ALGEBRA,
-            )  # fmt: skip
+                capture_output=True,
+                text=True,
+                check=True,
+                env=os.environ | ALGEBRA,
+            )
         rows.append({"trials": trials, **json.loads(done.stdout)})
     first, last = rows[0], rows[-1]
     more = last["trials"] - first["trials"]

@@ -63,10 +63,13 @@ def _code(found: dict[str, Any]) -> str:
 
 def _scaling(found: dict[str, Any]) -> str:
     rows = [
-        (name, f"{_count(s['values'][0])} to {_count(s['values'][-1])} {s['unit']}",
-         *(f"{s[k]:.2f}" for k in ("slope", "slope_at_end")))
+        (
+            name,
+            f"{_count(s['values'][0])} to {_count(s['values'][-1])} {s['unit']}",
+            *(f"{s[k]:.2f}" for k in ("slope", "slope_at_end")),
+        )
         for name, s in found["scaling"]["series"].items()
-    ]  # fmt: skip
+    ]
     return f"{_when(found['scaling'])}\n\n" + markdown(("what grows", "range", "slope", "at the end"), rows)
 
 
@@ -97,6 +100,11 @@ def _when(part: dict[str, Any]) -> str:
 
 
 BLOCKS = {
-    "machine": _machine, "table": _table, "limits": _limits, "code": _code, "scaling": _scaling,
-    "startup": _startup, "memory": _memory,
-}  # fmt: skip
+    "machine": _machine,
+    "table": _table,
+    "limits": _limits,
+    "code": _code,
+    "scaling": _scaling,
+    "startup": _startup,
+    "memory": _memory,
+}

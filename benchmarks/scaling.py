@@ -79,9 +79,13 @@ def measure() -> dict[str, Any]:
             if x[0] == 0:
                 base, x, cost = float(cost[0]), x[1:], cost[1:] - cost[0]
             found[name] = {
-                "unit": unit, "values": x.tolist(), "cpu_s": cost.tolist(), "base_s": base,
-                "slope": slope(x, cost), "slope_at_end": slope(x[-2:], cost[-2:]),
-            }  # fmt: skip
+                "unit": unit,
+                "values": x.tolist(),
+                "cpu_s": cost.tolist(),
+                "base_s": base,
+                "slope": slope(x, cost),
+                "slope_at_end": slope(x[-2:], cost[-2:]),
+            }
     return {"series": found}
 
 

@@ -78,9 +78,14 @@ class Ours:
             self.target[:, None].astype(real), np.ones((steps, 1), real), np.zeros(steps, np.int8)
         )
         self.trials = Trials(
-            0, 0, np.zeros((steps, 1), real), np.zeros((0, self.n), real), np.full(steps, -1),
-            np.zeros((0, 1), real), learns,
-        )  # fmt: skip
+            0,
+            0,
+            np.zeros((steps, 1), real),
+            np.zeros((0, self.n), real),
+            np.full(steps, -1),
+            np.zeros((0, 1), real),
+            learns,
+        )
 
     def simulate(self) -> tuple[float, Activity]:
         """Return CPU seconds and what happened."""

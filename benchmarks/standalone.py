@@ -34,7 +34,7 @@ from benchmarks.loop import (
     C,
     D,
     K,
-)  # fmt: skip
+)
 from benchmarks.sine import SAMPLE, rmse
 from spikewhen.reservoir.types import Network
 
@@ -96,14 +96,29 @@ def build(folder: Path) -> None:
     b2.set_device("cpp_standalone", directory=str(folder / "program"), build_on_run=False)
     b2.defaultclock.dt = DT * ms
     names = dict(
-        k=K, v_rest=V_REST, v_t=V_T, bias=BIAS, capacitance=C, a=A, b=B, d=D, v_peak=V_PEAK, v_reset=V_RESET,
-        fast=-np.expm1(-DT / TAU_RISE) / DT, slow=-np.expm1(-DT / TAU_DECAY) / DT,
+        k=K,
+        v_rest=V_REST,
+        v_t=V_T,
+        bias=BIAS,
+        capacitance=C,
+        a=A,
+        b=B,
+        d=D,
+        v_peak=V_PEAK,
+        v_reset=V_RESET,
+        fast=-np.expm1(-DT / TAU_RISE) / DT,
+        slow=-np.expm1(-DT / TAU_DECAY) / DT,
         unit=1 / (TAU_RISE * TAU_DECAY),
-    )  # fmt: skip
+    )
     cells = b2.NeuronGroup(
-        n, EQUATIONS, method="euler", threshold="v >= v_peak",
-        reset="v = v_reset; u += d; rate_rise += unit", namespace=names, name="cells",
-    )  # fmt: skip
+        n,
+        EQUATIONS,
+        method="euler",
+        threshold="v >= v_peak",
+        reset="v = v_reset; u += d; rate_rise += unit",
+        namespace=names,
+        name="cells",
+    )
     output = b2.NeuronGroup(1, "z : 1\nnothing : 1", name="output")
     cells.z = b2.linked_var(output, "z", index=np.zeros(n, int))
     cells.v, cells.encoder = given["v_start"], given["encoder"]
@@ -136,10 +151,15 @@ class Standalone:
         self.n, self.seconds, self.wanted, self.learns = net.n_neurons, seconds, wanted, learns
         self.folder = folder
         np.savez(
-            folder / "network.npz", indptr=net.synapses.indptr, target=net.synapses.target,
-            weight=net.synapses.weight, v_start=net.v_start, encoder=net.encoders.feedback[0],
-            steps=wanted.size, learns=learns,
-        )  # fmt: skip
+            folder / "network.npz",
+            indptr=net.synapses.indptr,
+            target=net.synapses.target,
+            weight=net.synapses.weight,
+            v_start=net.v_start,
+            encoder=net.encoders.feedback[0],
+            steps=wanted.size,
+            learns=learns,
+        )
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.standalone", str(folder)], capture_output=True, text=True
         )

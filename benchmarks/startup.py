@@ -51,8 +51,12 @@ def measure(repeats: int = 5) -> dict[str, Any]:
     wall = statistics.median(s["wall_s"] for s in starts)
     cpu = statistics.median(s["cpu_s"] for s in starts)
     return {
-        "wall_s": wall, "cpu_s": cpu, "target_s": TARGET_S, "met": wall <= TARGET_S, "imports": _imports(),
-    }  # fmt: skip
+        "wall_s": wall,
+        "cpu_s": cpu,
+        "target_s": TARGET_S,
+        "met": wall <= TARGET_S,
+        "imports": _imports(),
+    }
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -69,8 +73,10 @@ def _start(*flags: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, *flags, "-m", "benchmarks.startup", str(time.monotonic()), folder],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     return {**json.loads(done.stdout.splitlines()[-1]), "stderr": done.stderr}
 
 

@@ -42,9 +42,18 @@ def compare(
     ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
     ratio = statistics.median(ratios)
     return Row(
-        work, n, precision, statistics.median(ours), peer, statistics.median(theirs),
-        ratio, min(ratios), max(ratios), target, None if target is None else ratio >= target,
-    )  # fmt: skip
+        work,
+        n,
+        precision,
+        statistics.median(ours),
+        peer,
+        statistics.median(theirs),
+        ratio,
+        min(ratios),
+        max(ratios),
+        target,
+        None if target is None else ratio >= target,
+    )
 
 
 HEADER = ("work", "n", "precision", "ours, s", "peer", "peer, s", "ratio", "(range)", "target", "met")

@@ -58,9 +58,18 @@ def summarise_run(recording: Recording, job: Job, skipped: bool = False) -> Resu
     health = {k: v for k, v in recording.attrs["/spikes"].items() if isinstance(v, float)}
     first, *rest = bytes(recording["/warnings"]).decode().splitlines()
     return Result(
-        job.name, job.run_id, job.seed, job.path, recording.config, list(scores), scores, health, first,
-        [line.removeprefix("warning: ") for line in rest], skipped,
-    )  # fmt: skip
+        job.name,
+        job.run_id,
+        job.seed,
+        job.path,
+        recording.config,
+        list(scores),
+        scores,
+        health,
+        first,
+        [line.removeprefix("warning: ") for line in rest],
+        skipped,
+    )
 
 
 def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[Result]:
@@ -120,9 +129,13 @@ class Left(KeyboardInterrupt):
 
 
 def side_by_side(
-    tasks: Sequence[AnyJob], work: Callable[..., R], backend: str, threads: int,
-    report: Callable[[AnyJob, R], object], unit: str | None = "trial",
-) -> None:  # fmt: skip
+    tasks: Sequence[AnyJob],
+    work: Callable[..., R],
+    backend: str,
+    threads: int,
+    report: Callable[[AnyJob, R], object],
+    unit: str | None = "trial",
+) -> None:
     """Carry out tasks around runs, several at once, under one bar; files of unfinished runs are removed.
 
     Parameters
@@ -148,9 +161,13 @@ def side_by_side(
     total = sum(task.steps for task in tasks)
     crew = make_crew(threads, shared=backend == "gpu")
     with tqdm(
-        total=total, unit=unit or "", disable=None if tasks else True, smoothing=0.1, dynamic_ncols=True,
+        total=total,
+        unit=unit or "",
+        disable=None if tasks else True,
+        smoothing=0.1,
+        dynamic_ncols=True,
         bar_format=None if unit else "{l_bar}{bar}| {elapsed} gone, {remaining} left",
-    ) as bar:  # fmt: skip
+    ) as bar:
         try:
             for wave in _waves(tasks, backend, threads):
                 doing = partial(work, backend, _place(backend, len(wave)), threads)

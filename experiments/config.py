@@ -75,14 +75,16 @@ class Experiment:
                 what = getattr(rule, "what", None)
                 if what is not None and what.window_start_ms < -self.paradigm.before_ms:
                     raise InputError(
-                        f"rules.{label}.what.window_start_ms", what.window_start_ms,
+                        f"rules.{label}.what.window_start_ms",
+                        what.window_start_ms,
                         f"at least {-self.paradigm.before_ms:g}, inside the trial",
-                    )  # fmt: skip
+                    )
                 if what is not None and what.window_end_ms > earliest:
                     raise InputError(
-                        f"rules.{label}.what.window_end_ms", what.window_end_ms,
+                        f"rules.{label}.what.window_end_ms",
+                        what.window_end_ms,
                         f"at most {earliest:g}, before any event can come",
-                    )  # fmt: skip
+                    )
 
     def with_rules(self, labels: list[str], option: str = "--rules") -> Experiment:
         """Return the experiment with some of its rules; `option` is named when one is refused."""

@@ -206,8 +206,9 @@ def describe(jobs: list[Job], threads: int) -> str:
     """Say what would be done, for a person."""
     lines = [
         f"{job.run_id}  {'finished' if job.finished else 'to do   '}  "
-        f"{duration(job.estimate.seconds):>9}  {job}" for job in jobs
-    ]  # fmt: skip
+        f"{duration(job.estimate.seconds):>9}  {job}"
+        for job in jobs
+    ]
     todo = [job for job in jobs if not job.finished]
     lines.append(f"{len(todo)} of {len(jobs)} runs to do, {threads} at once, into {jobs[0].path.parent}")
     if todo:
@@ -229,11 +230,17 @@ def estimates(jobs: list[Job], threads: int) -> dict:
     return {
         "threads": threads,
         "runs": [
-            {"run_id": j.run_id, "config": j.name, "seed": j.seed, "rules": list(j.experiment.rules),
-             "finished": j.finished, "estimate": {k: round(v, 1) for k, v in j.estimate._asdict().items()}}
+            {
+                "run_id": j.run_id,
+                "config": j.name,
+                "seed": j.seed,
+                "rules": list(j.experiment.rules),
+                "finished": j.finished,
+                "estimate": {k: round(v, 1) for k, v in j.estimate._asdict().items()},
+            }
             for j in jobs
         ],
-    }  # fmt: skip
+    }
 
 
 def duration(seconds: float) -> str:

@@ -29,13 +29,17 @@ def summarise_results(name: str, results: Sequence[Result], overrides: Iterable[
         "events": results[0].config["paradigm"].get("events", []),
         "seeds": sorted({r.seed for r in results}),
         "runs": [
-            {"run_id": r.run_id, "seed": r.seed, "labels": r.labels,
-             "health": {k: v if math.isfinite(v) else None for k, v in r.health.items()},
-             "warnings": r.warnings}
+            {
+                "run_id": r.run_id,
+                "seed": r.seed,
+                "labels": r.labels,
+                "health": {k: v if math.isfinite(v) else None for k, v in r.health.items()},
+                "warnings": r.warnings,
+            }
             for r in results
         ],
         "labels": summarise({r.run_id: r.scores for r in results}),
-    }  # fmt: skip
+    }
 
 
 def summary_text(experiments: Sequence[dict[str, Any]]) -> str:

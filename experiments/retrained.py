@@ -59,9 +59,15 @@ def learned_under(
         session = replace(meet, blocks=(block,)).plan(seeds.task, grid.readout_step_ms)
         engine, sink = RecordedEngine(recording, grid, session), MemorySink()
         trainer = Trainer(
-            engine, network, grid, session, experiment.rules, sink,
-            RecordSpec(spikes="none", trials=False), experiment.simulation.settle_ms,
-        )  # fmt: skip
+            engine,
+            network,
+            grid,
+            session,
+            experiment.rules,
+            sink,
+            RecordSpec(spikes="none", trials=False),
+            experiment.simulation.settle_ms,
+        )
         if not np.array_equal(trainer.onsets_ms(), recording["/trials/onset_ms"]):
             raise InputError("paradigm.blocks", block, "a block of as many trials as the run's")
         trainer.run()

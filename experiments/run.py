@@ -223,9 +223,17 @@ def _run(experiment: Experiment, config: dict, sink: Sink, parts: Parts, progres
         text = json.dumps(table).encode()
         sink.put(f"/{name}", np.frombuffer(text, np.uint8), "1")
     trainer = Trainer(
-        engine, network, grid, session, experiment.rules, sink, experiment.record,
-        experiment.simulation.settle_ms, parts.current, progress,
-    )  # fmt: skip
+        engine,
+        network,
+        grid,
+        session,
+        experiment.rules,
+        sink,
+        experiment.record,
+        experiment.simulation.settle_ms,
+        parts.current,
+        progress,
+    )
     write_static(sink, network, session, trainer.onsets_ms())
     report = trainer.run()
     if parts.health is not None and repr(sorted(report.items())) != repr(sorted(parts.health.items())):

@@ -126,9 +126,13 @@ def _opened(path: str | Path, experiment: Experiment) -> Iterator[tuple[dict, Pa
             session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
             engine = RecordedEngine(recording, grid, session)
             parts = Parts(
-                grid, session, read_network(recording), engine,
-                health=_health(recording), ceiling=_ceiling(recording, config),
-            )  # fmt: skip
+                grid,
+                session,
+                read_network(recording),
+                engine,
+                health=_health(recording),
+                ceiling=_ceiling(recording, config),
+            )
             _check_tables(recording, experiment, parts)
         yield config, parts
 
@@ -175,9 +179,12 @@ def _check_tables(recording: Recording, experiment: Experiment, parts: Parts) ->
 
 
 def training_jobs(
-    files: Sequence[Path], labels: list[str] | None, config: str | None, overrides: tuple[str, ...],
+    files: Sequence[Path],
+    labels: list[str] | None,
+    config: str | None,
+    overrides: tuple[str, ...],
     out: Path | None,
-) -> list[Job]:  # fmt: skip
+) -> list[Job]:
     """List and check the trainings of a command, one per recording.
 
     Parameters

@@ -74,9 +74,14 @@ class GpuEngine:
     """
 
     def __init__(
-        self, device: Device, network: Network, grid: TimeGrid, threads: int = 0, dense: bool | None = None,
+        self,
+        device: Device,
+        network: Network,
+        grid: TimeGrid,
+        threads: int = 0,
+        dense: bool | None = None,
         wide: bool = False,
-    ):  # fmt: skip
+    ):
         self.device, self.network, self.grid = device, network, grid
         self.derived = derive(network, grid)
         self.dense = pick_dense(self.derived) if dense is None else dense
@@ -181,8 +186,13 @@ def run_batch(engines: list[GpuEngine], requests: list[Request]) -> list[Activit
     results: list[Activity | ActivityError] = []
     sizes = _part_sizes(engines, requests, variant, rules)
     if len(sizes) > 1 and not variant.wide:
-        log.warning("GPU memory: %d networks of %d cells do not fit at once; run in %d parts of at most %d",
-                    len(requests), variant.n, len(sizes), max(sizes))  # fmt: skip
+        log.warning(
+            "GPU memory: %d networks of %d cells do not fit at once; run in %d parts of at most %d",
+            len(requests),
+            variant.n,
+            len(sizes),
+            max(sizes),
+        )
     for size in sizes:
         part = slice(len(results), len(results) + size)
         try:
@@ -231,9 +241,12 @@ def _part_sizes(
 
 
 def bytes_of_replicate(
-    engine: GpuEngine, variant: Variant, rules: list[RuleText], request: Request,
+    engine: GpuEngine,
+    variant: Variant,
+    rules: list[RuleText],
+    request: Request,
     longest: tuple[int, int] | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """Memory that a replicate of a batch takes, its network's arrays not counted."""
     counter = _Counter()
     one = Batch(counter, variant, rules, [], [engine.grid], [request], _capacity(variant), longest)  # type: ignore[arg-type]

@@ -81,9 +81,16 @@ class Batch:
     """
 
     def __init__(
-        self, device: Device, variant: Variant, rules: list[RuleText], networks: list[Loaded],
-        grids: list[TimeGrid], requests: list[Request], capacity: int, longest: tuple[int, int] | None = None,
-    ):  # fmt: skip
+        self,
+        device: Device,
+        variant: Variant,
+        rules: list[RuleText],
+        networks: list[Loaded],
+        grids: list[TimeGrid],
+        requests: list[Request],
+        capacity: int,
+        longest: tuple[int, int] | None = None,
+    ):
         self.device, self.variant, self.rules = device, variant, rules
         self.networks, self.grids, self.requests, self.capacity = networks, grids, requests, capacity
         self.real = np.dtype(variant.real)

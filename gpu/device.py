@@ -112,11 +112,14 @@ class CudaDevice:
         runtime = self._cupy.cuda.runtime
         properties = runtime.getDeviceProperties(self.device.id)
         return {
-            "card": properties["name"].decode(), "architecture": self.architecture,
+            "card": properties["name"].decode(),
+            "architecture": self.architecture,
             "multiprocessors": int(properties["multiProcessorCount"]),
-            "memory_bytes": int(runtime.memGetInfo()[1]), "driver": int(runtime.driverGetVersion()),
-            "runtime": int(runtime.runtimeGetVersion()), "cupy": self._cupy.__version__,
-        }  # fmt: skip
+            "memory_bytes": int(runtime.memGetInfo()[1]),
+            "driver": int(runtime.driverGetVersion()),
+            "runtime": int(runtime.runtimeGetVersion()),
+            "cupy": self._cupy.__version__,
+        }
 
     def free_bytes(self) -> int:
         """Memory that can still be allocated, what CuPy keeps for reuse included."""
@@ -173,9 +176,11 @@ class CudaDevice:
         def launch(jobs: CudaMemory, buffer: int, longest: int, blocks: int) -> Any:
             with self.stream:
                 function(
-                    (blocks,), (threads,), (np.uint64(jobs.pointer), np.int32(buffer), np.int32(longest)),
+                    (blocks,),
+                    (threads,),
+                    (np.uint64(jobs.pointer), np.int32(buffer), np.int32(longest)),
                     shared_mem=shared_bytes,
-                )  # fmt: skip
+                )
                 return self.stream.record()
 
         return launch

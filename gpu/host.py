@@ -24,8 +24,16 @@ from spikewhen.gpu.device import Kernel, cache_folder
 from spikewhen.reservoir.errors import DeviceError
 
 FOLDER = Path(__file__).parent
-OPTIONS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fno-fast-math", "-fPIC", "-shared", 
-           "-fvisibility=hidden", "-Wno-unknown-pragmas")  # fmt: skip
+OPTIONS = (
+    "-std=c++17",
+    "-O2",
+    "-ffp-contract=off",
+    "-fno-fast-math",
+    "-fPIC",
+    "-shared",
+    "-fvisibility=hidden",
+    "-Wno-unknown-pragmas",
+)
 ORDERS = ("ascending", "descending", "shuffled")
 
 
@@ -91,9 +99,15 @@ class HostDevice:
         def launch(jobs: HostMemory, buffer: int, longest: int, blocks: int) -> float:
             self.launches += 1
             fault = library.launch(
-                ctypes.c_void_p(jobs.pointer), buffer, longest, blocks, threads, shared_bytes, self.order,
+                ctypes.c_void_p(jobs.pointer),
+                buffer,
+                longest,
+                blocks,
+                threads,
+                shared_bytes,
+                self.order,
                 ctypes.c_ulonglong(self.launches),
-            )  # fmt: skip
+            )
             if fault:
                 raise DeviceError(f"host device: {fault.decode()}")
             return time.perf_counter()

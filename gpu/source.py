@@ -25,21 +25,53 @@ STATES = ("v", "u", "current", "current_rise", "trace", "trace_rise", "trace_mea
 FIXED_NUMBERS = 12
 """Numbers of the grid beside the two tables of trace jumps."""
 JOB = (
-    ("const real *", "cells"), ("const real *", "numbers"), ("const real *", "weight"),
-    ("const u32 *", "target"), ("const u32 *", "cut"), ("const u32 *", "delay"), ("const real *", "inputs"),
-    ("const real *", "current"), ("const int *", "trial_end"), ("const real *", "outcome"),
-    ("real *", "state"), ("real *", "pending"), ("real *", "drive"), ("i64 *", "readouts"),
-    ("real *", "output"), ("u32 *", "spikes0"), ("u32 *", "spikes1"), ("i64 *", "reached0"),
-    ("i64 *", "reached1"), ("i64 *", "progress"), ("u64 ", "first_step"), ("u64 ", "stream"),
-    ("u64 ", "noise_seed"), ("real *", "x"), ("u32 *", "mask"), ("u32 *", "list"), ("i64 *", "listed"),
-    ("i64 ", "n_steps"), ("i64 ", "capacity"), ("i64 ", "learns"),
-)  # fmt: skip
+    ("const real *", "cells"),
+    ("const real *", "numbers"),
+    ("const real *", "weight"),
+    ("const u32 *", "target"),
+    ("const u32 *", "cut"),
+    ("const u32 *", "delay"),
+    ("const real *", "inputs"),
+    ("const real *", "current"),
+    ("const int *", "trial_end"),
+    ("const real *", "outcome"),
+    ("real *", "state"),
+    ("real *", "pending"),
+    ("real *", "drive"),
+    ("i64 *", "readouts"),
+    ("real *", "output"),
+    ("u32 *", "spikes0"),
+    ("u32 *", "spikes1"),
+    ("i64 *", "reached0"),
+    ("i64 *", "reached1"),
+    ("i64 *", "progress"),
+    ("u64 ", "first_step"),
+    ("u64 ", "stream"),
+    ("u64 ", "noise_seed"),
+    ("real *", "x"),
+    ("u32 *", "mask"),
+    ("u32 *", "list"),
+    ("i64 *", "listed"),
+    ("i64 ", "n_steps"),
+    ("i64 ", "capacity"),
+    ("i64 ", "learns"),
+)
 ARRAYS = (
-    ("const real *", "target"), ("const real *", "gate"), ("const signed char *", "window"),
-    ("real *", "y"), ("real *", "p_hat"), ("const Constants *", "constants"),
-    ("const real *", "what_constants"), ("real *", "what"), ("real *", "total"), ("real *", "mean"),
-    ("i64 *", "count"), ("i64 *", "seen"), ("real *", "surprise"), ("void *", "scratch"),
-)  # fmt: skip
+    ("const real *", "target"),
+    ("const real *", "gate"),
+    ("const signed char *", "window"),
+    ("real *", "y"),
+    ("real *", "p_hat"),
+    ("const Constants *", "constants"),
+    ("const real *", "what_constants"),
+    ("real *", "what"),
+    ("real *", "total"),
+    ("real *", "mean"),
+    ("i64 *", "count"),
+    ("i64 *", "seen"),
+    ("real *", "surprise"),
+    ("void *", "scratch"),
+)
 C_TYPES = {"float32": "float", "float64": "double", "int64": "i64", "int32": "int", "int8": "signed char"}
 SHARED_TRACES_BYTES = 65536
 """Traces stand in shared memory up to here; beyond, too few blocks would share a multiprocessor."""
@@ -78,9 +110,16 @@ class RuleText:
         fields = " ".join(f"{name}_type *{name};" for name, *_ in self.state)
         arrays = " ".join(f"{kind}{name};" for kind, name in ARRAYS)
         return "\n".join(
-            [*lines, f"struct State {{ {fields} }};", '#line 1 "rule"', self.text,
-             f"struct Arrays {{ {arrays} State state; }};", _file("readout.cu"), "}\n"]
-        )  # fmt: skip
+            [
+                *lines,
+                f"struct State {{ {fields} }};",
+                '#line 1 "rule"',
+                self.text,
+                f"struct Arrays {{ {arrays} State state; }};",
+                _file("readout.cu"),
+                "}\n",
+            ]
+        )
 
     @property
     def dtype(self) -> np.dtype:
@@ -163,13 +202,24 @@ class Variant:
         """Collect the options of a network on a grid; `threads` 0 = as suits its size."""
         n = d.bias.size
         return cls(
-            real=np.dtype(grid.dtype).name, n=n, channels_in=len(d.encoders), channels=len(d.feedback),
-            sub_steps=grid.steps_per_readout, hold=grid.noise_hold_steps, slots=d.n_slots, dense=dense,
-            noisy=grid.noise > 0, rises=bool(d.rise_decay.size), trace_rises=bool(d.trace_rise_jump.size),
-            normalised=grid.normalise_ms > 0, heun=grid.scheme == "heun", feeds_back=bool(d.feedback.any()),
-            extra_current=extra_current, heavy=heavy,
+            real=np.dtype(grid.dtype).name,
+            n=n,
+            channels_in=len(d.encoders),
+            channels=len(d.feedback),
+            sub_steps=grid.steps_per_readout,
+            hold=grid.noise_hold_steps,
+            slots=d.n_slots,
+            dense=dense,
+            noisy=grid.noise > 0,
+            rises=bool(d.rise_decay.size),
+            trace_rises=bool(d.trace_rise_jump.size),
+            normalised=grid.normalise_ms > 0,
+            heun=grid.scheme == "heun",
+            feeds_back=bool(d.feedback.any()),
+            extra_current=extra_current,
+            heavy=heavy,
             threads=threads or min(quarter(n), HEAVY_THREADS if heavy else MOST_THREADS),
-        )  # fmt: skip
+        )
 
     @property
     def size(self) -> int:
@@ -240,37 +290,66 @@ class Variant:
         """Shared memory of a block, as network.cu lays it out."""
         own = 0 if self.wide else 1
         parts = [
-            job_dtype(rules).itemsize, own * 8 * self.words, self.numbers * self.size,
-            own * self.m * self.size, 8 * self.sums, (len(rules) + 1) * self.channels * self.size,
+            job_dtype(rules).itemsize,
+            own * 8 * self.words,
+            self.numbers * self.size,
+            own * self.m * self.size,
+            8 * self.sums,
+            (len(rules) + 1) * self.channels * self.size,
             0 if self.dense or self.wide else self.n_pad * self.size,
             4 * self.n_pad * self.size if self.traces_shared else 0,
-        ]  # fmt: skip
+        ]
         return sum((p + 15) // 16 * 16 for p in parts) + self.workspace_bytes(rules)
 
     def source(self, rules: list[RuleText]) -> str:
         """Return the whole text of the variant."""
         values: dict[str, Any] = dict(
-            N=self.n, QUARTER=self.quarter, M=self.m, K=self.channels, CHANNELS_IN=self.channels_in,
-            SUB_STEPS=self.sub_steps, HOLD=self.hold, SLOTS=self.slots, DENSE=self.dense, NOISY=self.noisy,
-            RISES=self.rises, TRACE_RISES=self.trace_rises, NORMALISED=self.normalised, HEUN=self.heun,
-            FEEDS_BACK=self.feeds_back, EXTRA_CURRENT=self.extra_current, THREADS=self.threads,
-            READOUTS=len(rules), SUMS=self.sums, WIDE=self.wide, CUTS=self.cuts,
+            N=self.n,
+            QUARTER=self.quarter,
+            M=self.m,
+            K=self.channels,
+            CHANNELS_IN=self.channels_in,
+            SUB_STEPS=self.sub_steps,
+            HOLD=self.hold,
+            SLOTS=self.slots,
+            DENSE=self.dense,
+            NOISY=self.noisy,
+            RISES=self.rises,
+            TRACE_RISES=self.trace_rises,
+            NORMALISED=self.normalised,
+            HEUN=self.heun,
+            FEEDS_BACK=self.feeds_back,
+            EXTRA_CURRENT=self.extra_current,
+            THREADS=self.threads,
+            READOUTS=len(rules),
+            SUMS=self.sums,
+            WIDE=self.wide,
+            CUTS=self.cuts,
             SHARED_TRACES=self.traces_shared,
-            PARAMETERS_IN_REGISTERS=self.parameters_in_registers, BLOCKS_AT_ONCE=self.blocks_at_once,
-            HEAVY=self.heavy, PURPOSE_MEMBRANE=PURPOSE_MEMBRANE,
-            BLOW_UP_MV=int(BLOW_UP_MV), WORKSPACE_BYTES=self.workspace_bytes(rules),
+            PARAMETERS_IN_REGISTERS=self.parameters_in_registers,
+            BLOCKS_AT_ONCE=self.blocks_at_once,
+            HEAVY=self.heavy,
+            PURPOSE_MEMBRANE=PURPOSE_MEMBRANE,
+            BLOW_UP_MV=int(BLOW_UP_MV),
+            WORKSPACE_BYTES=self.workspace_bytes(rules),
             SHARED_BYTES=self.shared_bytes(rules),
-        )  # fmt: skip
+        )
         constants = "\n".join(f"constexpr int {k} = {int(v)};" for k, v in values.items())
         fields = " ".join(f"{kind}{name};" for kind, name in JOB)
         nested = " ".join(f"readout{i}::Arrays readout{i};" for i in range(len(rules)))
         calls = " ".join(f"do_({i})" for i in range(len(rules)))
-        return "\n".join([
-            f"#define REAL {C_TYPES[self.real]}", constants, f"#define FOR_EACH_READOUT(do_) {calls}",
-            _file("common.cu"), *[r.source(i) for i, r in enumerate(rules)],
-            f"struct Job {{ {fields} {nested} }};", _file("network.cu"),
-            _file("wide.cu" if self.wide else "kernel.cu"),
-        ])  # fmt: skip
+        return "\n".join(
+            [
+                f"#define REAL {C_TYPES[self.real]}",
+                constants,
+                f"#define FOR_EACH_READOUT(do_) {calls}",
+                _file("common.cu"),
+                *[r.source(i) for i, r in enumerate(rules)],
+                f"struct Job {{ {fields} {nested} }};",
+                _file("network.cu"),
+                _file("wide.cu" if self.wide else "kernel.cu"),
+            ]
+        )
 
     @property
     def parameters_in_registers(self) -> bool:

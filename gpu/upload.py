@@ -56,8 +56,22 @@ def loaded_bytes(v: Variant, d: StepConstants) -> int:
 def cell_rows(v: Variant, d: StepConstants) -> np.ndarray:
     """Parameters, bias, encoders and feedback, rows of padded cells; cells that fill up never fire."""
     rise_decay = d.rise_decay if d.rise_decay.size else np.zeros_like(d.k)
-    parameters = np.stack([d.k, d.dt_over_c, d.v_rest, d.v_threshold, d.v_peak, d.a_dt, d.b,
-                           d.current_decay, rise_decay, d.c, d.d, d.bias])  # fmt: skip
+    parameters = np.stack(
+        [
+            d.k,
+            d.dt_over_c,
+            d.v_rest,
+            d.v_threshold,
+            d.v_peak,
+            d.a_dt,
+            d.b,
+            d.current_decay,
+            rise_decay,
+            d.c,
+            d.d,
+            d.bias,
+        ]
+    )
     rows = np.concatenate([parameters, d.encoders, d.feedback])
     out = np.zeros((len(rows), v.n_pad), rows.dtype)
     out[:, : v.n] = rows
@@ -69,8 +83,18 @@ def number_table(v: Variant, d: StepConstants) -> np.ndarray:
     """The grid's numbers, in the order of network.cu."""
     rise_jump = d.trace_rise_jump if d.trace_rise_jump.size else np.zeros_like(d.trace_jump)
     limits = np.array([np.inf, TINY, TINY**2])
-    single = (d.noise_scale, d.rise_dt, d.trace_decay, d.trace_couple, d.trace_rise_decay, d.trace_scale,
-              d.feature_bias, d.normalise_rate, d.normalise_floor, limits)  # fmt: skip
+    single = (
+        d.noise_scale,
+        d.rise_dt,
+        d.trace_decay,
+        d.trace_couple,
+        d.trace_rise_decay,
+        d.trace_scale,
+        d.feature_bias,
+        d.normalise_rate,
+        d.normalise_floor,
+        limits,
+    )
     return np.concatenate([d.trace_jump, rise_jump, *single]).astype(v.real)
 
 
@@ -93,5 +117,9 @@ def sparse_rows(v: Variant, d: StepConstants) -> dict[str, np.ndarray]:
     cut = np.zeros(v.n * v.cuts + 1, np.uint32)
     np.cumsum(np.bincount(part, minlength=v.n * v.cuts), out=cut[1:])
     delay = d.delay_steps[order] if d.delay_steps.size else np.zeros(0, np.int32)
-    return {"weight": d.weight[order], "target": d.target[order].astype(np.uint32), "cut": cut,
-            "delay": delay.astype(np.uint32)}  # fmt: skip
+    return {
+        "weight": d.weight[order],
+        "target": d.target[order].astype(np.uint32),
+        "cut": cut,
+        "delay": delay.astype(np.uint32),
+    }

@@ -28,9 +28,11 @@ def large_network(n: int, degree: int) -> Network:
     target = rng.integers(0, width, (n, degree), np.int32) + width * np.arange(degree, dtype=np.int32)
     sign = np.where(np.arange(n) < 0.8 * n, 1.0, -4.0)
     synapses = network.synapses._replace(
-        indptr=np.arange(n + 1, dtype=np.int64) * degree, target=target.ravel(),
-        weight=np.repeat(sign * 2.5 * 100 / degree, degree), delay_steps=np.zeros(n * degree, np.int32),
-    )  # fmt: skip
+        indptr=np.arange(n + 1, dtype=np.int64) * degree,
+        target=target.ravel(),
+        weight=np.repeat(sign * 2.5 * 100 / degree, degree),
+        delay_steps=np.zeros(n * degree, np.int32),
+    )
     return network._replace(synapses=synapses)
 
 
@@ -71,6 +73,7 @@ def part_of(trials: Trials, teaching: list[Teaching], grid: TimeGrid, begin: int
     """Cut readout steps ``begin:end`` out of trials and lessons."""
     piece = trials._replace(
         first_step=trials.first_step + begin * grid.steps_per_readout,
-        inputs=trials.inputs[begin:end], trial_end=trials.trial_end[begin:end],
-    )  # fmt: skip
+        inputs=trials.inputs[begin:end],
+        trial_end=trials.trial_end[begin:end],
+    )
     return piece, [Teaching(*[a[begin:end] for a in lesson]) for lesson in teaching]

@@ -114,16 +114,18 @@ class Meet(Spec):
             raise InputError(f"{where}.late_ms", block.late_ms, "above latency_ms where late_share > 0")
         if np.any((share > 0) & (late + 2 * sd > self.after_ms)):
             raise InputError(
-                f"{where}.late_ms", block.late_ms,
+                f"{where}.late_ms",
+                block.late_ms,
                 f"inside the trial, up to {self.after_ms:g} ms after the cue (with 2 SD of jitter)",
-            )  # fmt: skip
+            )
         last = np.array(block.latency_ms) + 2 * sd
         first = np.array(block.latency_ms) - 2 * sd
         if last.max() > self.after_ms or first.min() <= 0:
             raise InputError(
-                f"{where}.latency_ms", block.latency_ms,
+                f"{where}.latency_ms",
+                block.latency_ms,
                 f"inside the trial, 0 to {self.after_ms:g} ms after the cue (with 2 SD of jitter)",
-            )  # fmt: skip
+            )
 
     def plan(self, seed: int, readout_step_ms: float) -> MeetSession:
         """Draw a session.

@@ -121,10 +121,11 @@ def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt
     excitatory = np.arange(n) < n_exc
     if spec.connectivity == "delay_line" and not (0 < n_cues <= n_exc and n_cues < n):
         raise InputError(
-            "connectivity", spec.connectivity,
+            "connectivity",
+            spec.connectivity,
             f"for a delay line a task with cues, an excitatory cell for each, and more cells; "
             f"here {n_cues} cues and {n_exc} excitatory cells of {n}",
-        )  # fmt: skip
+        )
     bias = spec.bias_pa * np.exp(spec.bias_spread * rng.standard_normal(n))
     if spec.cell:
         names: list[str] = ["custom"] * n

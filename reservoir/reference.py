@@ -162,8 +162,17 @@ def _advance_traces(d: StepConstants, s: State, fired: list[tuple[int, int]]) ->
 def _features(d: StepConstants, s: State) -> np.ndarray:
     """x = (features of the traces, bias, zeros up to a multiple of 32)."""
     x = np.zeros(padded(s.trace.size + 1), s.trace.dtype)
-    features_reference(s.trace, s.trace_mean, s.trace_variance, s.readouts, d.normalise_rate[0],
-                       d.normalise_floor[0], d.trace_scale[0], d.feature_bias[0], x)  # fmt: skip
+    features_reference(
+        s.trace,
+        s.trace_mean,
+        s.trace_variance,
+        s.readouts,
+        d.normalise_rate[0],
+        d.normalise_floor[0],
+        d.trace_scale[0],
+        d.feature_bias[0],
+        x,
+    )
     return x
 
 
@@ -180,8 +189,13 @@ def _learn(readout: Readout, x, y, teaching: Teaching, trials: Trials, t: int, c
         mean, what[i] = predict_reference(readout.what, readout.mean, readout.count)
         if trials.learn:
             learn_reference(
-                readout.what_constants, readout.what, readout.seen, readout.surprise, mean, what[i],
+                readout.what_constants,
+                readout.what,
+                readout.seen,
+                readout.surprise,
+                mean,
+                what[i],
                 trials.outcome[i],
-            )  # fmt: skip
+            )
         readout.mean[:] = 0
         readout.count[0] = 0

@@ -107,8 +107,18 @@ class Tracer:
             part = slice(begin, min(begin + self.chunk, n_steps))
             x, start = self._features[: part.stop - begin], first_step + begin * m
             a, b = np.searchsorted(step, [start, first_step + part.stop * m])
-            retrace(state, self._decays, self._constants, self._jump, self._rise_jump,
-                    cell[a:b], step[a:b], start, self.n, x)  # fmt: skip
+            retrace(
+                state,
+                self._decays,
+                self._constants,
+                self._jump,
+                self._rise_jump,
+                cell[a:b],
+                step[a:b],
+                start,
+                self.n,
+                x,
+            )
             yield part, x
 
 

@@ -73,10 +73,18 @@ class RecordedEngine:
         for part, x in self._tracer.chunks(state, step, cell, trials.first_step, n_steps):
             for r, (readout, taught) in enumerate(zip(readouts, teaching, strict=True)):
                 train(readout.rule.step)(
-                    readout.arrays(), x, when[r][part], taught.target[part], taught.gate[part],
-                    taught.window[part], trials.trial_end[part], trials.outcome, what[r],
-                    first + part.start, trials.learn,
-                )  # fmt: skip
+                    readout.arrays(),
+                    x,
+                    when[r][part],
+                    taught.target[part],
+                    taught.gate[part],
+                    taught.window[part],
+                    trials.trial_end[part],
+                    trials.outcome,
+                    what[r],
+                    first + part.start,
+                    trials.learn,
+                )
         return Activity(step, cell, when, what)
 
     def _spikes_of(self, trials: Trials, n_steps: int) -> tuple[np.ndarray, np.ndarray]:

@@ -316,9 +316,17 @@ def predict(when: np.ndarray, what: np.ndarray, factored: bool) -> np.ndarray:
 def write_static(sink: Sink, network: Network, session: Session, onsets_ms: np.ndarray) -> None:
     """Write the network, the blocks, the trials and the probes."""
     units = dict(
-        capacitance="pF", k="nS/mV", v_rest="mV", v_threshold="mV", v_peak="mV",
-        a="1/ms", b="nS", c="mV", d="pA", bias="pA",
-    )  # fmt: skip
+        capacitance="pF",
+        k="nS/mV",
+        v_rest="mV",
+        v_threshold="mV",
+        v_peak="mV",
+        a="1/ms",
+        b="nS",
+        c="mV",
+        d="pA",
+        bias="pA",
+    )
     for name, array in network.cells._asdict().items():
         sink.put(f"/network/neurons/{name}", array, units[name])
     sink.put("/network/neurons/v_start", network.v_start, "mV")
@@ -327,8 +335,12 @@ def write_static(sink: Sink, network: Network, session: Session, onsets_ms: np.n
     synapses = network.synapses
     weight_unit = "pA ms" if synapses.rise_ms > 0 else "pA"
     for name, unit in (
-        ("indptr", "1"), ("target", "1"), ("weight", weight_unit), ("delay_steps", "dt"), ("decay_ms", "ms"),
-    ):  # fmt: skip
+        ("indptr", "1"),
+        ("target", "1"),
+        ("weight", weight_unit),
+        ("delay_steps", "dt"),
+        ("decay_ms", "ms"),
+    ):
         sink.put(f"/network/synapses/{name}", getattr(synapses, name), unit)
     sink.annotate("/network/synapses", rise_ms=synapses.rise_ms)
     for name, array in network.encoders._asdict().items():

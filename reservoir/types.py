@@ -222,8 +222,17 @@ class Readout:
 
     def arrays(self) -> tuple:
         """What compiled code gets: constants, state, the "what" readout and room for a mean, ``(M,)``."""
-        return (self.constants, tuple(self.state), self.what_constants, self.what, self.mean, self.count,
-                self.seen, self.surprise, self._scratch)  # fmt: skip
+        return (
+            self.constants,
+            tuple(self.state),
+            self.what_constants,
+            self.what,
+            self.mean,
+            self.count,
+            self.seen,
+            self.surprise,
+            self._scratch,
+        )
 
     def frozen(self) -> Readout:
         """Return a view for a probe: the same weights, its own running mean."""

@@ -15,17 +15,37 @@ from spikewhen.reservoir.types import Readout, Teaching, TimeGrid, Trials
 N = 40
 
 LIVELY = dict(
-    n_neurons=N, out_degree=10, weight=30.0, inhibition=4.0, synapse_decay_ms=(20.0, 100.0), bias_pa=300.0,
-    bias_spread=0.3, parameter_spread=0.2, slow_a_min=0.001, slow_a_max=0.03, cue_fraction=0.3, cue_pa=300.0,
+    n_neurons=N,
+    out_degree=10,
+    weight=30.0,
+    inhibition=4.0,
+    synapse_decay_ms=(20.0, 100.0),
+    bias_pa=300.0,
+    bias_spread=0.3,
+    parameter_spread=0.2,
+    slow_a_min=0.001,
+    slow_a_max=0.03,
+    cue_fraction=0.3,
+    cue_pa=300.0,
     event_pa=300.0,
-)  # fmt: skip
+)
 """Fires at about 20 Hz, so that a tenth of a second holds many spikes."""
 
 LINE = dict(
-    n_neurons=N, connectivity="delay_line", delay_max_ms=40.0, fraction_excitatory=1.0,
-    excitatory_mix={"RS": 1.0}, parameter_spread=0.0, slow_a_min=0.0, bias_pa=0.0, weight=2500.0,
-    weight_spread=0.0, synapse_decay_ms=(2.0,), v_start_spread_mv=0.0, cue_pa=1000.0,
-)  # fmt: skip
+    n_neurons=N,
+    connectivity="delay_line",
+    delay_max_ms=40.0,
+    fraction_excitatory=1.0,
+    excitatory_mix={"RS": 1.0},
+    parameter_spread=0.0,
+    slow_a_min=0.0,
+    bias_pa=0.0,
+    weight=2500.0,
+    weight_spread=0.0,
+    synapse_decay_ms=(2.0,),
+    v_start_spread_mv=0.0,
+    cue_pa=1000.0,
+)
 """A delay line that fires one cell after another, each once, after a cue of 5 ms."""
 
 VARIANTS = {
@@ -165,16 +185,32 @@ def local_rule(**changes) -> ThreeFactor:
     return ThreeFactor(**{**dict(eta=0.1, gate=SHORT_GATE, what=WHAT), **changes})
 
 
-def make_trainer(meet=None, rules=None, sink=None, backend=None, dtype=np.float64, network=None, grid=None,
-                 task_seed=0, record=None, **options) -> Trainer:  # fmt: skip
+def make_trainer(
+    meet=None,
+    rules=None,
+    sink=None,
+    backend=None,
+    dtype=np.float64,
+    network=None,
+    grid=None,
+    task_seed=0,
+    record=None,
+    **options,
+) -> Trainer:
     session = (meet or short_meet()).plan(task_seed, 1.0)
     network = network or lively_network(0.5, n_cues=session.n_cues, n_channels=session.n_channels)
     grid = grid or small_grid(dtype, dt_ms=0.5, steps_per_readout=2)
     engine = (backend or CpuBackend()).load(network, grid)
     return Trainer(
-        engine, network, grid, session, rules or {"local": local_rule()}, sink or MemorySink(),
-        record or RecordSpec(spikes="all"), **options,
-    )  # fmt: skip
+        engine,
+        network,
+        grid,
+        session,
+        rules or {"local": local_rule()},
+        sink or MemorySink(),
+        record or RecordSpec(spikes="all"),
+        **options,
+    )
 
 
 def train(*args, **options) -> Recording:

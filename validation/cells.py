@@ -36,18 +36,27 @@ def uncoupled(rows: list[dict[str, float]], v_start: np.ndarray) -> Network:
     parameters = {c: np.array([row[c] for row in rows]) for c in COLUMNS}
     nothing = np.zeros((0, n))
     return Network(
-        Cells(**parameters, bias=np.zeros(n)), synapses_from_matrix(np.zeros((n, n)), 20.0),
-        Encoders(nothing, nothing, nothing), np.zeros(n, np.int8), ("cell",), np.asarray(v_start, float),
-    )  # fmt: skip
+        Cells(**parameters, bias=np.zeros(n)),
+        synapses_from_matrix(np.zeros((n, n)), 20.0),
+        Encoders(nothing, nothing, nothing),
+        np.zeros(n, np.int8),
+        ("cell",),
+        np.asarray(v_start, float),
+    )
 
 
 def injected(current: np.ndarray, dtype=np.float64) -> Trials:
     """Return a stretch in which every cell gets its own current, pA, ``(T, N)`` per ms."""
     n_steps = len(current)
     return Trials(
-        0, 0, np.zeros((n_steps, 0), dtype), np.asarray(current, dtype), np.full(n_steps, -1),
-        np.zeros((0, 0), dtype), False,
-    )  # fmt: skip
+        0,
+        0,
+        np.zeros((n_steps, 0), dtype),
+        np.asarray(current, dtype),
+        np.full(n_steps, -1),
+        np.zeros((0, 0), dtype),
+        False,
+    )
 
 
 def every_type() -> Iterator[tuple[str, str, dict[str, float]]]:

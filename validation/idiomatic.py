@@ -32,9 +32,19 @@ HORIZON_SEEDS = range(21, 26)
 HORIZON_MS = 100.0
 """Least horizon: a wrong term or constant shows within the first spikes, rounding after hundreds of ms."""
 MEET_SPEC = NetworkSpec(
-    n_neurons=N, out_degree=30, weight=8.0, inhibition=4.0, synapse_decay_ms=(20.0, 100.0), bias_pa=80.0,
-    bias_spread=0.3, parameter_spread=0.2, slow_a_min=0.001, slow_a_max=0.03, cue_fraction=0.3, cue_pa=600.0,
-)  # fmt: skip
+    n_neurons=N,
+    out_degree=30,
+    weight=8.0,
+    inhibition=4.0,
+    synapse_decay_ms=(20.0, 100.0),
+    bias_pa=80.0,
+    bias_spread=0.3,
+    parameter_spread=0.2,
+    slow_a_min=0.001,
+    slow_a_max=0.03,
+    cue_fraction=0.3,
+    cue_pa=600.0,
+)
 """Strong recurrence, on which rounding grows and a difference of equations shows: MEET's first network,
 at 300 cells. The margins were set for it."""
 SEEDS = range(31, 95)
@@ -93,9 +103,17 @@ def simulate(
         namespace={"sigma": noise * pa * ms**0.5},
     )
     units = {
-        "k": ns / mv, "v_rest": mv, "v_threshold": mv, "v_peak": mv, "capacitance": pf, "a": 1 / ms,
-        "b": ns, "c": mv, "d": pa, "bias": pa,
-    }  # fmt: skip
+        "k": ns / mv,
+        "v_rest": mv,
+        "v_threshold": mv,
+        "v_peak": mv,
+        "capacitance": pf,
+        "a": 1 / ms,
+        "b": ns,
+        "c": mv,
+        "d": pa,
+        "bias": pa,
+    }
     for name, unit in units.items():
         setattr(cells, name, np.concatenate([getattr(n.cells, name) for n in networks]) * unit)
     decay_ms = np.concatenate([n.synapses.decay_ms for n in networks])

@@ -134,13 +134,19 @@ def score_prediction(name: str, contingencies: tuple[tuple[float, float, float],
     event = (np.arange(n * TRIALS) % TRIALS >= np.round(TRIALS * p[block, 0])).astype(int)
     probes = np.repeat(np.arange(n), REPEATS)
     task = Task(
-        probability=p[:, None], latency_ms=latency[:, None], latency_sd_ms=np.zeros((n, 1, k)),
-        late_ms=latency[:, None], late_share=np.zeros((n, 1, k)),
+        probability=p[:, None],
+        latency_ms=latency[:, None],
+        latency_sd_ms=np.zeros((n, 1, k)),
+        late_ms=latency[:, None],
+        late_share=np.zeros((n, 1, k)),
         first_trial=TRIALS * np.arange(n),
         seen=Seen(np.zeros(block.size, int), event, latency[block, event]),
-        trial_block=block, probe_block=probes, probe_trial=np.full(probes.size, TRIALS),
-        probe_cue=np.zeros(probes.size, int), channels=np.arange(k),
-    )  # fmt: skip
+        trial_block=block,
+        probe_block=probes,
+        probe_trial=np.full(probes.size, TRIALS),
+        probe_cue=np.zeros(probes.size, int),
+        channels=np.arange(k),
+    )
     z = combine(said.p_hat, said.when) if said.z is None else said.z
     when = said.when if said.z is None else said.z
     shape = (probes.size, TIME_MS.size, k)
@@ -202,13 +208,24 @@ def noticed_by(name: str) -> list[str]:
 
 
 COLUMNS = (
-    ("E", "error"), ("A", "error_channel", 0), ("B", "error_channel", 1), ("mean", "error_bias"),
-    ("scatter", "error_spread"), ("before", "error_before"), ("after", "error_after"),
-    ("hazard", "error_hazard"), ("equal p", "error_equal_p"), ("winner", "error_winner"),
-    ("true p", "error_true_p"), ("timing A", "timing_error_ms", 0), ("timing B", "timing_error_ms", 1),
-    ("found A", "detection", 0), ("found B", "detection", 1), ("amp. A", "amplitude", 0),
+    ("E", "error"),
+    ("A", "error_channel", 0),
+    ("B", "error_channel", 1),
+    ("mean", "error_bias"),
+    ("scatter", "error_spread"),
+    ("before", "error_before"),
+    ("after", "error_after"),
+    ("hazard", "error_hazard"),
+    ("equal p", "error_equal_p"),
+    ("winner", "error_winner"),
+    ("true p", "error_true_p"),
+    ("timing A", "timing_error_ms", 0),
+    ("timing B", "timing_error_ms", 1),
+    ("found A", "detection", 0),
+    ("found B", "detection", 1),
+    ("amp. A", "amplitude", 0),
     ("amp. B", "amplitude", 1),
-)  # fmt: skip
+)
 """Title, score, channel."""
 
 

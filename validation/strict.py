@@ -56,9 +56,14 @@ def ours(backend: str, network: Network, grid: TimeGrid, inputs: np.ndarray) -> 
     engine = get_backend(backend).load(network, grid)
     state = engine.start()
     trials = Trials(
-        0, 0, inputs.astype(grid.dtype), np.zeros((0, network.n_neurons), grid.dtype),
-        np.full(len(inputs), -1), np.zeros((0, inputs.shape[1] - 1), grid.dtype), False,
-    )  # fmt: skip
+        0,
+        0,
+        inputs.astype(grid.dtype),
+        np.zeros((0, network.n_neurons), grid.dtype),
+        np.full(len(inputs), -1),
+        np.zeros((0, inputs.shape[1] - 1), grid.dtype),
+        False,
+    )
     return engine.run(state, trials, [], []), state
 
 

@@ -112,9 +112,14 @@ def points(context: Context) -> Iterator[Point]:
                     errors = np.concatenate(list(map(spike_errors, times, exact)))
                     n, n_exact = sum(t.size for t in times), sum(e.spike_ms.size for e in exact)
                     yield Point(
-                        name, kind, scheme, dt, float(np.median(errors)), n / n_exact - 1,
+                        name,
+                        kind,
+                        scheme,
+                        dt,
+                        float(np.median(errors)),
+                        n / n_exact - 1,
                         costs[scheme, dt],
-                    )  # fmt: skip
+                    )
 
 
 def run(context: Context) -> list[Finding]:
@@ -135,10 +140,10 @@ def run(context: Context) -> list[Finding]:
                 f"{scheme}, dt {dt:g} ms: median spike-time error, ms",
                 "; ".join(parts) + f"; {here[0].cost_ns:.1f} ns per neuron and ms",
                 "none" if (scheme, dt) != DEFAULT else "fluctuating: below the readout step, 1 ms",
-                None if (scheme, dt) != DEFAULT else all(
-                    p.error_ms < 1 for p in here if p.input == "fluctuating"
-                ),
+                None
+                if (scheme, dt) != DEFAULT
+                else all(p.error_ms < 1 for p in here if p.input == "fluctuating"),
                 {"points": [p._asdict() for p in here]},
             )
-        )  # fmt: skip
+        )
     return rows

@@ -80,9 +80,13 @@ def draw(points: Sequence[Point], default: tuple[str, float]) -> Sheet:
         first = sheet.figure.axes[0]
         first.text(0.06, 0.14 - 0.1 * at, name, color=colour, transform=first.transAxes, fontsize=6.5)
     sheet.text(
-        LEFT + 2.5 * WIDTH + 2 * GAP, sheet.height_mm - 2, "cost (ns per neuron and ms)", ha="center",
-        va="baseline", fontsize=7,
-    )  # fmt: skip
+        LEFT + 2.5 * WIDTH + 2 * GAP,
+        sheet.height_mm - 2,
+        "cost (ns per neuron and ms)",
+        ha="center",
+        va="baseline",
+        fontsize=7,
+    )
     return sheet
 
 
@@ -98,9 +102,12 @@ def write(folder: Path, points: Sequence[Point], default: tuple[str, float]) -> 
     """Write PNG, PDF and the table of what is drawn."""
     folder.mkdir(parents=True, exist_ok=True)
     facts = {
-        "Title": NAME, "Caption": CAPTION, "Runs": "none", "Commit": software()["commit"],
+        "Title": NAME,
+        "Caption": CAPTION,
+        "Runs": "none",
+        "Commit": software()["commit"],
         "Config hash": "none",
-    }  # fmt: skip
+    }
     with paper():
         sheet = draw(points, default)
         files = {form: render(sheet, form, facts) for form in ("png", "pdf")}

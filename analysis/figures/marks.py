@@ -74,9 +74,20 @@ def strip(
         where = place + width * offsets(values)
         x, y = (values, where) if across else (where, values)
         sheet.line(
-            ax, panel, name, x, y, "seeds", ls="none", marker=marker, ms=1.7, alpha=0.35, zorder=2,
-            color=colour, mew=0,
-        )  # fmt: skip
+            ax,
+            panel,
+            name,
+            x,
+            y,
+            "seeds",
+            ls="none",
+            marker=marker,
+            ms=1.7,
+            alpha=0.35,
+            zorder=2,
+            color=colour,
+            mew=0,
+        )
     mean, low, high = float(band.mean), float(band.low), float(band.high)
     if np.isfinite(low) and np.isfinite(high):
         ends = ([low, high], [place, place])
@@ -108,16 +119,36 @@ def median(
     """Draw seeds as faint dots along x and a bar at their median, in which those at infinity count."""
     known = values[np.isfinite(values)]
     sheet.line(
-        ax, panel, name, known, place + width * offsets(known), "seeds", ls="none", marker="o", ms=2, mew=0,
-        color=LOCAL, alpha=0.4,
-    )  # fmt: skip
+        ax,
+        panel,
+        name,
+        known,
+        place + width * offsets(known),
+        "seeds",
+        ls="none",
+        marker="o",
+        ms=2,
+        mew=0,
+        color=LOCAL,
+        alpha=0.4,
+    )
     sheet.record(panel, f"{name}: never", np.nan, int((~np.isfinite(values)).sum()))
     middle = float(np.median(values)) if values.size else np.nan
     if np.isfinite(middle):
         sheet.line(
-            ax, panel, f"{name}: median", [middle], [place], "median", ls="none", marker="|", ms=9, mew=1.4,
-            color=LOCAL, zorder=4,
-        )  # fmt: skip
+            ax,
+            panel,
+            f"{name}: median",
+            [middle],
+            [place],
+            "median",
+            ls="none",
+            marker="|",
+            ms=9,
+            mew=1.4,
+            color=LOCAL,
+            zorder=4,
+        )
 
 
 def offsets(values: np.ndarray) -> np.ndarray:

@@ -218,9 +218,16 @@ def _raster(sheet: Sheet, ax: Axes, panel: str, r: Recording, shown: Shown, firs
 
 
 def _traces(
-    sheet: Sheet, ax: Axes, panel: str, cells, values: np.ndarray, peaks: np.ndarray, t: np.ndarray, names,
+    sheet: Sheet,
+    ax: Axes,
+    panel: str,
+    cells,
+    values: np.ndarray,
+    peaks: np.ndarray,
+    t: np.ndarray,
+    names,
     label: bool,
-) -> None:  # fmt: skip
+) -> None:
     for i, (cell, name, row, peak) in enumerate(zip(cells, names, values, peaks, strict=True)):
         colour = MIDDLE if i % 2 else INK
         height = row / peak if peak > 0 else row

@@ -196,9 +196,14 @@ def references(
 
 
 def activity_geometry(
-    recording: Recording, label: str, readout: Readout, task: Task, activity: BlockActivity,
-    known: dict[tuple, References], seed: int = 0,
-) -> Scores:  # fmt: skip
+    recording: Recording,
+    label: str,
+    readout: Readout,
+    task: Task,
+    activity: BlockActivity,
+    known: dict[tuple, References],
+    seed: int = 0,
+) -> Scores:
     """Return overlap in the activity, chance, ceilings and losses, at the end of a block.
 
     Empty for readouts without "what" weights, or where either readout is all zero.

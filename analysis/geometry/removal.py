@@ -72,9 +72,17 @@ def random_directions(
 
 
 def dissociate(
-    what, when, features, target, means, probability, broken: Refits, covariance_root, draws: int,
+    what,
+    when,
+    features,
+    target,
+    means,
+    probability,
+    broken: Refits,
+    covariance_root,
+    draws: int,
     rng: np.random.Generator,
-) -> Dissociation:  # fmt: skip
+) -> Dissociation:
     """Remove each readout's directions from the other and from itself.
 
     Parameters

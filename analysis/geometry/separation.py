@@ -29,10 +29,16 @@ def window_means(features: np.ndarray, time_ms: np.ndarray, window_ms: tuple[flo
 
 
 def separation(
-    what: np.ndarray, when: np.ndarray, activity: BlockActivity, window_ms: tuple[float, float],
-    test: tuple[np.ndarray, np.ndarray, np.ndarray], seed: int, draws: int = 50, halves: int = 3,
+    what: np.ndarray,
+    when: np.ndarray,
+    activity: BlockActivity,
+    window_ms: tuple[float, float],
+    test: tuple[np.ndarray, np.ndarray, np.ndarray],
+    seed: int,
+    draws: int = 50,
+    halves: int = 3,
     penalty: float | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Measure how separate two readouts are, beside chance and ceiling in the same activity.
 
     Parameters
@@ -97,9 +103,17 @@ def separation(
         again["what"].append(overlap(principal_angles(*fits)))
     features, bumps, probability = test
     lost = dissociate(
-        what, when, features[:, after], bumps[:, after], window_means(features, activity.time_ms, window_ms),
-        probability, broken, covariance_root, draws, rng,
-    )  # fmt: skip
+        what,
+        when,
+        features[:, after],
+        bumps[:, after],
+        window_means(features, activity.time_ms, window_ms),
+        probability,
+        broken,
+        covariance_root,
+        draws,
+        rng,
+    )
     return {
         "penalty": penalty,
         "angles_deg": angles.tolist(),

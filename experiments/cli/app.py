@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from spikewhen.experiments.cli import common as steps
+from spikewhen.experiments.cli import common
 from spikewhen.experiments.cli.config import config_app
 from spikewhen.experiments.cli.errors import Commands, examples
 from spikewhen.experiments.cli.options import (
@@ -87,10 +87,18 @@ def top(
     )
 )
 def run(
-    config: Config, seed: Seed = None, seeds: Seeds = None, out: Out = None, backend: BackendName = "cpu",
-    threads: Threads = None, precision: Precision = None, record: Record = None, set_: Set = None,
-    dry_run: DryRun = False, as_json: Json = False,
-) -> None:  # fmt: skip
+    config: Config,
+    seed: Seed = None,
+    seeds: Seeds = None,
+    out: Out = None,
+    backend: BackendName = "cpu",
+    threads: Threads = None,
+    precision: Precision = None,
+    record: Record = None,
+    set_: Set = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
     """Simulate, learn, score.
 
     Writes one HDF5 file per run, RUN_ID.h5, with facts about this machine beside it
@@ -103,20 +111,20 @@ def run(
     from spikewhen.experiments import batch
     from spikewhen.experiments import jobs as plan
 
-    overrides = steps.overrides(set_, precision, record)
+    overrides = common.overrides(set_, precision, record)
     folder = out or Path("results") / Path(config).stem
-    jobs = steps.jobs(config, overrides, seed, seeds, folder, backend)
+    jobs = common.jobs(config, overrides, seed, seeds, folder, backend)
     threads = plan.pick_threads(threads, jobs, backend)
     if dry_run:
         return typer.echo(
             json.dumps(plan.estimates(jobs, threads)) if as_json else plan.describe(jobs, threads)
         )
-    with steps.leaving_no_empty(folder):
+    with common.leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
     from spikewhen.experiments import results as report
 
     entry = report.summarise_results(Path(config).stem, results, overrides)
-    text = steps.write_summary(folder, [entry])
+    text = common.write_summary(folder, [entry])
     typer.echo(text if as_json else f"{report.describe_results(entry)}\nwritten to {folder}", nl=not as_json)
 
 
@@ -144,8 +152,10 @@ def train(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder to write into.  [default: that of the file]")
     ] = None,
-    threads: Threads = None, dry_run: DryRun = False, as_json: Json = False,
-) -> None:  # fmt: skip
+    threads: Threads = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
     """Train rules on recorded spikes.
 
     Simulates nothing: what a rule would have seen is recomputed from the spikes of a
@@ -163,13 +173,13 @@ def train(
     overrides = tuple(set_ or ())
     jobs = training_jobs(files, rule, config, overrides, out)
     for folder in dict.fromkeys(job.path.parent for job in jobs):
-        steps.check_folder(folder)
+        common.check_folder(folder)
     threads = plan.pick_threads(threads, jobs)
     if dry_run:
         return typer.echo(
             json.dumps(plan.estimates(jobs, threads)) if as_json else plan.describe(jobs, threads)
         )
-    with steps.leaving_no_empty(jobs[0].path.parent):
+    with common.leaving_no_empty(jobs[0].path.parent):
         results = batch.carry_out(jobs, "recorded", threads)
     entry = report.summarise_results("train", results, overrides)
     if as_json:
@@ -185,10 +195,17 @@ def train(
     )
 )
 def compare(
-    config: Config, rules: Rules = "", seed: Seed = None, seeds: Seeds = None, out: Out = None,
-    backend: BackendName = "cpu", threads: Threads = None, precision: Precision = None, set_: Set = None,
+    config: Config,
+    rules: Rules = "",
+    seed: Seed = None,
+    seeds: Seeds = None,
+    out: Out = None,
+    backend: BackendName = "cpu",
+    threads: Threads = None,
+    precision: Precision = None,
+    set_: Set = None,
     dry_run: DryRun = False,
-) -> None:  # fmt: skip
+) -> None:
     """Compare rules, seed by seed.
 
     Every rule meets the same networks, trials and noise, and without feedback the
@@ -198,20 +215,20 @@ def compare(
     from spikewhen.experiments import batch
     from spikewhen.experiments import jobs as plan
 
-    overrides = steps.overrides(set_, precision)
+    overrides = common.overrides(set_, precision)
     folder = out or Path("results") / f"{Path(config).stem}-compare"
     labels = [label.strip() for label in rules.split(",")] if rules else None
-    jobs = steps.jobs(config, overrides, seed, seeds, folder, backend, labels)
+    jobs = common.jobs(config, overrides, seed, seeds, folder, backend, labels)
     threads = plan.pick_threads(threads, jobs, backend)
     if dry_run:
         return typer.echo(plan.describe(jobs, threads))
-    with steps.leaving_no_empty(folder):
+    with common.leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
     from spikewhen.experiments import results as report
     from spikewhen.experiments.compare import comparison, tidy_csv
     from spikewhen.experiments.provenance import write_whole
 
-    steps.write_summary(folder, [report.summarise_results(Path(config).stem, results, overrides)])
+    common.write_summary(folder, [report.summarise_results(Path(config).stem, results, overrides)])
     labels = labels or list(dict.fromkeys(label for r in results for label in r.labels))
     text = comparison(results, labels)
     write_whole(folder / "compare.csv", tidy_csv(results))
@@ -230,7 +247,7 @@ def figures(
 
     From a folder that `spikewhen claims --out DIR` wrote: figures 1 to 8 of a paper.
     """
-    for path in steps.draw(folder, steps.formats(formats)):
+    for path in common.draw(folder, common.formats(formats)):
         typer.echo(path)
 
 
@@ -277,7 +294,7 @@ def demo(
     threads = plan.pick_threads(threads, jobs)
     if dry_run:
         return typer.echo(f"{plan.describe(jobs, threads)}\n{NOTE}")
-    with steps.leaving_no_empty(out):
+    with common.leaving_no_empty(out):
         results = iter(batch.carry_out(jobs, "cpu", threads))
     from spikewhen.experiments import results as report
 
@@ -285,18 +302,23 @@ def demo(
         report.summarise_results(part.name, [next(results) for _ in jobs_of], (*part.overrides, *overrides))
         for part, jobs_of in zip(PARTS, by_part, strict=True)
     ]
-    steps.write_summary(out, entries)
+    common.write_summary(out, entries)
     typer.echo("\n\n".join(map(report.describe_results, entries)) + f"\n\n{NOTE}\n\nwritten:")
-    paths = [*dict.fromkeys(job.path for job in jobs), out / "summary.json", *steps.draw(out, ("pdf", "png"))]
+    paths = [
+        *dict.fromkeys(job.path for job in jobs),
+        out / "summary.json",
+        *common.draw(out, ("pdf", "png")),
+    ]
     typer.echo("\n".join(map(str, paths)))
 
 
 @app.command(
     epilog=examples(
-        "spikewhen validate --quick", "spikewhen validate --out results/validation",
+        "spikewhen validate --quick",
+        "spikewhen validate --out results/validation",
         "spikewhen validate strict convergence --json",
     )
-)  # fmt: skip
+)
 def validate(checks: Checks = None, quick: Quick = False, out: Kept = None, as_json: Json = False) -> None:
     """Check the simulator against Brian2, SciPy and published figures.
 
@@ -326,7 +348,7 @@ app.command(
 
 def main() -> None:
     """Entry point."""
-    steps.keep_algebra_on_one_thread()
+    common.keep_algebra_on_one_thread()
     app(prog_name="spikewhen", args=sys.argv[1:])
 
 

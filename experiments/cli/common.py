@@ -38,9 +38,14 @@ def overrides(set_: list[str] | None, precision: str | None, record: str | None 
 
 
 def jobs(
-    config: str, overrides: tuple[str, ...], seed: int | None, seeds: str | None, folder: Path, backend: str,
+    config: str,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    seeds: str | None,
+    folder: Path,
+    backend: str,
     labels: list[str] | None = None,
-) -> list[Job]:  # fmt: skip
+) -> list[Job]:
     """Check everything that can be checked before anything is written."""
     from spikewhen.experiments.config import find_config, load_config
     from spikewhen.experiments.jobs import make_jobs, parse_seeds

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import typer
 
-from spikewhen.experiments.cli import common as steps
+from spikewhen.experiments.cli import common
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import Config, Json, Set
 
 config_app = typer.Typer(
-    rich_markup_mode=None, help="Look at configs: every value with unit and meaning.",
+    rich_markup_mode=None,
+    help="Look at configs: every value with unit and meaning.",
     epilog=examples(
         "spikewhen config list",
         "spikewhen config show meet.toml > my.txt",
         "spikewhen config validate my.toml",
     ),
-)  # fmt: skip
+)
 
 
 @config_app.command("list")
@@ -46,7 +47,7 @@ def config_show(config: Config, set_: Set = None, as_json: Json = False) -> None
 @config_app.command("validate")
 def config_validate(config: Config, set_: Set = None) -> None:
     """Check a config as a run would, without running it."""
-    jobs = steps.jobs(config, tuple(set_ or ()), 0, None, Path(), "cpu")
+    jobs = common.jobs(config, tuple(set_ or ()), 0, None, Path(), "cpu")
     rules = [label for job in jobs for label in job.experiment.rules]
     ids = ", ".join(job.run_id for job in jobs)
     typer.echo(f"{config}: valid")

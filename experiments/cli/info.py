@@ -45,7 +45,7 @@ def inspect(path: Path) -> dict[str, Any]:
             for p, a in recording.arrays.items()
             if p.startswith("/scores/")
         },
-    }  # fmt: skip
+    }
 
 
 def _plain(array: np.ndarray) -> list:
@@ -73,7 +73,7 @@ def describe(found: dict[str, Any]) -> str:
         ("rules", ", ".join(f"{label} ({rule})" for label, rule in found["rules"].items())),
         *(("health", line) for line in found["health"]),
         *(("", line) for line in found["warnings"]),
-    ]  # fmt: skip
+    ]
     arrays = [
         (p, " x ".join(map(str, a["shape"])), a["type"], "" if a["units"] == "1" else a["units"])
         for p, a in found["arrays"].items()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from spikewhen.experiments.cli import common as steps
+from spikewhen.experiments.cli import common
 from spikewhen.experiments.cli.options import BackendName, DryRun, Json, Seeds, Threads
 
 
@@ -19,8 +19,11 @@ def claims(
     seeds: Seeds = None,
     quick: Annotated[bool, typer.Option("--quick", help="The same as --seeds 0-2.")] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write into.")] = Path("results/claims"),
-    backend: BackendName = "cpu", threads: Threads = None, dry_run: DryRun = False, as_json: Json = False,
-) -> None:  # fmt: skip
+    backend: BackendName = "cpu",
+    threads: Threads = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
     """Test the claims of the article, each on many seeds.
 
     Writes claims.json, claims.md and claims.html: every claim with the published value,
@@ -38,13 +41,13 @@ def claims(
 
     chosen = choose(names)
     numbers = seeds_of(seeds, quick)
-    steps.check_folder(out)
+    common.check_folder(out)
     get_backend(backend)
     plan = make_plan(chosen, numbers, out)
     threads = at_once(threads, len(plan.tasks), backend)
     if dry_run:
         found = estimate.table(chosen, plan, threads)
         return typer.echo(json.dumps(found) if as_json else estimate.describe(found))
-    with steps.leaving_no_empty(out):
+    with common.leaving_no_empty(out):
         failed = carry_out(plan, backend, threads)
         conclude(chosen, plan, numbers, out, failed, as_json)

@@ -18,7 +18,7 @@ from spikewhen.reservoir.files.recording import Recording
 
 VERSION = 1
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("analysis", "spikewhen.examples.yamada_chao_2026.claims")
+PACKAGES = ("spikewhen.analysis", "spikewhen.examples.yamada_chao_2026.claims")
 """Whose files decide a measure, besides the one the claim stands in; an edit of them measures again."""
 
 
@@ -36,9 +36,13 @@ class Wanted(NamedTuple):
     def key(self) -> dict[str, Any]:
         """Everything that decides the values."""
         return {
-            "version": VERSION, "claim": self.claim, "protocol": self.protocol, "run_id": self.run_id,
-            "seed": self.seed, "source": self.source,
-        }  # fmt: skip
+            "version": VERSION,
+            "claim": self.claim,
+            "protocol": self.protocol,
+            "run_id": self.run_id,
+            "seed": self.seed,
+            "source": self.source,
+        }
 
 
 def keep(wanted: Wanted, recording: Recording) -> None:
@@ -103,7 +107,7 @@ def _imported(source: bytes) -> tuple[Path, ...]:
     files = []
     for name in _names(ast.parse(source)):
         if name.startswith(tuple(f"{package}." for package in PACKAGES)):
-            file = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+            file = ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py")
             if file.is_file():
                 files.append(file)
     return tuple(files)

@@ -73,9 +73,16 @@ class Claim:
 
 
 def finding(
-    what: str, values, *, at_least: float | None = None, at_most: float | None = None,
-    below: float | None = None, published: str = "", unit: str = "1", median: bool = False,
-) -> Finding:  # fmt: skip
+    what: str,
+    values,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    published: str = "",
+    unit: str = "1",
+    median: bool = False,
+) -> Finding:
     """Judge one value per seed against bounds.
 
     Parameters
@@ -94,9 +101,16 @@ def finding(
 
 
 def paired(
-    what: str, ours, theirs, *, at_least: float | None = None, at_most: float | None = None,
-    below: float | None = None, published: str = "", unit: str = "1",
-) -> Finding:  # fmt: skip
+    what: str,
+    ours,
+    theirs,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    published: str = "",
+    unit: str = "1",
+) -> Finding:
     """Judge the difference ours - theirs, seed by seed, with a sign-flip test."""
     d: Paired = paired_difference(ours, theirs)
     found = _judged(what, Interval(*d[:4]), at_least, at_most, below, published, unit)

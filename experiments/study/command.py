@@ -83,12 +83,16 @@ def conclude(
         cost = costs(plan, list(judged))
         text = to_text(report)
         for name, content in (
-            ("claims.json", text), ("claims.md", to_markdown(report)), ("claims.html", to_html(report, cost)),
+            ("claims.json", text),
+            ("claims.md", to_markdown(report)),
+            ("claims.html", to_html(report, cost)),
             ("claims-cost.json", to_text(cost)),
-        ):  # fmt: skip
+        ):
             write_whole(out / name, content)
-        typer.echo(text if as_json else f"{verdicts(report)}\n\nwritten to {out}: claims.json, .md, .html",
-                   nl=not as_json)  # fmt: skip
+        typer.echo(
+            text if as_json else f"{verdicts(report)}\n\nwritten to {out}: claims.json, .md, .html",
+            nl=not as_json,
+        )
     if failed or more:
         lines = [*failed, *more]
         raise RunError(lines[0] if len(lines) == 1 else f"{len(lines)} failures, the first: {lines[0]}")

@@ -36,11 +36,12 @@ def _cost(jobs: Iterable[Job]) -> dict[str, Any]:
     todo = [job for job in once if not job.finished]
     seconds, seconds_todo = (float(sum(j.estimate.seconds for j in part)) for part in (once, todo))
     return {
-        "runs": len(once), "runs_to_do": len(todo),
+        "runs": len(once),
+        "runs_to_do": len(todo),
         "cpu_seconds": round(seconds + MEASURING_S * len(once), 1),
         "cpu_seconds_to_do": round(seconds_todo, 1),
         "disk_bytes_to_do": round(float(sum(j.estimate.disk_bytes for j in todo))),
-    }  # fmt: skip
+    }
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -50,13 +51,18 @@ def describe(found: dict[str, Any]) -> str:
     claims = [("claim", "runs", "to do", "CPU time", "disk", "by itself")]
     claims += [(name, *_cells(one), one["title"]) for name, one in found["claims"].items()]
     everything = found["all"]
-    return "\n".join([
-        align(rows), "", align(claims), "",
-        f"{everything['runs_to_do']} of {everything['runs']} runs to do, "
-        f"{everything['measures_to_do']} measures; {found['threads']} runs at once",
-        f"estimated, within a factor of 2: {duration(everything['wall_seconds_to_do'])}, "
-        f"{size(everything['disk_bytes_to_do'])} of disk",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            align(rows),
+            "",
+            align(claims),
+            "",
+            f"{everything['runs_to_do']} of {everything['runs']} runs to do, "
+            f"{everything['measures_to_do']} measures; {found['threads']} runs at once",
+            f"estimated, within a factor of 2: {duration(everything['wall_seconds_to_do'])}, "
+            f"{size(everything['disk_bytes_to_do'])} of disk",
+        ]
+    )
 
 
 def _few(labels: Sequence[str]) -> str:

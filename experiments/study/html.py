@@ -74,16 +74,29 @@ def to_html(report: Report, costs: Mapping[str, Any]) -> str:
     entries = report["claims"]
     software = ", ".join(f"{k} {v}" for k, v in report["software"].items())
     summary = [
-        (_link(entry), _text(entry["published"]), _verdict(entry["verdict"]), *map(str, tally(entry)),
-         _text(p_value(entry["p_holm"])))
+        (
+            _link(entry),
+            _text(entry["published"]),
+            _verdict(entry["verdict"]),
+            *map(str, tally(entry)),
+            _text(p_value(entry["p_holm"])),
+        )
         for entry in entries
-    ]  # fmt: skip
+    ]
     head = ("claim", "published", "finding", "ours, mean [95 % interval]", "n", "required", "verdict")
     rows = [
-        (f"<b>{_text(entry['id'])}</b>", _text(f["published"]), _text(f["what"]), _mean(f), f"{f['n']}",
-         _required(f), _verdict(f["verdict"]))
-        for entry in entries for f in judged_only(entry)
-    ]  # fmt: skip
+        (
+            f"<b>{_text(entry['id'])}</b>",
+            _text(f["published"]),
+            _text(f["what"]),
+            _mean(f),
+            f"{f['n']}",
+            _required(f),
+            _verdict(f["verdict"]),
+        )
+        for entry in entries
+        for f in judged_only(entry)
+    ]
     body = [
         "<h1>Claims</h1>",
         f"<p><code>{_text(report['command'])}</code>, {len(report['seeds'])} seeds</p>",
@@ -110,21 +123,30 @@ def to_html(report: Report, costs: Mapping[str, Any]) -> str:
 def _claim(report: Report, entry: Report, cost: Mapping[str, float]) -> str:
     head = ("finding", "published", "ours, mean [95 % interval]", "n", "required", "verdict", "p")
     rows = [
-        (_text(f["what"]), _text(f["published"]), _mean(f), f"{f['n']}", _required(f),
-         _verdict(f["verdict"]), _text(p_value(f["p"])))
+        (
+            _text(f["what"]),
+            _text(f["published"]),
+            _mean(f),
+            f"{f['n']}",
+            _required(f),
+            _verdict(f["verdict"]),
+            _text(p_value(f["p"])),
+        )
         for f in entry["findings"]
-    ]  # fmt: skip
+    ]
     command = f"spikewhen claims {entry['id']} --seeds {report['command'].split(' --seeds ')[1]}"
     notes = "".join(f"<li>{_text(note)}</li>" for note in entry["notes"])
-    return "\n".join([
-        f'<h2 id="{_text(entry["id"])}">{_text(entry["id"])}: {_text(entry["title"])}</h2>',
-        f"<p>Published: {_text(entry['published'])}. Verdict: {_verdict(entry['verdict'])}."
-        f"{_text(rests_on(entry))}</p>",
-        f"<ul>{notes}</ul>" if notes else "",
-        _table(head, rows),
-        f'<p class="dim"><code>{_text(command)}</code>: {_text(cost_line(cost))}.</p>',
-        *(_protocol(name, report["protocols"][name]) for name in entry["protocols"]),
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f'<h2 id="{_text(entry["id"])}">{_text(entry["id"])}: {_text(entry["title"])}</h2>',
+            f"<p>Published: {_text(entry['published'])}. Verdict: {_verdict(entry['verdict'])}."
+            f"{_text(rests_on(entry))}</p>",
+            f"<ul>{notes}</ul>" if notes else "",
+            _table(head, rows),
+            f'<p class="dim"><code>{_text(command)}</code>: {_text(cost_line(cost))}.</p>',
+            *(_protocol(name, report["protocols"][name]) for name in entry["protocols"]),
+        ]
+    )
 
 
 def _protocol(name: str, protocol: Mapping[str, Any]) -> str:

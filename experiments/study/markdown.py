@@ -53,8 +53,10 @@ def _claim(report: Report, entry: Report) -> str:
         f"| {_strong(f['verdict'])} | {p_value(f['p'])} |"
         for f in entry["findings"]
     ]
-    lines = [f"## {entry['id']}: {entry['title']}\n", f"Published: {entry['published']}. Verdict: "
-             f"{_strong(entry['verdict'])}.{rests_on(entry)}\n"]  # fmt: skip
+    lines = [
+        f"## {entry['id']}: {entry['title']}\n",
+        f"Published: {entry['published']}. Verdict: {_strong(entry['verdict'])}.{rests_on(entry)}\n",
+    ]
     if entry["notes"]:
         lines.append("\n".join(f"- {note}" for note in entry["notes"]) + "\n")
     lines.append(

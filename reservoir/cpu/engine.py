@@ -107,17 +107,38 @@ class CpuEngine:
         constants = (
             (d.trace_decay[0], d.trace_couple[0], d.trace_rise_decay[0]),
             (d.normalise_rate[0], d.normalise_floor[0], d.trace_scale[0], d.feature_bias[0]),
-            d.noise_scale[0], d.rise_dt[0],
-        )  # fmt: skip
+            d.noise_scale[0],
+            d.rise_dt[0],
+        )
         clock = (m, grid.noise_hold_steps, *split_key(grid.noise_seed), trials.stream)
         current = pad(trials.current[part]) if len(trials.current) else np.zeros((1, 0), grid.dtype)
-        network = (self.table, work, constants, clock, step, trials.inputs[part], current,
-                   self._words, self._ids, self._steps, self._features)  # fmt: skip
+        network = (
+            self.table,
+            work,
+            constants,
+            clock,
+            step,
+            trials.inputs[part],
+            current,
+            self._words,
+            self._ids,
+            self._steps,
+            self._features,
+        )
         lessons = [
-            (y[part], taught.target[part], taught.gate[part], taught.window[part], trials.trial_end[part],
-             trials.outcome, p_hat, step // m, trials.learn)
+            (
+                y[part],
+                taught.target[part],
+                taught.gate[part],
+                taught.window[part],
+                trials.trial_end[part],
+                trials.outcome,
+                p_hat,
+                step // m,
+                trials.learn,
+            )
             for y, p_hat, taught in zip(when, what, teaching, strict=True)
-        ]  # fmt: skip
+        ]
         if self.feeds_back:
             simulate = closed_loop(self.variant, readouts[0].rule.step)
             return simulate(*network, readouts[0].arrays(), *lessons[0])

@@ -165,14 +165,53 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
                 w = _turning(i, rows, step + q)
                 at, kind = w * STRIDE, place[w, 3]
                 if kind == 2:
-                    mask = alike(cells, at, cells, at + DRIVE, words, 32 * w, shape, place[w, 0], scale,
-                                 place[w, 1], half, noise_scale, rise_dt)  # fmt: skip
+                    mask = alike(
+                        cells,
+                        at,
+                        cells,
+                        at + DRIVE,
+                        words,
+                        32 * w,
+                        shape,
+                        place[w, 0],
+                        scale,
+                        place[w, 1],
+                        half,
+                        noise_scale,
+                        rise_dt,
+                    )
                 elif kind == 1:
-                    mask = one_shape(cells, at, cells, at + DRIVE, words, 32 * w, shape, place[w, 0], scale,
-                                     place[w, 1], half, noise_scale, rise_dt)  # fmt: skip
+                    mask = one_shape(
+                        cells,
+                        at,
+                        cells,
+                        at + DRIVE,
+                        words,
+                        32 * w,
+                        shape,
+                        place[w, 0],
+                        scale,
+                        place[w, 1],
+                        half,
+                        noise_scale,
+                        rise_dt,
+                    )
                 else:
-                    mask = all_different(cells, at, cells, at + DRIVE, words, 32 * w, shape, place[w, 0],
-                                         scale, place[w, 1], half, noise_scale, rise_dt)  # fmt: skip
+                    mask = all_different(
+                        cells,
+                        at,
+                        cells,
+                        at + DRIVE,
+                        words,
+                        32 * w,
+                        shape,
+                        place[w, 0],
+                        scale,
+                        place[w, 1],
+                        half,
+                        noise_scale,
+                        rise_dt,
+                    )
                 s.fired[w] = mask
                 any_fired |= mask
             if any_fired != 0:
@@ -217,13 +256,53 @@ def _single_step(scheme: str, noisy: bool, rises: bool, double: bool) -> Any:
             drive = at + DRIVE if changed else place[w, 2]
             fed = (last * rows + w) * 32
             if place[w, 3] == 2:
-                mask = alike(cells, at, total, drive, words, r, shape, place[w, 0], scale, place[w, 1],
-                             feedback, fed, trace, r, half, noise_scale, rise_dt, output, keep,
-                             couple, rise_keep)  # fmt: skip
+                mask = alike(
+                    cells,
+                    at,
+                    total,
+                    drive,
+                    words,
+                    r,
+                    shape,
+                    place[w, 0],
+                    scale,
+                    place[w, 1],
+                    feedback,
+                    fed,
+                    trace,
+                    r,
+                    half,
+                    noise_scale,
+                    rise_dt,
+                    output,
+                    keep,
+                    couple,
+                    rise_keep,
+                )
             else:
-                mask = all_different(cells, at, total, drive, words, r, shape, place[w, 0], scale,
-                                     place[w, 1], feedback, fed, trace, r, half, noise_scale, rise_dt,
-                                     output, keep, couple, rise_keep)  # fmt: skip
+                mask = all_different(
+                    cells,
+                    at,
+                    total,
+                    drive,
+                    words,
+                    r,
+                    shape,
+                    place[w, 0],
+                    scale,
+                    place[w, 1],
+                    feedback,
+                    fed,
+                    trace,
+                    r,
+                    half,
+                    noise_scale,
+                    rise_dt,
+                    output,
+                    keep,
+                    couple,
+                    rise_keep,
+                )
             s.fired[w] = mask
             any_fired |= mask
         if any_fired != 0:
@@ -254,8 +333,9 @@ def open_loop(variant: Variant) -> Any:
         count = 0
         for t in range(inputs.shape[0]):
             extra = current[t if current.shape[0] else 0]
-            count = advance(table, s, constants, clock, step, inputs[t], extra, False, words, ids, steps,
-                            count, xs[t])  # fmt: skip
+            count = advance(
+                table, s, constants, clock, step, inputs[t], extra, False, words, ids, steps, count, xs[t]
+            )
             step += clock[0]
         return count
 
@@ -279,17 +359,50 @@ def closed_loop(variant: Variant, step_of_rule: Any) -> Any:
         advance = _network_step(variant.scheme, variant.noisy, variant.rises)
     traces_are_features = variant.single
 
-    def simulate(table, s, constants, clock, step, inputs, current, words, ids, steps, xs, readout, ys,
-                 target, gate, window, trial_end, outcome, p_hats, readout_clock, learns):  # fmt: skip
+    def simulate(
+        table,
+        s,
+        constants,
+        clock,
+        step,
+        inputs,
+        current,
+        words,
+        ids,
+        steps,
+        xs,
+        readout,
+        ys,
+        target,
+        gate,
+        window,
+        trial_end,
+        outcome,
+        p_hats,
+        readout_clock,
+        learns,
+    ):
         count = 0
         x = s.trace if traces_are_features else xs[0]
         for t in range(inputs.shape[0]):
             extra = current[t if current.shape[0] else 0]
-            count = advance(table, s, constants, clock, step, inputs[t], extra, True, words, ids, steps,
-                            count, x)  # fmt: skip
+            count = advance(
+                table, s, constants, clock, step, inputs[t], extra, True, words, ids, steps, count, x
+            )
             read_out(readout[1][0], x, ys[t])
-            learn_step(readout, x, ys[t], target[t], gate[t], window[t], trial_end[t], outcome, p_hats,
-                       readout_clock + t, learns)  # fmt: skip
+            learn_step(
+                readout,
+                x,
+                ys[t],
+                target[t],
+                gate[t],
+                window[t],
+                trial_end[t],
+                outcome,
+                p_hats,
+                readout_clock + t,
+                learns,
+            )
             for k in range(s.output.size):
                 s.output[k] = ys[t, k]
             step += clock[0]

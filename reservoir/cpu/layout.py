@@ -76,10 +76,22 @@ def tabulate(d: StepConstants) -> Tables:
     received = RISE if d.rise_decay.size else CURRENT
     target = d.target if d.delay_steps.size else positions(d.target, received)
     return Tables(
-        aligned(shape), aligned(scale), aligned(bias), np.stack([shape_at, scale_at, bias_at, alike], axis=1),
-        d.c, d.d, d.v_peak, pad(d.encoders).ravel(), pad(d.feedback).ravel(), d.indptr,
-        target.astype(np.uint32), d.weight, d.delay_steps, d.trace_jump, d.trace_rise_jump,
-    )  # fmt: skip
+        aligned(shape),
+        aligned(scale),
+        aligned(bias),
+        np.stack([shape_at, scale_at, bias_at, alike], axis=1),
+        d.c,
+        d.d,
+        d.v_peak,
+        pad(d.encoders).ravel(),
+        pad(d.feedback).ravel(),
+        d.indptr,
+        target.astype(np.uint32),
+        d.weight,
+        d.delay_steps,
+        d.trace_jump,
+        d.trace_rise_jump,
+    )
 
 
 def positions(neuron: np.ndarray, field: int) -> np.ndarray:
@@ -103,9 +115,15 @@ def arrange(state: State) -> Work:
     trace = aligned(np.zeros(padded(state.v.size + 1), state.v.dtype))
     trace[: state.v.size] = state.trace
     return Work(
-        cells.ravel(), trace, pad(state.trace_mean), pad(state.trace_variance), np.zeros(rows, np.uint32),
-        pad(state.pending), state.readouts, state.output,
-    )  # fmt: skip
+        cells.ravel(),
+        trace,
+        pad(state.trace_mean),
+        pad(state.trace_variance),
+        np.zeros(rows, np.uint32),
+        pad(state.pending),
+        state.readouts,
+        state.output,
+    )
 
 
 def write_back(work: Work, state: State) -> None:

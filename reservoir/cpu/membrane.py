@@ -75,13 +75,28 @@ def membrane(scheme: str, noisy: bool, rises: bool, alike: tuple[bool, bool]) ->
         Whether all cells of the row have one `shape`, one `scale`.
     """
 
-    def step(cells: Row, drive: Row, words: Row, shape: Row, scale: Row, half: Vector,
-             noise_scale: Vector, rise_dt: Vector) -> Vector:  # fmt: skip
+    def step(
+        cells: Row,
+        drive: Row,
+        words: Row,
+        shape: Row,
+        scale: Row,
+        half: Vector,
+        noise_scale: Vector,
+        rise_dt: Vector,
+    ) -> Vector:
         return _integrate(
-            scheme, cells.row(V), cells.row(U), cells.row(CURRENT), cells.row(RISE) if rises else None,
-            drive, _noise(noisy, words, half, noise_scale), _parameters(shape, 4, alike[0]),
-            _parameters(scale, 5, alike[1]), rise_dt,
-        )  # fmt: skip
+            scheme,
+            cells.row(V),
+            cells.row(U),
+            cells.row(CURRENT),
+            cells.row(RISE) if rises else None,
+            drive,
+            _noise(noisy, words, half, noise_scale),
+            _parameters(shape, 4, alike[0]),
+            _parameters(scale, 5, alike[1]),
+            rise_dt,
+        )
 
     return simd_function(step)
 
@@ -94,14 +109,34 @@ def membrane_and_trace(scheme: str, noisy: bool, rises: bool, alike: tuple[bool,
     noise_scale, rise_dt, output, keep, couple, rise_keep)``.
     """
 
-    def step(cells: Row, drive: Row, words: Row, shape: Row, scale: Row, feedback: Row, trace: Row,
-             half: Vector, noise_scale: Vector, rise_dt: Vector, output: Vector, keep: Vector,
-             couple: Vector, rise_keep: Vector) -> Vector:  # fmt: skip
+    def step(
+        cells: Row,
+        drive: Row,
+        words: Row,
+        shape: Row,
+        scale: Row,
+        feedback: Row,
+        trace: Row,
+        half: Vector,
+        noise_scale: Vector,
+        rise_dt: Vector,
+        output: Vector,
+        keep: Vector,
+        couple: Vector,
+        rise_keep: Vector,
+    ) -> Vector:
         mask = _integrate(
-            scheme, cells.row(V), cells.row(U), cells.row(CURRENT), cells.row(RISE) if rises else None,
-            drive + feedback * output, _noise(noisy, words, half, noise_scale),
-            _parameters(shape, 4, alike[0]), _parameters(scale, 5, alike[1]), rise_dt,
-        )  # fmt: skip
+            scheme,
+            cells.row(V),
+            cells.row(U),
+            cells.row(CURRENT),
+            cells.row(RISE) if rises else None,
+            drive + feedback * output,
+            _noise(noisy, words, half, noise_scale),
+            _parameters(shape, 4, alike[0]),
+            _parameters(scale, 5, alike[1]),
+            rise_dt,
+        )
         decay(trace, cells.row(TRACE_RISE) if double else None, keep, couple, rise_keep)
         return mask
 

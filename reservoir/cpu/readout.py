@@ -61,7 +61,18 @@ def train(step_of_rule: Any) -> Any:
     def follow(readout, xs, ys, target, gate, window, trial_end, outcome, p_hats, clock, learns):
         for t in range(xs.shape[0]):
             read_out(readout[1][0], xs[t], ys[t])
-            learn_step(readout, xs[t], ys[t], target[t], gate[t], window[t], trial_end[t], outcome, p_hats,
-                       clock + t, learns)  # fmt: skip
+            learn_step(
+                readout,
+                xs[t],
+                ys[t],
+                target[t],
+                gate[t],
+                window[t],
+                trial_end[t],
+                outcome,
+                p_hats,
+                clock + t,
+                learns,
+            )
 
     return compile_kernel(follow, step_of_rule, nrt=False)

@@ -9,9 +9,11 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from lively import local_rule, train
 from matplotlib import rcParams
 from matplotlib.text import Text
 from PIL import Image
+from synthetic import record
 
 from spikewhen.analysis.figures import FIGURES, draw_all, draw_one, render
 from spikewhen.analysis.figures.runs import Runs, pretty
@@ -24,8 +26,6 @@ from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import features
 from spikewhen.reservoir.rules.gate import Gate
-from tests.lively import local_rule, train
-from tests.synthetic import record
 
 MEET = [name for name in FIGURES if name != "free_run"]
 TWO_EVENTS = tuple(Block(((p, 1 - p),), ((a, b),)) for p, a, b in ((0.8, 300.0, 600.0), (0.3, 450.0, 750.0)))
@@ -38,8 +38,15 @@ def put_text(recording, path, table):
 
 def meet_run(seed=0, blocks=TWO_EVENTS, events="AB", cues=("cue",), labels=("local",), noise=0.1, pa=0.0):
     """A synthetic run of MEET with everything a figure can ask for; seeds differ in their noise."""
-    spec = Meet(cues=cues, events=tuple(events), blocks=blocks, trials_per_block=20, probes_after=(1, 5, 20),
-                probe_repeats=2, counterbalance=False)  # fmt: skip
+    spec = Meet(
+        cues=cues,
+        events=tuple(events),
+        blocks=blocks,
+        trials_per_block=20,
+        probes_after=(1, 5, 20),
+        probe_repeats=2,
+        counterbalance=False,
+    )
     session = spec.plan(seed, 1.0)
     rng = np.random.default_rng(seed)
     out = Recording()
@@ -166,8 +173,11 @@ def test_the_table_holds_what_the_lines_show(sheets, name, everything, tmp_path)
     for gid, points in drawn:
         # Several lines may share a name: one per block.
         rows = np.array(table[gid])
-        where = [i for i in range(len(rows) - len(points) + 1)
-                 if np.allclose(rows[i : i + len(points)], points, rtol=1e-8, equal_nan=True)]  # fmt: skip
+        where = [
+            i
+            for i in range(len(rows) - len(points) + 1)
+            if np.allclose(rows[i : i + len(points)], points, rtol=1e-8, equal_nan=True)
+        ]
         assert where, gid
 
 
@@ -287,17 +297,23 @@ def test_the_caption_does_not_say_that_a_rule_reset_at_switches_is_not_told():
     [
         ("A", 1, [(((0.7,),), ((500.0,),)), (((0.3,),), ((700.0,),)), (((0.9,),), ((700.0,),))]),
         (
-            "ABCD", 1,
-            [(((0.4, 0.3, 0.1, 0.1),), ((250.0, 400.0, 600.0, 800.0),)),
-             (((0.1, 0.3, 0.1, 0.4),), ((350.0, 500.0, 650.0, 900.0),))],
+            "ABCD",
+            1,
+            [
+                (((0.4, 0.3, 0.1, 0.1),), ((250.0, 400.0, 600.0, 800.0),)),
+                (((0.1, 0.3, 0.1, 0.4),), ((350.0, 500.0, 650.0, 900.0),)),
+            ],
         ),
         (
-            "AB", 2,
-            [(((0.7, 0.1), (0.1, 0.7)), ((300.0, 600.0), (500.0, 750.0))),
-             (((0.1, 0.6), (0.6, 0.1)), ((300.0, 600.0), (500.0, 750.0)))],
+            "AB",
+            2,
+            [
+                (((0.7, 0.1), (0.1, 0.7)), ((300.0, 600.0), (500.0, 750.0))),
+                (((0.1, 0.6), (0.6, 0.1)), ((300.0, 600.0), (500.0, 750.0))),
+            ],
         ),
     ],
-)  # fmt: skip
+)
 def test_other_numbers_of_events_and_cues(events, cues, blocks):
     run = meet_run(events=events, cues=("left", "right")[:cues], blocks=tuple(Block(*b) for b in blocks))
     with paper():

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from synthetic import TWO_BLOCKS, record, session, time_cells
 
 from spikewhen.analysis.geometry.nulls import broken_refits
 from spikewhen.analysis.geometry.overlap import block_activity, final_weights, trial_bumps
@@ -22,7 +23,6 @@ from spikewhen.analysis.targets import bump
 from spikewhen.analysis.views import read_readout, read_task
 from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.files.recording import Recording
-from tests.synthetic import TWO_BLOCKS, record, session, time_cells
 
 
 @pytest.fixture(scope="module")

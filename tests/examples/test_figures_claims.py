@@ -73,8 +73,11 @@ def test_the_table_holds_what_the_lines_show(sheets, made_up, name, tmp_path):
     assert drawn
     for gid, points in drawn:
         rows = np.array(table[gid])
-        where = [i for i in range(len(rows) - len(points) + 1)
-                 if np.allclose(rows[i : i + len(points)], points, rtol=1e-8, equal_nan=True)]  # fmt: skip
+        where = [
+            i
+            for i in range(len(rows) - len(points) + 1)
+            if np.allclose(rows[i : i + len(points)], points, rtol=1e-8, equal_nan=True)
+        ]
         assert where, gid
 
 
@@ -101,8 +104,11 @@ def test_differences_are_paired_by_seed(sheets, made_up):
     errors = made_up.series("C5")["switches"]["error"]
     trial = made_up.series("C5")["switches"]["trial"].index(20)
     a, b = (Band.of(errors[k]).seeds[:, 1, trial] for k in ("local", "rls_tuned"))
-    rows = [r for r in sheets["figure_5_switches"].rows
-            if r["panel"] == "b" and r["series"] == "local − RLS, best memory, block 2"]  # fmt: skip
+    rows = [
+        r
+        for r in sheets["figure_5_switches"].rows
+        if r["panel"] == "b" and r["series"] == "local − RLS, best memory, block 2"
+    ]
     (mean,) = [r for r in rows if r["run"] == "mean" and r["y"] == pytest.approx((a - b).mean(), abs=1e-12)]
     assert mean["low"] < mean["y"] < mean["high"]
     drawn = [r["y"] for r in rows if r["run"] == "seeds"]

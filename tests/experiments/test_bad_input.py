@@ -47,16 +47,36 @@ def run_refused(tmp_path: Path, *parts: str, text: str = small.TEXT, words: tupl
         ("simulation.precision=float16", "simulation.precision", "float16", "float32, float64"),
         ("simulation.noise_hold_ms=0.25", "noise_hold_ms", "0.25", "multiple of 0.1"),
         ("paradigm.cue_ms=50.5", "paradigm.cue_ms", "50.5", "multiple of 1 ms"),
-        ("paradigm.blocks=[{probability=[[1.2,0.0]],latency_ms=[[200.0,400.0]]}]",
-         "paradigm.blocks[0].probability", "1.2", "<= 1"),
-        ("paradigm.blocks=[{probability=[[0.7,0.7]],latency_ms=[[200.0,400.0]]}]",
-         "paradigm.blocks[0].probability[0]", "0.7", "at most 1"),
-        ("paradigm.blocks=[{probability=[[0.7,0.3]],latency_ms=[[200.0,600.0]]}]",
-         "paradigm.blocks[0].latency_ms", "600.0", "inside the trial"),
-        ("paradigm.blocks=[{probability=[[0.7,0.3]],latency_ms=[[-5.0,400.0]]}]",
-         "paradigm.blocks[0].latency_ms", "-5.0", "> 0"),
-        ("paradigm.blocks=[{probability=[[0.7]],latency_ms=[[200.0]]}]",
-         "paradigm.blocks[0].probability", "0.7", "2 events"),
+        (
+            "paradigm.blocks=[{probability=[[1.2,0.0]],latency_ms=[[200.0,400.0]]}]",
+            "paradigm.blocks[0].probability",
+            "1.2",
+            "<= 1",
+        ),
+        (
+            "paradigm.blocks=[{probability=[[0.7,0.7]],latency_ms=[[200.0,400.0]]}]",
+            "paradigm.blocks[0].probability[0]",
+            "0.7",
+            "at most 1",
+        ),
+        (
+            "paradigm.blocks=[{probability=[[0.7,0.3]],latency_ms=[[200.0,600.0]]}]",
+            "paradigm.blocks[0].latency_ms",
+            "600.0",
+            "inside the trial",
+        ),
+        (
+            "paradigm.blocks=[{probability=[[0.7,0.3]],latency_ms=[[-5.0,400.0]]}]",
+            "paradigm.blocks[0].latency_ms",
+            "-5.0",
+            "> 0",
+        ),
+        (
+            "paradigm.blocks=[{probability=[[0.7]],latency_ms=[[200.0]]}]",
+            "paradigm.blocks[0].probability",
+            "0.7",
+            "2 events",
+        ),
         ("paradigm.blocks=[]", "paradigm.blocks", "()", "at least one"),
         ("rules.local.rule=hebb", "rules.local.rule", "hebb", "three_factor, rls, lms"),
         ("rules.local.eta=fast", "rules.local.eta", "fast", "number"),
@@ -66,7 +86,7 @@ def run_refused(tmp_path: Path, *parts: str, text: str = small.TEXT, words: tupl
         ("record.readouts_every_ms=0.7", "record.readouts_every_ms", "0.7", "multiple of 1 ms"),
         ("rules.a-b.rule=lms", "rules", "a-b", "letters, digits"),
     ],
-)  # fmt: skip
+)
 def test_wrong_values_name_file_field_value_and_what_is_allowed(tmp_path, override, field, value, allowed):
     run_refused(tmp_path, "small.toml", field, value, allowed, words=("--set", override))
 

@@ -58,9 +58,13 @@ def test_run_id_follows_values_not_spelling():
 def test_overrides_take_numbers_words_arrays_and_new_tables():
     e = load_config(
         small.table(),
-        ("simulation.precision=float32", "paradigm.probes_after=[2]", "rules.local.gate.baseline=0.5",
-         "rules.more.rule=lms"),
-    )  # fmt: skip
+        (
+            "simulation.precision=float32",
+            "paradigm.probes_after=[2]",
+            "rules.local.gate.baseline=0.5",
+            "rules.more.rule=lms",
+        ),
+    )
     assert e.simulation.precision == "float32" and e.paradigm.probes_after == (2,)
     assert e.rules["local"].gate.baseline == 0.5 and list(e.rules) == ["local", "rls", "more"]
 
@@ -74,11 +78,14 @@ def test_overrides_take_numbers_words_arrays_and_new_tables():
         ("rules.local.what.eta=1", "rules.local.what.eta", "eta_w"),
         ("rules.local.rule=three_factors", "rules.local.rule", "three_factor"),
         ("paradigm.name=meat", "paradigm.name", "meet"),
-        ("paradigm.blocks=[{probabilty=[[1.0,0.0]],latency_ms=[[200.0,400.0]]}]",
-         "paradigm.blocks[0].probabilty", "probability"),
+        (
+            "paradigm.blocks=[{probabilty=[[1.0,0.0]],latency_ms=[[200.0,400.0]]}]",
+            "paradigm.blocks[0].probabilty",
+            "probability",
+        ),
         ("paradigm.probe_repeat=1", "paradigm.probe_repeat", "probe_repeats"),
     ],
-)  # fmt: skip
+)
 def test_unknown_keys_are_refused_with_the_nearest_name(override, field, hint):
     with pytest.raises(InputError) as caught:
         load_config(small.table(), (override,))

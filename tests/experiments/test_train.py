@@ -53,7 +53,7 @@ def done(tmp_path_factory):
         (SIGNAL, "b", ("rules.b.interval_ms=2.0",)),
     ],
     ids=lambda x: x if isinstance(x, str) else None,
-)  # fmt: skip
+)
 def test_the_file_is_the_one_that_the_run_would_have_written(tmp_path, table, label, overrides):
     decides_spikes = tuple(o for o in overrides if o.partition(".")[0] in ("simulation", "network", "seeds"))
     other = {**table, "rules": {"other": {"rule": "three_factor", "what": "none"}}}

@@ -318,10 +318,26 @@ def test_the_variant_knows_everything_that_decides_the_text():
     grid = small_grid()
     engine = GpuEngine(HostDevice(), lively_network(), grid)
     base = engine.variant([], False)
-    changed = dict(real="float32", n=300, channels_in=2, channels=3, sub_steps=5, hold=2, slots=3,
-                   dense=not base.dense, noisy=False, rises=True, trace_rises=True, normalised=True,
-                   heun=True, feeds_back=True, extra_current=True, threads=64, heavy=True,
-                   wide=True)  # fmt: skip
+    changed = dict(
+        real="float32",
+        n=300,
+        channels_in=2,
+        channels=3,
+        sub_steps=5,
+        hold=2,
+        slots=3,
+        dense=not base.dense,
+        noisy=False,
+        rises=True,
+        trace_rises=True,
+        normalised=True,
+        heun=True,
+        feeds_back=True,
+        extra_current=True,
+        threads=64,
+        heavy=True,
+        wide=True,
+    )
     assert set(changed) == {f.name for f in dataclasses.fields(base)}
     texts = {dataclasses.replace(base, **{k: v}).source([]) for k, v in changed.items()}
     assert len(texts | {base.source([])}) == len(changed) + 1 and N == 40

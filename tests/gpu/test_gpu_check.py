@@ -74,8 +74,13 @@ def test_the_benchmark_runs_to_its_end(capsys):
     benchmarks.gpu.report(device, 64, 3, 2, 10, 1, card)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("|")[3].strip() for line in lines if line.startswith(("| MEET", "| RLS"))] == [
-        "3", "1", "2", "3", "1", "2",
-    ]  # fmt: skip
+        "3",
+        "1",
+        "2",
+        "3",
+        "1",
+        "2",
+    ]
 
 
 def test_the_benchmark_of_a_large_network_runs_to_its_end(capsys):

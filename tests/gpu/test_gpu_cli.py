@@ -34,14 +34,34 @@ def test_a_run_on_the_gpu_leaves_the_same_bytes(tmp_path, device, closed):
 
 
 def test_more_runs_than_go_at_once_follow_in_waves(tmp_path, device):
-    done = spikewhen("compare", write(tmp_path), "--seeds", "0-2", "--threads", "2", "--backend", "gpu",
-                    "--out", tmp_path / "gpu")  # fmt: skip
+    done = spikewhen(
+        "compare",
+        write(tmp_path),
+        "--seeds",
+        "0-2",
+        "--threads",
+        "2",
+        "--backend",
+        "gpu",
+        "--out",
+        tmp_path / "gpu",
+    )
     assert done.exit_code == 0, done.output
     assert len([f for f in files(tmp_path / "gpu") if f.endswith(".h5")]) == 3
 
 
 def test_a_run_that_cannot_go_on_ends_all_with_one_line(tmp_path, device):
-    done = spikewhen("run", write(tmp_path), "--seeds", "0-2", "--backend", "gpu", "--out", tmp_path / "gpu",
-                    "--set", "network.weight=1e300")  # fmt: skip
+    done = spikewhen(
+        "run",
+        write(tmp_path),
+        "--seeds",
+        "0-2",
+        "--backend",
+        "gpu",
+        "--out",
+        tmp_path / "gpu",
+        "--set",
+        "network.weight=1e300",
+    )
     assert done.exit_code == 2
     assert "activity blew up" in done.output and "Traceback" not in done.output

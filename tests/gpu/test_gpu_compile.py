@@ -74,9 +74,11 @@ def test_nothing_shipped_spills_registers(config, precision, architecture, capsy
         label = ", ".join(rule.name for rule in part)
         use = usage(found.log)
         with capsys.disabled():
-            print(f"\n{config} {precision} {architecture} {label}: {use.registers} registers, "
-                  f"{variant.shared_bytes(rules)} bytes shared, {use.spill_bytes} spilled",
-                  end="")  # fmt: skip
+            print(
+                f"\n{config} {precision} {architecture} {label}: {use.registers} registers, "
+                f"{variant.shared_bytes(rules)} bytes shared, {use.spill_bytes} spilled",
+                end="",
+            )
         assert use.spill_bytes == 0 and use.stack_bytes == 0, label
         assert use.registers * variant.threads * variant.blocks_at_once <= 65536
         assert variant.shared_bytes(rules) <= 163 * 1024, "the least that a block has on sm_80"
@@ -107,8 +109,11 @@ def test_the_cache_is_keyed_by_source_architecture_and_options(tmp_path, monkeyp
     calls = []
     compiler = nvrtc._compile
     monkeypatch.setattr(nvrtc, "_compile", lambda *given: calls.append(given) or compiler(*given))
-    paths = {compile_for_gpu(text % 1, "sm_80").path, compile_for_gpu(text % 1, "sm_90").path,
-             compile_for_gpu(text % 2, "sm_90").path}  # fmt: skip
+    paths = {
+        compile_for_gpu(text % 1, "sm_80").path,
+        compile_for_gpu(text % 1, "sm_90").path,
+        compile_for_gpu(text % 2, "sm_90").path,
+    }
     assert len(paths) == len(calls) == 3
     assert compile_for_gpu(text % 2, "sm_90").path in paths and len(calls) == 3
     monkeypatch.setattr(nvrtc, "nvrtc_version", lambda: (99, 9))

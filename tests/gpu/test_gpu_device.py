@@ -100,20 +100,26 @@ def cupy(monkeypatch):
     monkeypatch.setattr(nvrtc, "compile_for_gpu", compile_and_remember)
     properties = {"name": b"Stand-in", "multiProcessorCount": 2, "sharedMemPerBlockOptin": 232448}
     runtime = SimpleNamespace(
-        memGetInfo=lambda: (2**30, 2**31), driverGetVersion=lambda: 12080, runtimeGetVersion=lambda: 12090,
+        memGetInfo=lambda: (2**30, 2**31),
+        driverGetVersion=lambda: 12080,
+        runtimeGetVersion=lambda: 12090,
         getDeviceProperties=lambda index: properties,
-    )  # fmt: skip
+    )
     module = SimpleNamespace(
-        __version__="0", is_available=lambda: True,
+        __version__="0",
+        is_available=lambda: True,
         get_default_memory_pool=lambda: SimpleNamespace(free_bytes=lambda: 1000),
         RawModule=lambda path: SimpleNamespace(
             get_function=lambda name: Function(sources[path]) if name == "run" else None
         ),
         cuda=SimpleNamespace(
-            alloc=Memory, alloc_pinned_memory=Pinned, Stream=Stream, runtime=runtime,
+            alloc=Memory,
+            alloc_pinned_memory=Pinned,
+            Stream=Stream,
+            runtime=runtime,
             Device=lambda: SimpleNamespace(compute_capability="90", id=0),
         ),
-    )  # fmt: skip
+    )
     monkeypatch.setitem(sys.modules, "cupy", module)
     return module
 
@@ -133,9 +139,14 @@ def test_the_device_describes_itself(cupy):
     device = CudaDevice()
     assert device.free_bytes() == 2**30 + 1000 and device.shared_bytes() == 232448
     assert device.describe() == {
-        "card": "Stand-in", "architecture": "sm_90", "multiprocessors": 2, "memory_bytes": 2**31,
-        "driver": 12080, "runtime": 12090, "cupy": "0",
-    }  # fmt: skip
+        "card": "Stand-in",
+        "architecture": "sm_90",
+        "multiprocessors": 2,
+        "memory_bytes": 2**31,
+        "driver": 12080,
+        "runtime": 12090,
+        "cupy": "0",
+    }
 
 
 def no_nvrtc():

@@ -136,17 +136,14 @@ FAULTS = {
         "const int w = __ffs(some) - 1;": "const int w = 31 - __builtin_clz(some); some ^= 1u << w;",
     },
     "a lane leaves before a barrier": {
-        "FOR_EACH_READOUT(READ_OUT)\n        __syncthreads();":
-        "FOR_EACH_READOUT(READ_OUT)\n        if (tid != 5) __syncthreads();"
+        "FOR_EACH_READOUT(READ_OUT)\n        __syncthreads();": "FOR_EACH_READOUT(READ_OUT)\n        if (tid != 5) __syncthreads();"
     },
     "sums are folded from the other end": {
         "for (int h = 16; h; h >>= 1)": "for (int h = 1; h < 32; h <<= 1)"
     },
     "the rule does not wait for its sums": {"__syncthreads();\n        const real norm": "const real norm"},
-    "numbers are contracted": {
-        "acc = acc + a[i] * b[i];": "acc = __builtin_fma(a[i], b[i], acc);"
-    },
-}  # fmt: skip
+    "numbers are contracted": {"acc = acc + a[i] * b[i];": "acc = __builtin_fma(a[i], b[i], acc);"},
+}
 
 
 def plant(monkeypatch, changes):
@@ -180,7 +177,7 @@ WIDE_FAULTS = {
         "for (i64 e = 0; e < job.listed[SPIKES]; e++)": "for (i64 e = job.listed[SPIKES] - 1; e >= 0; e--)"
     },
     "a block delivers to the targets of another": {"(WIDE ? blockIdx.x * WARPS : 0)": "0"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("fault", WIDE_FAULTS)

@@ -13,21 +13,53 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 OPERATOR = {
-    ast.Add: "-", ast.Sub: "+", ast.Mult: "+", ast.Div: "*", ast.FloorDiv: "*", ast.Mod: "//", ast.Pow: "*",
-    ast.RShift: "<<", ast.LShift: ">>", ast.BitAnd: "^", ast.BitOr: "&", ast.BitXor: "&", ast.MatMult: "*",
-    ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "==",
-}  # fmt: skip
+    ast.Add: "-",
+    ast.Sub: "+",
+    ast.Mult: "+",
+    ast.Div: "*",
+    ast.FloorDiv: "*",
+    ast.Mod: "//",
+    ast.Pow: "*",
+    ast.RShift: "<<",
+    ast.LShift: ">>",
+    ast.BitAnd: "^",
+    ast.BitOr: "&",
+    ast.BitXor: "&",
+    ast.MatMult: "*",
+    ast.Lt: "<=",
+    ast.LtE: "<",
+    ast.Gt: ">=",
+    ast.GtE: ">",
+    ast.Eq: "!=",
+    ast.NotEq: "==",
+}
 REGROUPED = {  # (a o b) p c -> a q (b r c)
-    (ast.Add, ast.Add): "++", (ast.Add, ast.Sub): "+-", (ast.Sub, ast.Add): "--", (ast.Sub, ast.Sub): "-+",
-    (ast.Mult, ast.Mult): "**", (ast.Mult, ast.Div): "*/", (ast.Div, ast.Mult): "//",
-}  # fmt: skip
+    (ast.Add, ast.Add): "++",
+    (ast.Add, ast.Sub): "+-",
+    (ast.Sub, ast.Add): "--",
+    (ast.Sub, ast.Sub): "-+",
+    (ast.Mult, ast.Mult): "**",
+    (ast.Mult, ast.Div): "*/",
+    (ast.Div, ast.Mult): "//",
+}
 WORDS = {  # operations by name, llvmlite's among them
-    ">=": ">", "fadd": "fsub", "fsub": "fadd", "fmul": "fadd", "fdiv": "fmul", "add": "sub", "sub": "add",
-    "mul": "add", "lshr": "ashr", "and_": "or_", "xor": "or_", "max": "min", "min": "max",
-}  # fmt: skip
+    ">=": ">",
+    "fadd": "fsub",
+    "fsub": "fadd",
+    "fmul": "fadd",
+    "fdiv": "fmul",
+    "add": "sub",
+    "sub": "add",
+    "mul": "add",
+    "lshr": "ashr",
+    "and_": "or_",
+    "xor": "or_",
+    "max": "min",
+    "min": "max",
+}
 DROPPED = (ast.AugAssign, ast.Return, ast.Continue, ast.Break, ast.Raise)
 
 

@@ -34,36 +34,52 @@ from mutants import ROOT, Mutant, mutants
 
 ENGINE, RULES = "tests/reservoir/test_engine.py", "tests/reservoir/test_rules.py"
 KERNELS = (  # every branch of the kernels once, what fails soonest first
-    *map(f"{ENGINE}::test_{{}}".format, (
-        "cpu_equals_the_reference[float64-double_delays-open-noise-current]",
-        "a_loop_closed_in_every_step_equals_the_reference[float64-bare-double-noise]",
-        "cpu_equals_the_reference[float64-exponential-feedback-held-]",
-        "a_loop_closed_in_every_step_equals_the_reference[float64-bare_exponential-exponential-quiet]",
-        "a_run_continues_from_where_it_stopped[0.0]", "features_equal_their_definition",
-        "normalised_features_are_deviations_in_units_of_a_cells_own_fluctuation",
-        "traces_equal_an_update_every_step", "the_trace_of_a_silent_cell_becomes_zero",
-        "a_current_that_explodes_is_caught_where_it_enters", "a_spike_arrives_after_its_delay",
-        "dot_equals_its_definition", "dot_adds_in_the_documented_order",
-        "sizes_around_the_lanes_change_nothing[100]",
-        "rows_of_equal_cells_equal_the_reference[float64-noise]",
-        "a_single_channel_fed_back_in_every_step_equals_the_reference",
-        "inputs_that_come_together_are_added_in_order",
-        "what_another_run_left_of_a_pair_of_draws_is_not_taken_up",
-        "every_rule_learns_the_same_in_the_closed_loop[float64-three_factor_consolidation]",
-    )),
+    *map(
+        f"{ENGINE}::test_{{}}".format,
+        (
+            "cpu_equals_the_reference[float64-double_delays-open-noise-current]",
+            "a_loop_closed_in_every_step_equals_the_reference[float64-bare-double-noise]",
+            "cpu_equals_the_reference[float64-exponential-feedback-held-]",
+            "a_loop_closed_in_every_step_equals_the_reference[float64-bare_exponential-exponential-quiet]",
+            "a_run_continues_from_where_it_stopped[0.0]",
+            "features_equal_their_definition",
+            "normalised_features_are_deviations_in_units_of_a_cells_own_fluctuation",
+            "traces_equal_an_update_every_step",
+            "the_trace_of_a_silent_cell_becomes_zero",
+            "a_current_that_explodes_is_caught_where_it_enters",
+            "a_spike_arrives_after_its_delay",
+            "dot_equals_its_definition",
+            "dot_adds_in_the_documented_order",
+            "sizes_around_the_lanes_change_nothing[100]",
+            "rows_of_equal_cells_equal_the_reference[float64-noise]",
+            "a_single_channel_fed_back_in_every_step_equals_the_reference",
+            "inputs_that_come_together_are_added_in_order",
+            "what_another_run_left_of_a_pair_of_draws_is_not_taken_up",
+            "every_rule_learns_the_same_in_the_closed_loop[float64-three_factor_consolidation]",
+        ),
+    ),
     "tests/reservoir/test_neurons.py",
     "tests/reservoir/test_replay.py::test_replayed_features_equal_those_the_engine_computed",
-)  # fmt: skip
-LEAST_SQUARES = tuple(map(f"{RULES}::test_{{}}".format, (
-    "one_pass_over_the_tiles_corrects_and_multiplies_as_defined", "without_a_correction_p_keeps_its_bits",
-    "rls_reaches_the_ridge_solution", "rls_updates_every_interval_only",
-    "a_reset_returns_p_to_its_start_and_keeps_the_weights",
-    "after_a_reset_the_compiled_step_still_equals_the_reference", "bad_parameters_are_named",
-    "the_compiled_step_equals_the_reference[rls_memory-float64]",
-    "the_compiled_step_equals_the_reference[rls_shared-float32]",
-    "p_stays_symmetric_and_positive_definite[rls_float32]", "init_gives_zero_weights_first",
-    "a_closed_gate_leaves_the_weights_alone[rls-reference]",
-))) + (f"{ENGINE}::test_sizes_around_the_lanes_change_nothing[31]",)  # fmt: skip
+)
+LEAST_SQUARES = tuple(
+    map(
+        f"{RULES}::test_{{}}".format,
+        (
+            "one_pass_over_the_tiles_corrects_and_multiplies_as_defined",
+            "without_a_correction_p_keeps_its_bits",
+            "rls_reaches_the_ridge_solution",
+            "rls_updates_every_interval_only",
+            "a_reset_returns_p_to_its_start_and_keeps_the_weights",
+            "after_a_reset_the_compiled_step_still_equals_the_reference",
+            "bad_parameters_are_named",
+            "the_compiled_step_equals_the_reference[rls_memory-float64]",
+            "the_compiled_step_equals_the_reference[rls_shared-float32]",
+            "p_stays_symmetric_and_positive_definite[rls_float32]",
+            "init_gives_zero_weights_first",
+            "a_closed_gate_leaves_the_weights_alone[rls-reference]",
+        ),
+    )
+) + (f"{ENGINE}::test_sizes_around_the_lanes_change_nothing[31]",)
 SUITES = {  # the tests that speak for a file
     "reservoir/noise.py": ("tests/reservoir/test_noise.py", KERNELS[0]),
     "reservoir/rules/rls.py": LEAST_SQUARES,
@@ -77,11 +93,13 @@ SUITES = {  # the tests that speak for a file
     "reservoir/step_constants.py": KERNELS,
     "reservoir/dot.py": (ENGINE, "-k", "dot or subnormal"),
     "reservoir/rules/three_factor.py": (
-        RULES, "-k", "(three_factor_ or consolidat or low_pass or formula) and not off",
+        RULES,
+        "-k",
+        "(three_factor_ or consolidat or low_pass or formula) and not off",
     ),
     "reservoir/rules/lms.py": (RULES, "-k", "lms and not off"),
     "reservoir/rules/what.py": (RULES, "-k", "identity or bad"),
-}  # fmt: skip
+}
 PLAIN = ("reservoir/reference.py", "reservoir/cpu/layout.py", "reservoir/step_constants.py")
 """Files whose functions are not compiled."""
 

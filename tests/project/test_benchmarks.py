@@ -93,8 +93,17 @@ def test_brian2_fires_as_often_and_learns_as_well(net, wanted, tmp_path):
 
 def test_the_readme_gets_what_was_measured_and_keeps_the_rest():
     text = "a\n<!-- startup -->\nold\n<!-- end -->\nb\n<!-- memory -->\nkept\n<!-- end -->\nc\n"
-    found = {"startup": {"date": "2026-01-01T00:00:00", "load": [0.5], "wall_s": 1.5, "cpu_s": 1.0,
-                         "target_s": 2.0, "met": True, "imports": {"all": 0.75}}}  # fmt: skip
+    found = {
+        "startup": {
+            "date": "2026-01-01T00:00:00",
+            "load": [0.5],
+            "wall_s": 1.5,
+            "cpu_s": 1.0,
+            "target_s": 2.0,
+            "met": True,
+            "imports": {"all": 0.75},
+        }
+    }
     new = readme.fill(text, found)
     assert "old" not in new and "1.50 s" in new and "met" in new and "all 750" in new
     assert readme.fill(new, found) == new
@@ -105,9 +114,11 @@ def test_the_readme_gets_what_was_measured_and_keeps_the_rest():
 
 def test_a_part_at_its_limit_has_reached_all_of_it():
     limits = {
-        "bytes": [1000, 100_000], "read_gb_s": {"float64": [10.0, 10.0]},
-        "update_gb_s": {"float64": [20.0, 20.0]}, "float64": {"products and sums": 4.0},
-    }  # fmt: skip
+        "bytes": [1000, 100_000],
+        "read_gb_s": {"float64": [10.0, 10.0]},
+        "update_gb_s": {"float64": [20.0, 20.0]},
+        "float64": {"products and sums": 4.0},
+    }
     need = kernels.Need(1000, 4000, 10_000, {"products and sums": 400})  # 100 + 200 ns, 100 ns
     held = kernels.held_against(need, 600e-9, "float64", limits)
     assert (held["of_bandwidth"], held["of_compute"], held["fraction"]) == pytest.approx((0.5, 1 / 6, 0.5))

@@ -13,11 +13,11 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text()
-PACKAGES = ("analysis", "experiments", "gpu", "paradigms", "reservoir")
+PACKAGES = ("analysis", "examples", "experiments", "gpu", "paradigms", "reservoir", "validation")
 MACHINES = {
     f"{python}-{system}-{machine}": {
         "python_version": python,
@@ -156,15 +156,18 @@ def test_the_version_and_the_pythons_are_the_same_everywhere():
 
 def test_every_package_is_declared():
     folders = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
-    found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
-    assert found == set(PYPROJECT["tool"]["setuptools"]["packages"])
+    found = {".".join(("spikewhen", *folder.relative_to(ROOT).parts)) for folder in folders}
+    assert found | {"spikewhen"} == set(PYPROJECT["tool"]["setuptools"]["packages"])
     assert not [f for f in folders if not (f / "__init__.py").exists()], "folders without __init__.py"
 
 
 def test_every_data_file_is_declared():
     declared_data = PYPROJECT["tool"]["setuptools"]["package-data"]
     matched = {
-        path for package, globs in declared_data.items() for g in globs for path in (ROOT / package).glob(g)
+        path
+        for package, globs in declared_data.items()
+        for g in globs
+        for path in ROOT.joinpath(*package.split(".")[1:]).glob(g)
     }
     data = {ROOT / name for name in tracked() if name.split("/")[0] in PACKAGES and not name.endswith(".py")}
     assert data <= matched, "package-data in pyproject.toml misses files"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from spikewhen.experiments.cli.app import app
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 SCRIPTS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = [

@@ -263,9 +263,13 @@ def test_a_spike_arrives_after_its_delay():
     """One neuron is kicked; its target's current jumps after exactly the delay, counted in dt."""
     for delay_ms, steps in ((0.0, 0), (0.1, 1), (0.7, 7), (3.0, 30)):
         network = lively_network(
-            n_neurons=2, out_degree=1, bias_pa=0.0, fraction_excitatory=1.0,
-            delay_min_ms=delay_ms, delay_max_ms=delay_ms,
-        )  # fmt: skip
+            n_neurons=2,
+            out_degree=1,
+            bias_pa=0.0,
+            fraction_excitatory=1.0,
+            delay_min_ms=delay_ms,
+            delay_max_ms=delay_ms,
+        )
         grid = small_grid(steps_per_readout=1, noise=0.0)
         for backend in (ReferenceBackend(), CpuBackend()):
             engine = backend.load(network, grid)

@@ -12,7 +12,7 @@ TIME = np.arange(-49.0, 501.0)
 EXPECTED = np.array([200.0, 350.0])
 
 
-def teaching(event=0, delivered_ms=210.0) -> TeachingSignal:
+def teaching_signal(event=0, delivered_ms=210.0) -> TeachingSignal:
     time = EXPECTED.copy()
     if event >= 0:
         time[event] = delivered_ms
@@ -20,7 +20,7 @@ def teaching(event=0, delivered_ms=210.0) -> TeachingSignal:
 
 
 def gate(event=0, delivered_ms=210.0, **changes) -> np.ndarray:
-    _, gate = Gate(**changes).teach(lesson(event, delivered_ms))
+    _, gate = Gate(**changes).teach(teaching_signal(event, delivered_ms))
     assert gate.shape == (TIME.size, 2)
     assert np.isfinite(gate).all() and gate.min() >= 0 and gate.max() <= 1
     return gate
@@ -69,9 +69,9 @@ def test_an_event_opens_its_gate_for_two_half_widths_and_nothing_else_does(undel
 
 
 def test_the_target_is_the_same_whatever_opens_the_gate():
-    expected, _ = Gate().teach(lesson(1))
+    expected, _ = Gate().teach(teaching_signal(1))
     for options in (dict(kind="event"), dict(channel="other"), dict(shift_ms=50.0)):
-        target, g = Gate(**options).teach(lesson(1))
+        target, g = Gate(**options).teach(teaching_signal(1))
         assert np.array_equal(target, expected) and g.any()
 
 
@@ -163,10 +163,10 @@ def test_undelivered_channels_learn_zero_everywhere():
 @pytest.mark.parametrize("undelivered", ["ignore", "silence", "zero"])
 def test_the_target_of_an_undelivered_channel_is_zero(undelivered):
     for event in (0, 1, -1):
-        target, _ = Gate(undelivered=undelivered).teach(lesson(event))
+        target, _ = Gate(undelivered=undelivered).teach(teaching_signal(event))
         for k in range(2):
             assert target[:, k].any() == (k == event)
-    target, _ = Gate().teach(lesson(0))
+    target, _ = Gate().teach(teaching_signal(0))
     assert TIME[np.argmax(target[:, 0])] == 210 and target.max() == 1
 
 
@@ -195,7 +195,7 @@ def test_a_signal_is_taught_at_all_times():
 
 
 def test_teaching_leaves_the_lesson_alone():
-    given = lesson()
+    given = teaching_signal()
     before = [np.array(a) for a in given]
     target, g = Gate(kind="none", undelivered="zero", time_constant_ms=5.0).teach(given)
     target[:], g[:] = 7, 7

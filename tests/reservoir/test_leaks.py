@@ -23,18 +23,29 @@ def meet(trials, strength=None, repeats=10, probes_after=(), **changes):
     """One block of (.8, .2) at 300 and 600 ms; with a strength the events enter the reservoir."""
     values = dict(blocks=(Block((P,), (LATENCY,)),), counterbalance=False, probe_repeats=repeats)
     return Meet(
-        trials_per_block=trials, probes_after=probes_after or (trials,),
-        stimulus_drives_reservoir=strength is not None, event_strength=strength or 1.0,
+        trials_per_block=trials,
+        probes_after=probes_after or (trials,),
+        stimulus_drives_reservoir=strength is not None,
+        event_strength=strength or 1.0,
         **{**values, **changes},
-    )  # fmt: skip
+    )
 
 
 NETWORK = (
-    "network.bias_pa=80.0", "network.bias_spread=0.3", "network.parameter_spread=0.2", "network.weight=2.5",
-    "network.inhibition=4.0", "network.synapse_decay_ms=[20.0, 100.0]", "network.slow_a_min=0.001",
-    "network.slow_a_max=0.03", "network.cue_fraction=0.3", "network.cue_pa=600.0", "trace.decay_ms=30.0",
-    "trace.rise_ms=20.0", "trace.normalise_ms=5000.0",
-)  # fmt: skip
+    "network.bias_pa=80.0",
+    "network.bias_spread=0.3",
+    "network.parameter_spread=0.2",
+    "network.weight=2.5",
+    "network.inhibition=4.0",
+    "network.synapse_decay_ms=[20.0, 100.0]",
+    "network.slow_a_min=0.001",
+    "network.slow_a_max=0.03",
+    "network.cue_fraction=0.3",
+    "network.cue_pa=600.0",
+    "trace.decay_ms=30.0",
+    "trace.rise_ms=20.0",
+    "trace.normalise_ms=5000.0",
+)
 """Few cells need stronger recurrence than the shipped thousand; leaks do not depend on it."""
 
 
@@ -42,9 +53,12 @@ def learn(task, rules, n=60, noise=5.0, dt_ms=0.5, step_ms=1.0, kept_ms=1.0, see
     """Run a network small and quiet unless told otherwise, in memory."""
     changes = (
         *NETWORK,
-        f"network.n_neurons={n}", f"network.out_degree={n // 3 if n < 1000 else 100}",
-        f"simulation.dt_ms={dt_ms}", f"simulation.noise={noise}", f"simulation.readout_step_ms={step_ms}",
-    )  # fmt: skip
+        f"network.n_neurons={n}",
+        f"network.out_degree={n // 3 if n < 1000 else 100}",
+        f"simulation.dt_ms={dt_ms}",
+        f"simulation.noise={noise}",
+        f"simulation.readout_step_ms={step_ms}",
+    )
     record = RecordSpec(spikes="none", readouts_every_ms=kept_ms)
     experiment = replace(load_config("meet.toml", changes), paradigm=task, record=record)
     experiment.rules.clear()  # changed afterwards: a window over an event is refused when one is built
@@ -69,9 +83,13 @@ def what_readout(end_ms, **changes):
 def p_hat_on_probes(strength, end_ms, **options):
     """Mean p-hat (K,) on the probes after 500, 1,000, 1,500 and 2,000 trials."""
     task = meet(
-        2000, strength, probes_after=(500, 1000, 1500, 2000), after_ms=700.0,
-        interval_min_ms=300.0, interval_max_ms=400.0,
-    )  # fmt: skip
+        2000,
+        strength,
+        probes_after=(500, 1000, 1500, 2000),
+        after_ms=700.0,
+        interval_min_ms=300.0,
+        interval_max_ms=400.0,
+    )
     found = learn(task, {"what": what_readout(end_ms)}, kept_ms=50.0, **options)
     return found["/readouts/what/probes/what"].mean(0)
 

@@ -140,8 +140,17 @@ def test_scaling_the_feedback_leaves_everything_else_alone():
 
 
 def test_one_cell_type_for_all():
-    cell = dict(capacitance=250.0, k=2.5, v_rest=-60.0, v_threshold=-19.2, v_peak=30.0, a=0.01, b=-2.0,
-                c=-65.0, d=200.0)  # fmt: skip
+    cell = dict(
+        capacitance=250.0,
+        k=2.5,
+        v_rest=-60.0,
+        v_threshold=-19.2,
+        v_peak=30.0,
+        a=0.01,
+        b=-2.0,
+        c=-65.0,
+        d=200.0,
+    )
     network = built(cell=cell)
     for name, value in cell.items():
         assert np.all(getattr(network.cells, name) == value)

@@ -63,9 +63,13 @@ def one(loop="open", seed=0, dtype=np.float64, chunk=None, rules=("local",), n=4
     network = lively_network(0.2, seed=seed + 3, n_neurons=n, delay_max_ms=2.0, **LOOPS[loop])
     grid = small_grid(dtype, dt_ms=0.2, steps_per_readout=5, noise_seed=seed, normalise_ms=30.0)
     found = train(
-        meet or short_meet(probes_after=(4,)), {r: RULES[r] for r in rules}, backend=Segments(chunk),
-        network=network, grid=grid, task_seed=seed,
-    )  # fmt: skip
+        meet or short_meet(probes_after=(4,)),
+        {r: RULES[r] for r in rules},
+        backend=Segments(chunk),
+        network=network,
+        grid=grid,
+        task_seed=seed,
+    )
     return digest(found)
 
 
@@ -140,9 +144,12 @@ def test_a_thousand_cells_keep_one_hash_over_segments_and_threads():
 
     def run(chunk):
         trainer = make_trainer(
-            short_meet(), {"local": RULES["local"]}, backend=Segments(chunk),
-            network=lively_network(0.1, n_neurons=1000, out_degree=100), grid=small_grid(normalise_ms=30.0),
-        )  # fmt: skip
+            short_meet(),
+            {"local": RULES["local"]},
+            backend=Segments(chunk),
+            network=lively_network(0.1, n_neurons=1000, out_degree=100),
+            grid=small_grid(normalise_ms=30.0),
+        )
         trainer.run()
         return digest(trainer.sink.recording)
 

@@ -62,9 +62,14 @@ def recorded(trace, precision="float64", subset="all", **network):
             return engine
 
     trainer = make_trainer(
-        spec, {"local": local_rule()}, grid=grid, network=engine.network, backend=Backend(), settle_ms=30.0,
+        spec,
+        {"local": local_rule()},
+        grid=grid,
+        network=engine.network,
+        backend=Backend(),
+        settle_ms=30.0,
         record=RecordSpec(spikes=subset),
-    )  # fmt: skip
+    )
     write_static(trainer.sink, trainer.network, trainer.session, trainer.onsets_ms())
     trainer.run()
     recording = trainer.sink.recording

@@ -125,8 +125,11 @@ def test_the_network_comes_back_from_a_recording():
     write_static(sink, network, trainer.session, trainer.onsets_ms())
     found = read_network(sink.recording)
     assert found.type_names == network.type_names and found.synapses.rise_ms == 2.0
-    for mine, theirs in ((found.cells, network.cells), (found.synapses[:5], network.synapses[:5]),
-                         (found.encoders, network.encoders)):  # fmt: skip
+    for mine, theirs in (
+        (found.cells, network.cells),
+        (found.synapses[:5], network.synapses[:5]),
+        (found.encoders, network.encoders),
+    ):
         for a, b in zip(mine, theirs, strict=True):
             assert np.array_equal(a, b) and a.dtype == b.dtype
 
@@ -176,8 +179,9 @@ def test_spikes_are_found_in_a_file_as_in_memory(tmp_path, monkeypatch, block):
     with h5py.File(tmp_path / "spikes.h5", "w") as file:
         for path in [p for p in recording.arrays if p.startswith("/spikes/")]:
             file[path] = recording[path]
-        on_disk = Recording({**recording.arrays, **{p: file[p] for p in recording.arrays if p in file}},
-                            recording.attrs)  # fmt: skip
+        on_disk = Recording(
+            {**recording.arrays, **{p: file[p] for p in recording.arrays if p in file}}, recording.attrs
+        )
         for probes in (False, True):
             group, key = ("/spikes/probes", "probe") if probes else ("/spikes/reservoir", "step")
             spikes, values = KeptSpikes(on_disk, probes), recording[f"{group}/{key}"]

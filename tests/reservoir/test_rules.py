@@ -250,8 +250,9 @@ def test_the_local_update_is_the_formula():
     state = rule.init(1, FEATURES, np.float64)
     x, _, _ = samples(rule, np.float64)
     x = x[0]
-    rule.reference_step(rule.constants(1.0, np.float64), state, x, np.array([0.1]), np.array([0.7]),
-                        np.array([0.5]), 0, False)  # fmt: skip
+    rule.reference_step(
+        rule.constants(1.0, np.float64), state, x, np.array([0.1]), np.array([0.7]), np.array([0.5]), 0, False
+    )
     expected = 0.2 * 0.5 * (0.7 - 0.1) * x / (0.05 + np.linalg.norm(x) ** 2)
     np.testing.assert_allclose(state.when[0], expected, rtol=1e-14)
 

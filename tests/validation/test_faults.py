@@ -15,7 +15,7 @@ from spikewhen.validation.score_faults import (
     score_prediction,
 )
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "scores.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "scores.md"
 FAULTS = [name for name in PREDICTIONS if name != "perfect"]
 
 
@@ -31,9 +31,15 @@ def test_the_document_holds_what_the_command_prints():
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("perfect", 0), ("silence", 1), ("rare event ignored", 0.24), ("winner takes all", 0.34),
-     ("equal p", 0.51), ("15 ms late", 0.35)],
-)  # fmt: skip
+    [
+        ("perfect", 0),
+        ("silence", 1),
+        ("rare event ignored", 0.24),
+        ("winner takes all", 0.34),
+        ("equal p", 0.51),
+        ("15 ms late", 0.35),
+    ],
+)
 def test_the_errors_that_the_documents_state(name, expected):
     assert at_eighty_percent(name, "error") == pytest.approx(expected, abs=0.005)
 

@@ -25,8 +25,22 @@ from spikewhen.experiments.study.claim import Claim
 CLAIMS: dict[str, Claim] = {
     module.CLAIM.id: module.CLAIM
     for module in (
-        learning, calibration, timing, recalibration, least_squares, geometry, merged, ablations, sizes,
-        gates, populations, conditions, generality, transfer, joint, volatility,
+        learning,
+        calibration,
+        timing,
+        recalibration,
+        least_squares,
+        geometry,
+        merged,
+        ablations,
+        sizes,
+        gates,
+        populations,
+        conditions,
+        generality,
+        transfer,
+        joint,
+        volatility,
     )
-}  # fmt: skip
+}
 """In the order in which they are reported."""

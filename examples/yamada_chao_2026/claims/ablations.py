@@ -50,8 +50,11 @@ NETWORKS: dict[str, tuple[str, ...]] = {
     "no recurrence": ("network.weight=0.0",),
     "no slow adaptation": ("network.slow_a_min=0.0",),
     "homogeneous cells": (
-        "network.excitatory_mix={RS=1.0}", "network.inhibitory_mix={FS=1.0}", "network.parameter_spread=0.0",
-        "network.bias_spread=0.0", "network.weight_spread=0.0",
+        "network.excitatory_mix={RS=1.0}",
+        "network.inhibitory_mix={FS=1.0}",
+        "network.parameter_spread=0.0",
+        "network.bias_spread=0.0",
+        "network.weight_spread=0.0",
     ),
     "one cell type each, spread kept": ("network.excitatory_mix={RS=1.0}", "network.inhibitory_mix={FS=1.0}"),
     "no noise": ("simulation.noise=0.0",),
@@ -60,17 +63,32 @@ NETWORKS: dict[str, tuple[str, ...]] = {
     "feedback 20 pA": ("network.feedback_pa=20.0",),
     "feedback 100 pA": ("network.feedback_pa=100.0",),
     "tapped delay line": (
-        'network.connectivity="delay_line"', "network.delay_max_ms=1000.0", "network.n_neurons=250",
-        "network.fraction_excitatory=1.0", "network.excitatory_mix={RS=1.0}", "network.parameter_spread=0.0",
-        "network.slow_a_min=0.0", "network.bias_pa=0.0", "network.weight=2500.0", "network.weight_spread=0.0",
-        "network.synapse_decay_ms=[2.0]", "network.v_start_spread_mv=0.0", "network.cue_pa=1000.0",
-        "paradigm.cue_ms=5.0", "health.rate_min_hz=0.1",
+        'network.connectivity="delay_line"',
+        "network.delay_max_ms=1000.0",
+        "network.n_neurons=250",
+        "network.fraction_excitatory=1.0",
+        "network.excitatory_mix={RS=1.0}",
+        "network.parameter_spread=0.0",
+        "network.slow_a_min=0.0",
+        "network.bias_pa=0.0",
+        "network.weight=2500.0",
+        "network.weight_spread=0.0",
+        "network.synapse_decay_ms=[2.0]",
+        "network.v_start_spread_mv=0.0",
+        "network.cue_pa=1000.0",
+        "paradigm.cue_ms=5.0",
+        "health.rate_min_hz=0.1",
     ),
-}  # fmt: skip
+}
 """What is taken from the network, or put in its place."""
 
-RETUNED = ("no recurrence", "no slow adaptation", "homogeneous cells", "one cell type each, spread kept",
-           "tapped delay line")  # fmt: skip
+RETUNED = (
+    "no recurrence",
+    "no slow adaptation",
+    "homogeneous cells",
+    "one cell type each, spread kept",
+    "tapped delay line",
+)
 
 RATE_MATCHED = {"no recurrence": 43.5, "no slow adaptation": 47.9, "homogeneous cells": 52.3}
 """Constant current (pA) at which the network fires as often as the intact one, 4.07 Hz on seeds 1000-1002."""
@@ -145,11 +163,16 @@ def _moment(moment: tuple[int, int]) -> str:
 
 
 CLAIM = Claim(
-    "C8", "Every factor matters", "controls on 2-3 seeds", (RULE, *BY_NETWORK.values()), measure, judge,
+    "C8",
+    "Every factor matters",
+    "controls on 2-3 seeds",
+    (RULE, *BY_NETWORK.values()),
+    measure,
+    judge,
     (
         "A gate on the wrong channel opens where the target is silence, so it can teach nothing else: E = 1 "
         "by construction.",
         "A tapped delay line has other cells, another cue and no recurrence: a rival, not one factor less.",
         "Retuned: the best of three learning rates on the very seeds reported, in favour of what is ablated.",
     ),
-)  # fmt: skip
+)

@@ -31,18 +31,38 @@ ELEVEN = Protocol(
 )
 TWO_CUES = Protocol(
     "calibration_two_cues",
-    ('paradigm.cues=["left", "right"]',
-     blocks(*((((p, 1 - p), (1 - p, p)), (AT, AT)) for p in (0.5, 0.9, 0.2, 0.7, 0.0, 0.4)), trials=200),
-     *probes((200,), 10), *SHORT),
+    (
+        'paradigm.cues=["left", "right"]',
+        blocks(*((((p, 1 - p), (1 - p, p)), (AT, AT)) for p in (0.5, 0.9, 0.2, 0.7, 0.0, 0.4)), trials=200),
+        *probes((200,), 10),
+        *SHORT,
+    ),
     {"local": local()},
-)  # fmt: skip
+)
 OMISSION = Protocol(
     "calibration_omission",
-    (blocks(*((pair, AT) for pair in ((0.4, 0.4), (0.1, 0.7), (0.7, 0.1), (0.3, 0.3), (0.5, 0.1), (0.1, 0.5),
-                                      (0.8, 0.0), (0.2, 0.6))), trials=100),
-     *probes((100,), 10), *SHORT),
+    (
+        blocks(
+            *(
+                (pair, AT)
+                for pair in (
+                    (0.4, 0.4),
+                    (0.1, 0.7),
+                    (0.7, 0.1),
+                    (0.3, 0.3),
+                    (0.5, 0.1),
+                    (0.1, 0.5),
+                    (0.8, 0.0),
+                    (0.2, 0.6),
+                )
+            ),
+            trials=100,
+        ),
+        *probes((100,), 10),
+        *SHORT,
+    ),
     {"local": local()},
-)  # fmt: skip
+)
 """p(A) and p(B) vary on their own; what is missing to 1 is omitted."""
 
 OUTPUTS = ("p_hat", "amplitude", "amplitude_when")
@@ -72,25 +92,37 @@ def judge(measured: Measured) -> Judged:
         runs = measured[protocol.name]
         for of, output in (("the product", "amplitude"), ("p-hat", "p_hat")):
             findings.append(
-                finding(f"r of {of} with p, {name}", column(runs, "local", output, "r"), at_least=PUBLISHED_R,
-                        published=".978 (A), .989 (B)" if protocol is ELEVEN else "")
-            )  # fmt: skip
+                finding(
+                    f"r of {of} with p, {name}",
+                    column(runs, "local", output, "r"),
+                    at_least=PUBLISHED_R,
+                    published=".978 (A), .989 (B)" if protocol is ELEVEN else "",
+                )
+            )
         slope = column(runs, "local", "p_hat", "slope")
         findings.append(finding(f"slope of p-hat on p, {name}", slope, at_least=0.9, at_most=1.1))
         findings.append(
-            finding(f"slope of the timing amplitude on p, {name}",
-                    column(runs, "local", "amplitude_when", "slope"))
-        )  # fmt: skip
+            finding(
+                f"slope of the timing amplitude on p, {name}",
+                column(runs, "local", "amplitude_when", "slope"),
+            )
+        )
     runs = measured[ELEVEN.name]
     for k, event in enumerate("AB"):
         findings.append(
-            finding(f"r of the product with p({event}), 11 levels",
-                    column(runs, "local", "amplitude", "r_event")[:, k])
-        )  # fmt: skip
+            finding(
+                f"r of the product with p({event}), 11 levels",
+                column(runs, "local", "amplitude", "r_event")[:, k],
+            )
+        )
     findings += [
-        *(finding(f"r of {of} with p, 11 levels, surprise-scaled rate", column(runs, "surprise", output, "r"))
-          for of, output in (("the product", "amplitude"), ("p-hat", "p_hat"))),
-    ]  # fmt: skip
+        *(
+            finding(
+                f"r of {of} with p, 11 levels, surprise-scaled rate", column(runs, "surprise", output, "r")
+            )
+            for of, output in (("the product", "amplitude"), ("p-hat", "p_hat"))
+        ),
+    ]
     series: dict[str, Any] = {}
     for name, protocol in variants:
         runs = measured[protocol.name]
@@ -102,6 +134,10 @@ def judge(measured: Measured) -> Judged:
 
 
 CLAIM = Claim(
-    "C2", "Amplitude tracks probability", "r = .978 (A), -.989 (B against p(A)), 11 levels",
-    (ELEVEN, TWO_CUES, OMISSION), measure, judge,
-)  # fmt: skip
+    "C2",
+    "Amplitude tracks probability",
+    "r = .978 (A), -.989 (B against p(A)), 11 levels",
+    (ELEVEN, TWO_CUES, OMISSION),
+    measure,
+    judge,
+)

@@ -66,8 +66,13 @@ def judge(measured: Measured) -> Judged:
             for b in range(3):
                 what = f"{name}, {NAMES[label]}, block {b + 1} ({SWITCH[b]})"
                 findings.append(finding(f"E at trial 100, {what}", errors["error"][:, b, -1], below=1.0))
-            findings.append(finding(f"E before the events' times, block 1, {name}, {NAMES[label]}",
-                                    errors["error_before"][:, 0, -1], below=1.0))  # fmt: skip
+            findings.append(
+                finding(
+                    f"E before the events' times, block 1, {name}, {NAMES[label]}",
+                    errors["error_before"][:, 0, -1],
+                    below=1.0,
+                )
+            )
             p_hat = column(runs, label, "p_hat")[:, 0, -1, 0]
             findings.append(finding(f"p-hat(A) where .8 is true, {name}, {NAMES[label]}", p_hat))
             series[f"{name}: {label}"] = {k: band(v) for k, v in errors.items()}
@@ -75,6 +80,10 @@ def judge(measured: Measured) -> Judged:
 
 
 CLAIM = Claim(
-    "D", "Closed loop, injected events, causal teacher", "events drive the reservoir; feedback",
-    tuple(PROTOCOLS.values()), measure, judge,
-)  # fmt: skip
+    "D",
+    "Closed loop, injected events, causal teacher",
+    "events drive the reservoir; feedback",
+    tuple(PROTOCOLS.values()),
+    measure,
+    judge,
+)

@@ -75,14 +75,23 @@ def judge(measured: Measured) -> Judged:
         for j, shift in enumerate(SHIFTS_MS):
             if j != centre:
                 findings.append(
-                    paired(f"E, gate shifted by {shift:g} ms minus on time, {name}", errors[0, j],
-                           errors[0, centre], at_least=0.0, published="phase-specific")
-                )  # fmt: skip
+                    paired(
+                        f"E, gate shifted by {shift:g} ms minus on time, {name}",
+                        errors[0, j],
+                        errors[0, centre],
+                        at_least=0.0,
+                        published="phase-specific",
+                    )
+                )
         for i, tau in enumerate(TIME_CONSTANTS_MS[1:], 1):
             findings.append(
-                paired(f"E, gate of {tau:g} ms minus immediate, {name}", errors[i, centre], errors[0, centre],
-                       at_least=0.0)
-            )  # fmt: skip
+                paired(
+                    f"E, gate of {tau:g} ms minus immediate, {name}",
+                    errors[i, centre],
+                    errors[0, centre],
+                    at_least=0.0,
+                )
+            )
             best = int(np.argmin(errors[i].mean(1)))
             findings.append(
                 finding(f"phase that is best for a gate of {tau:g} ms, {name}", [SHIFTS_MS[best]], unit="ms")

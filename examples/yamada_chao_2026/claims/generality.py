@@ -21,8 +21,11 @@ from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording
 
 KEPT = (
-    'simulation.precision="float32"', 'record.spikes="all"', "record.geometry=false", "record.trials=false",
-)  # fmt: skip
+    'simulation.precision="float32"',
+    'record.spikes="all"',
+    "record.geometry=false",
+    "record.trials=false",
+)
 """All spikes: the ridge ceiling needs them."""
 
 
@@ -49,19 +52,20 @@ TASKS = {
     "4 cues": _task(
         "four_cues",
         (((0.8, 0.2), (0.2, 0.8), (0.6, 0.4), (0.4, 0.3)), ((300, 600), (500, 750), (250, 650), (400, 700))),
-        cues=4, trials=400,
+        cues=4,
+        trials=400,
     ),
     "float64 (.8, 300, 600)": _task(
         "float64", ((0.8, 0.2), (300, 600)), more=('simulation.precision="float64"',)
     ),
-}  # fmt: skip
+}
 
 STABILITY = Protocol(
     "stability",
     (blocks(((0.8, 0.2), (300, 600)), trials=12), *probes((12,), 1), *SHORT),
     {"local": local()},
     seeds=5,
-)  # fmt: skip
+)
 """20 s of many networks; five times as many seeds as asked for."""
 
 RATE_HZ = (1.0, 6.0)
@@ -107,9 +111,12 @@ def judge(measured: Measured) -> Judged:
         finding("firing rate", rate, unit="Hz"),
         finding("least firing rate of any network", [rate.min()], unit="Hz"),
         finding("largest firing rate of any network", [rate.max()], unit="Hz"),
-        finding(f"networks inside {RATE_HZ[0]:g} to {RATE_HZ[1]:g} Hz",
-                (rate >= RATE_HZ[0]) & (rate <= RATE_HZ[1]), at_least=1.0),
-    ]  # fmt: skip
+        finding(
+            f"networks inside {RATE_HZ[0]:g} to {RATE_HZ[1]:g} Hz",
+            (rate >= RATE_HZ[0]) & (rate <= RATE_HZ[1]),
+            at_least=1.0,
+        ),
+    ]
     series["rate_hz"] = jsonable(rate)
     return Judged(findings, series)
 

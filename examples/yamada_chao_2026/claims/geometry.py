@@ -96,9 +96,7 @@ def _separations(recording: Recording) -> Iterator[dict]:
         latency = task.of_probes(task.latency_ms)[rows]
         bumps = bump(activity.time_ms[:, None], latency[:, None, :], readout.sigma_ms)
         test = tested, bumps, task.of_probes(task.probability)[rows]
-        found = separation(
-            what, when, activity, what_window(recording), test, seed=b, penalty=penalty
-        )  # fmt: skip
+        found = separation(what, when, activity, what_window(recording), test, seed=b, penalty=penalty)
         penalty = found["penalty"]  # of one network's activity: chosen once
         yield found
 
@@ -145,9 +143,13 @@ def judge(measured: Measured) -> Judged:
         series[name.replace(" ", "_")] = {k: band(v) for k, v in mean.items()}
     mean = _mean_over_blocks(one)
     findings.append(
-        paired("one cue: smallest angle in the metric of the activity minus what the duty cycle predicts",
-               mean["angles_output_deg"][:, 0], mean["duty_deg"], unit="deg")
-    )  # fmt: skip
+        paired(
+            "one cue: smallest angle in the metric of the activity minus what the duty cycle predicts",
+            mean["angles_output_deg"][:, 0],
+            mean["duty_deg"],
+            unit="deg",
+        )
+    )
     series["by_block"] = {
         k: band(np.array([[b[k] for b in run["blocks"]] for run in one.values()], float))
         for k in ("overlap", "chance", "leading_deg", "overlap_output", "chance_output")
@@ -202,12 +204,14 @@ def _losses(name: str, mean: dict[str, np.ndarray]) -> list[Finding]:
         out += [
             finding(f"{text} added by removing {theirs}", other),
             paired(f"{text}, own directions removed minus {theirs} removed", own, other, at_least=0),
-            paired(f"{text}, {theirs} removed minus random directions removed", other, uniform,
-                   at_most=ALIKE),
-            paired(f"{text}, {theirs} removed minus random directions as the activity varies", other,
-                   matched),
+            paired(
+                f"{text}, {theirs} removed minus random directions removed", other, uniform, at_most=ALIKE
+            ),
+            paired(
+                f"{text}, {theirs} removed minus random directions as the activity varies", other, matched
+            ),
             paired(f"{text}, {theirs} removed minus refits of {theirs} to broken lessons", other, refit),
-        ]  # fmt: skip
+        ]
     return out
 
 
@@ -224,8 +228,12 @@ def _moves(one: Any) -> list[Finding]:
 
 
 CLAIM = Claim(
-    "C6", "Near-orthogonal readouts; PC1 is probability, PC2 latency", "near-orthogonal, no angle given",
-    (SWITCHES, FOUR_CUES, GRID), measure, judge,
+    "C6",
+    "Near-orthogonal readouts; PC1 is probability, PC2 latency",
+    "near-orthogonal, no angle given",
+    (SWITCHES, FOUR_CUES, GRID),
+    measure,
+    judge,
     (
         "Overlap: mean squared cosine of the principal angles. Chance: readouts refitted to the same "
         "activity with outcomes permuted over trials and targets shifted in time.",
@@ -236,4 +244,4 @@ CLAIM = Claim(
         "The rule of what never sees a latency, and conditions of one seed share the random numbers of "
         "their outcomes: that what weights do not vary with latency is so by construction.",
     ),
-)  # fmt: skip
+)

@@ -130,20 +130,33 @@ def _findings(runs: dict[int, Any], which: str) -> list[Finding]:
         out += [
             finding(f"{name}, |rho| with {text}", rho, published=f"PC{i + 1} = {text}"),
             paired(f"{name}, that minus the 95 % quantile of permuted conditions", rho, bound, at_least=0),
-            paired(f"{name}, |rho| with {text} minus with {other}", rho,
-                   column(runs, "weights", crossed, "rho")[:, i], at_least=0),
-            finding(f"{name}, share of its variance between levels of {text} (chance {CHANCE:g})", share,
-                    at_least=0.5),
+            paired(
+                f"{name}, |rho| with {text} minus with {other}",
+                rho,
+                column(runs, "weights", crossed, "rho")[:, i],
+                at_least=0,
+            ),
+            finding(
+                f"{name}, share of its variance between levels of {text} (chance {CHANCE:g})",
+                share,
+                at_least=0.5,
+            ),
             finding(f"{name}, variance explained", column(runs, "weights", "explained")[:, i]),
-            finding(f"{which}: PC{i + 1} of the unscaled weights, share between levels of {text}",
-                    column(runs, "unscaled", factor, "share")[:, i]),
-            finding(f"{which}: PC{i + 1} of the predictions, share between levels of {text}",
-                    column(runs, "predictions", factor, "share")[:, i]),
-        ]  # fmt: skip
+            finding(
+                f"{which}: PC{i + 1} of the unscaled weights, share between levels of {text}",
+                column(runs, "unscaled", factor, "share")[:, i],
+            ),
+            finding(
+                f"{which}: PC{i + 1} of the predictions, share between levels of {text}",
+                column(runs, "predictions", factor, "share")[:, i],
+            ),
+        ]
     for name in ("what", "when"):
         for factor, (text, _) in FACTORS.items():
             out.append(
-                finding(f"{which}: variance of {name} weights between levels of {text} (chance {CHANCE:g})",
-                        column(runs, "share", f"{name}_{factor}"))
-            )  # fmt: skip
+                finding(
+                    f"{which}: variance of {name} weights between levels of {text} (chance {CHANCE:g})",
+                    column(runs, "share", f"{name}_{factor}"),
+                )
+            )
     return out

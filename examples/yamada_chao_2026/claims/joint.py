@@ -92,8 +92,10 @@ def judge(measured: Measured) -> Judged:
     findings, series = [], {}
     for task, protocol in TASKS.items():
         runs = measured[protocol.name]
-        series[task] = {name: {k: band(column(runs, name, k)) for k in ("error", "error_hazard", "mean")}
-                        for name in READOUTS}  # fmt: skip
+        series[task] = {
+            name: {k: band(column(runs, name, k)) for k in ("error", "error_hazard", "mean")}
+            for name in READOUTS
+        }
         series[task][SHARED] = {"error": band(column(runs, SHARED, "error"))}
         for name in (*READOUTS, SHARED):
             findings.append(finding(f"E, {name}, {task}", column(runs, name, "error")))
@@ -105,16 +107,25 @@ def judge(measured: Measured) -> Judged:
     product, joint, open_ = (column(runs, n, "error") for n in list(READOUTS)[:1] + list(READOUTS)[3:1:-1])
     wide = column(runs, "factored, gate open from the cue", "error")
     findings += [
-        paired("E, one timing for all events minus a timing for each, correlated",
-               column(runs, SHARED, "error"), product, at_least=0.0),
-        paired("E, window-gated product minus product with an open gate, correlated", product, wide,
-               at_least=0.0),
+        paired(
+            "E, one timing for all events minus a timing for each, correlated",
+            column(runs, SHARED, "error"),
+            product,
+            at_least=0.0,
+        ),
+        paired(
+            "E, window-gated product minus product with an open gate, correlated", product, wide, at_least=0.0
+        ),
         paired("E, product with an open gate minus joint, correlated", wide, np.minimum(joint, open_)),
-    ]  # fmt: skip
+    ]
     return Judged(findings, series)
 
 
 CLAIM = Claim(
-    "J", "What and when that depend on each other; the hazard", "not published", tuple(TASKS.values()),
-    measure, judge,
-)  # fmt: skip
+    "J",
+    "What and when that depend on each other; the hazard",
+    "not published",
+    tuple(TASKS.values()),
+    measure,
+    judge,
+)

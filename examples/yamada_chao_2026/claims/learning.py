@@ -52,18 +52,26 @@ def judge(measured: Measured) -> Judged:
     )
     findings += [
         equal,
-        paired("E, learned p-hat minus winner-take-all on the same y", end["error"], end["error_winner"],
-               below=0),
+        paired(
+            "E, learned p-hat minus winner-take-all on the same y", end["error"], end["error_winner"], below=0
+        ),
         finding("E / E of the ridge ceiling", end["error"] / end["error_ridge"], at_most=1.25),
         finding("E at trial 100", end["error"]),
         finding("E of the mean probe (bias)", end["error_bias"]),
         finding("scatter of the probes", end["error_spread"]),
         finding("E against the hazard-conditional expectation", end["error_hazard"]),
-        *(finding(f"E of {name}", end[key]) for name, key in (
-            ("equal p on the same y", "error_equal_p"), ("winner-take-all on the same y", "error_winner"),
-            ("the true p on the same y", "error_true_p"), ("the counting observer", "error_counting"),
-            ("the change-point observer", "error_change_point"), ("the ridge ceiling", "error_ridge"))),
-    ]  # fmt: skip
+        *(
+            finding(f"E of {name}", end[key])
+            for name, key in (
+                ("equal p on the same y", "error_equal_p"),
+                ("winner-take-all on the same y", "error_winner"),
+                ("the true p on the same y", "error_true_p"),
+                ("the counting observer", "error_counting"),
+                ("the change-point observer", "error_change_point"),
+                ("the ridge ceiling", "error_ridge"),
+            )
+        ),
+    ]
     series = {
         "trial": trial,
         "published": PUBLISHED,
@@ -75,7 +83,10 @@ def judge(measured: Measured) -> Judged:
 
 
 CLAIM = Claim(
-    "C1", "Learned within one block",
+    "C1",
+    "Learned within one block",
     "test error .192, .136, .092, .085 at trials 1, 10, 50, 100 (5 seeds): E(n)/E(1) = .71, .48, .44",
-    (SWITCHES,), measure, judge,
-)  # fmt: skip
+    (SWITCHES,),
+    measure,
+    judge,
+)

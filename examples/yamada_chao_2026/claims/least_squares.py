@@ -44,7 +44,7 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
         out[label] = {
             "curves": curves(recording, label, ("error", "error_change_point")),
             "cost": cost_of(recording, label),
-        }  # fmt: skip
+        }
     return out
 
 
@@ -59,9 +59,10 @@ def judge(measured: Measured) -> Judged:
                 change = "the return" if SWITCH[b] == "return" else f"the switch of {SWITCH[b]}"
                 found = paired(
                     f"E, local minus {NAMES[rival]}, {n} trials after {change}",
-                    *(_errors(runs, label, b, n) for label in (OURS, rival)), below=0.0,
+                    *(_errors(runs, label, b, n) for label in (OURS, rival)),
+                    below=0.0,
                     published="worse after switches" if rival != "rls_reset" else "resets needed",
-                )  # fmt: skip
+                )
                 findings.append(found)
                 if (rival, b, n) == ("rls_tuned", 1, 50):
                     primary = found.p
@@ -98,6 +99,10 @@ def _series(runs: Any, labels: tuple[str, ...]) -> dict[str, Any]:
 
 
 CLAIM = Claim(
-    "C5", "Least squares adapts worse", "fits block 1, poor after switches; resets needed",
-    (SWITCHES, FACTORIAL), measure, judge,
-)  # fmt: skip
+    "C5",
+    "Least squares adapts worse",
+    "fits block 1, poor after switches; resets needed",
+    (SWITCHES, FACTORIAL),
+    measure,
+    judge,
+)

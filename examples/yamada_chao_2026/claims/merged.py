@@ -57,8 +57,13 @@ def judge(measured: Measured) -> Judged:
     for b in range(3):
         for n in AFTER:
             moment = f"{n} trials into block {b + 1} ({SWITCH[b]})"
-            found = paired(f"E, factored minus merged, {moment}", errors(FACTORED, TUNED, b, n),
-                           errors(MERGED, TUNED, b, n), below=0.0, published="merged interferes")  # fmt: skip
+            found = paired(
+                f"E, factored minus merged, {moment}",
+                errors(FACTORED, TUNED, b, n),
+                errors(MERGED, TUNED, b, n),
+                below=0.0,
+                published="merged interferes",
+            )
             findings.append(found)
             if (b, n) == (2, 20):
                 primary = found.p
@@ -67,10 +72,14 @@ def judge(measured: Measured) -> Judged:
             }
             best = {kind: int(np.argmin(means)) for kind, means in curves_of.items()}
             findings.append(
-                paired(f"the same, each at the rate best for it then (x {FACTORS[best[FACTORED]]:g}, "
-                       f"x {FACTORS[best[MERGED]]:g})", errors(FACTORED, best[FACTORED], b, n),
-                       errors(MERGED, best[MERGED], b, n), below=0.0)
-            )  # fmt: skip
+                paired(
+                    f"the same, each at the rate best for it then (x {FACTORS[best[FACTORED]]:g}, "
+                    f"x {FACTORS[best[MERGED]]:g})",
+                    errors(FACTORED, best[FACTORED], b, n),
+                    errors(MERGED, best[MERGED], b, n),
+                    below=0.0,
+                )
+            )
     for kind in BASE:
         jump = errors(kind, TUNED, 2, 1) - errors(kind, TUNED, 1, 100)
         findings.append(finding(f"E one trial after the switch of probability minus before it, {kind}", jump))

@@ -184,15 +184,30 @@ def _weight_findings(one: Any, four: Any) -> list[Finding]:
     for name, runs in (("one cue", one), ("four cues", four)):
         top, chance = column(runs, "weights", "top"), column(runs, "weights", "top_chance")
         out += [
-            finding(f"{name}: rank correlation over active cells of |what| and |when| weights",
-                    column(runs, "weights", "correlation"), at_least=0, published="overlapping populations"),
-            paired(f"{name}: {TOP_HALF}", top[:, 2], chance[:, 2], at_least=0,
-                   published="overlapping populations"),
+            finding(
+                f"{name}: rank correlation over active cells of |what| and |when| weights",
+                column(runs, "weights", "correlation"),
+                at_least=0,
+                published="overlapping populations",
+            ),
+            paired(
+                f"{name}: {TOP_HALF}",
+                top[:, 2],
+                chance[:, 2],
+                at_least=0,
+                published="overlapping populations",
+            ),
             paired(f"{name}: the same for the upper quarters", top[:, 1], chance[:, 1], at_least=0),
             paired(f"{name}: the same for the upper tenths", top[:, 0], chance[:, 0], at_least=0),
-            *(finding(f"{name}: cells that carry {part} (participation ratio)",
-                      column(runs, "weights", f"cells_{part}"), unit="cells") for part in ("what", "when")),
-        ]  # fmt: skip
+            *(
+                finding(
+                    f"{name}: cells that carry {part} (participation ratio)",
+                    column(runs, "weights", f"cells_{part}"),
+                    unit="cells",
+                )
+                for part in ("what", "when")
+            ),
+        ]
     return out
 
 
@@ -204,36 +219,54 @@ def _activity_findings(one: Any, four: Any, closed: Any) -> list[Finding]:
     out = [
         above("four cues: active cells that tell the time, minus chance", "time"),
         above("four cues: active cells that tell the cue, minus chance", "cue"),
-        finding("four cues: variance at the best time that the cue explains, median active cell",
-                column(four, "cue", "effect")),
-        finding("four cues: variance that the time explains, median active cell",
-                column(four, "time", "effect")),
+        finding(
+            "four cues: variance at the best time that the cue explains, median active cell",
+            column(four, "cue", "effect"),
+        ),
+        finding(
+            "four cues: variance that the time explains, median active cell", column(four, "time", "effect")
+        ),
         finding("four cues: active cells that tell both (mixed)", both["both"]),
-        paired("four cues: that minus the product of the two fractions", both["both"],
-               both["both_independent"]),
-        paired("four cues: cells that tell cues of high from cues of low probability, minus cells that tell "
-               "a meaningless pair of cues from the other",
-               column(four, "probability", "cells"), column(four, "meaningless", "cells"), at_least=0),
-    ]  # fmt: skip
+        paired(
+            "four cues: that minus the product of the two fractions", both["both"], both["both_independent"]
+        ),
+        paired(
+            "four cues: cells that tell cues of high from cues of low probability, minus cells that tell "
+            "a meaningless pair of cues from the other",
+            column(four, "probability", "cells"),
+            column(four, "meaningless", "cells"),
+            at_least=0,
+        ),
+    ]
     for name, runs in (("open", one), ("closed", closed)):
         still = column(runs, "activity", "nothing", "cells")
         out += [
-            paired(f"{name} loop: active cells that differ across the {switch} switch, minus across none",
-                   column(runs, "activity", switch, "cells"), still)
+            paired(
+                f"{name} loop: active cells that differ across the {switch} switch, minus across none",
+                column(runs, "activity", switch, "cells"),
+                still,
+            )
             for switch in ("timing", "probability")
-        ]  # fmt: skip
+        ]
     for switch, wanted in (("timing", 0.0), ("probability", None)):
         out.append(
-            paired(f"active cells that differ across the {switch} switch, closed minus open loop",
-                   column(closed, "activity", switch, "cells"), column(one, "activity", switch, "cells"),
-                   at_least=wanted)
-        )  # fmt: skip
+            paired(
+                f"active cells that differ across the {switch} switch, closed minus open loop",
+                column(closed, "activity", switch, "cells"),
+                column(one, "activity", switch, "cells"),
+                at_least=wanted,
+            )
+        )
     return out
 
 
 CLAIM = Claim(
-    "C9b", "Overlapping populations with mixed selectivity", "overlapping populations (stated)",
-    (SWITCHES, FOUR_CUES, CLOSED), measure, judge,
+    "C9b",
+    "Overlapping populations with mixed selectivity",
+    "overlapping populations (stated)",
+    (SWITCHES, FOUR_CUES, CLOSED),
+    measure,
+    judge,
     (
         "Recurrent weights are fixed: in the open loop no spike depends on what was learned, and "
         "probability stands in readout weights alone. A cell can still tell the cues apart, and an "
@@ -248,4 +281,4 @@ CLAIM = Claim(
         "trials are no chance for these fractions, the open loop is.",
         "Silencing removes cells from the readout, not from the network.",
     ),
-)  # fmt: skip
+)

@@ -36,9 +36,10 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
         "curves": curves(recording, "local", CURVES),
         "overshoot": jsonable(scores["overshoot"][known]),
         "ridge": [jsonable(curve(scores, "error_ridge", b)[-1]) for b in known if "error_ridge" in scores],
-        "surprise": {"curves": curves(recording, "surprise", ("error",))} if "surprise" in recording.labels
+        "surprise": {"curves": curves(recording, "surprise", ("error",))}
+        if "surprise" in recording.labels
         else None,
-    }  # fmt: skip
+    }
 
 
 def trials_needed(run: dict[str, Any], block: int, reference: float) -> float:
@@ -60,39 +61,68 @@ def judge(measured: Measured) -> Judged:
         fresh = np.array([trials_needed(naive[b][s], 0, r) for s, r in zip(seeds, reach, strict=True)])
         after = f"after the switch of {SWITCH[b]}"
         findings += [
-            finding(f"trials to within 10 % of a naive network's E, {after}", needed[b], at_most=limit,
-                    published="rapid", unit="trials", median=True),
-            finding(f"the same minus the naive network's own trials, {after}", _difference(needed[b], fresh),
-                    at_most=0, unit="trials", median=True),
+            finding(
+                f"trials to within 10 % of a naive network's E, {after}",
+                needed[b],
+                at_most=limit,
+                published="rapid",
+                unit="trials",
+                median=True,
+            ),
+            finding(
+                f"the same minus the naive network's own trials, {after}",
+                _difference(needed[b], fresh),
+                at_most=0,
+                unit="trials",
+                median=True,
+            ),
             finding(f"seeds that get there within {limit} trials, {after}", needed[b] <= limit),
-            paired(f"E at trial 100 minus a naive network's, {after}",
-                   [at(runs[s]["curves"], "error", b, 100) for s in seeds], reach),
-        ]  # fmt: skip
+            paired(
+                f"E at trial 100 minus a naive network's, {after}",
+                [at(runs[s]["curves"], "error", b, 100) for s in seeds],
+                reach,
+            ),
+        ]
     for b in (TIMING, BOTH):
         left = [_mean(at(runs[s]["curves"], "residual", b, LIMIT[b])) for s in seeds]
         findings.append(
-            finding(f"left of the old amplitude at its latency, trial {LIMIT[b]} of block {b + 1}", left,
-                    below=0.1)
-        )  # fmt: skip
+            finding(
+                f"left of the old amplitude at its latency, trial {LIMIT[b]} of block {b + 1}",
+                left,
+                below=0.1,
+            )
+        )
     beyond = column(runs, "overshoot")
     for b in LIMIT:
         findings.append(
-            finding(f"overshoot of the amplitude after the switch of {SWITCH[b]}", _means(beyond[:, b]),
-                    at_most=0.1)
-        )  # fmt: skip
+            finding(
+                f"overshoot of the amplitude after the switch of {SWITCH[b]}",
+                _means(beyond[:, b]),
+                at_most=0.1,
+            )
+        )
     for b, limit in LIMIT.items():
         quick = [trials_needed(runs[s]["surprise"], b, r) for s, r in zip(seeds, reached[b], strict=True)]
         findings.append(
-            finding(f"trials after the switch of {SWITCH[b]}, rate of p-hat scaled by surprise", quick,
-                    at_most=limit, unit="trials", median=True)
-        )  # fmt: skip
+            finding(
+                f"trials after the switch of {SWITCH[b]}, rate of p-hat scaled by surprise",
+                quick,
+                at_most=limit,
+                unit="trials",
+                median=True,
+            )
+        )
     settled = [_means(column(naive[b], "overshoot")[:, 0]) for b in LIMIT]
     findings.append(finding("the same extremum where nothing switches (naive networks)", np.mean(settled, 0)))
     for b, still in zip(LIMIT, settled, strict=True):
         findings.append(
-            paired(f"overshoot after the switch of {SWITCH[b]} minus that extremum", _means(beyond[:, b]),
-                   still, at_most=0.1)
-        )  # fmt: skip
+            paired(
+                f"overshoot after the switch of {SWITCH[b]} minus that extremum",
+                _means(beyond[:, b]),
+                still,
+                at_most=0.1,
+            )
+        )
     first = [trials_needed(runs[s], 0, at(runs[s]["curves"], "error", 0, 100)) for s in seeds]
     again = [trials_needed(runs[s], RETURN, at(runs[s]["curves"], "error", 0, 100)) for s in seeds]
     saved = [savings(a, b) for a, b in zip(first, again, strict=True)]

@@ -133,26 +133,43 @@ def judge_lesions(runs: Any) -> tuple[list[Finding], dict[str, Any]]:
             return column(runs, "lesions", "classes", name, which, score)
 
         findings += [
-            paired(f"{name} silenced: E minus that without as many random cells",
-                   get("silenced", "error"), get("same_number", "error")),
-            paired(f"{name} silenced: E minus that without random cells of the same total rate",
-                   get("silenced", "error"), get("same_rate", "error")),
-            paired(f"{name} silenced, when refitted: E minus that without as many random cells",
-                   get("silenced", "refit"), get("same_number", "refit")),
-            paired(f"{name} silenced, when refitted: E minus that without random cells of the same rate",
-                   get("silenced", "refit"), get("same_rate", "refit")),
-            paired(f"{name} silenced: |p-hat - p| minus that without random cells of the same total rate",
-                   get("silenced", "p_error"), get("same_rate", "p_error")),
-        ]  # fmt: skip
+            paired(
+                f"{name} silenced: E minus that without as many random cells",
+                get("silenced", "error"),
+                get("same_number", "error"),
+            ),
+            paired(
+                f"{name} silenced: E minus that without random cells of the same total rate",
+                get("silenced", "error"),
+                get("same_rate", "error"),
+            ),
+            paired(
+                f"{name} silenced, when refitted: E minus that without as many random cells",
+                get("silenced", "refit"),
+                get("same_number", "refit"),
+            ),
+            paired(
+                f"{name} silenced, when refitted: E minus that without random cells of the same rate",
+                get("silenced", "refit"),
+                get("same_rate", "refit"),
+            ),
+            paired(
+                f"{name} silenced: |p-hat - p| minus that without random cells of the same total rate",
+                get("silenced", "p_error"),
+                get("same_rate", "p_error"),
+            ),
+        ]
     intact = column(runs, "lesions", "intact", "refit")
     for keep in first["subsets"]:
         refit = column(runs, "lesions", "subsets", keep, "refit")
         findings += [
             finding(f"E of {keep} random cells, when refitted, true p", refit),
             paired(f"E of {keep} random cells, when refitted, minus that of all cells", refit, intact),
-            finding(f"E of {keep} random cells, learned weights scaled up",
-                    column(runs, "lesions", "subsets", keep, "scaled")),
-        ]  # fmt: skip
+            finding(
+                f"E of {keep} random cells, learned weights scaled up",
+                column(runs, "lesions", "subsets", keep, "scaled"),
+            ),
+        ]
     series = {
         "classes": {
             name: {

@@ -60,8 +60,9 @@ def judge(measured: Measured) -> Judged:
     for seed in measured[names[0]]:
         runs = [measured[name][seed] for name in names]
         for run in runs:
-            for t, e, d, w in zip(*(run[k] for k in ("latency_ms", "error_ms", "detected", "half_width_ms")),
-                                  strict=True):  # fmt: skip
+            for t, e, d, w in zip(
+                *(run[k] for k in ("latency_ms", "error_ms", "detected", "half_width_ms")), strict=True
+            ):
                 place = by_latency.setdefault(t, {"error_ms": [], "detected": [], "half_width_ms": []})
                 for key, value in (("error_ms", e), ("detected", d), ("half_width_ms", w)):
                     place[key].append(np.nan if value is None else value)
@@ -69,19 +70,27 @@ def judge(measured: Measured) -> Judged:
         per_seed["error_ms"].append(np.nanmedian(errors))
         per_seed["detected"].append(np.mean([d for run in runs for d in run["detected"]]))
     findings = [
-        finding("median timing error, 200 to 800 ms", per_seed["error_ms"], at_most=15, unit="ms",
-                published="time-locked"),
+        finding(
+            "median timing error, 200 to 800 ms",
+            per_seed["error_ms"],
+            at_most=15,
+            unit="ms",
+            published="time-locked",
+        ),
         finding("events detected (peak >= 25 % of the target's)", per_seed["detected"], at_least=0.95),
-    ]  # fmt: skip
+    ]
     for t in sorted(by_latency):
         findings.append(finding(f"timing error at {t:g} ms", by_latency[t]["error_ms"], unit="ms"))
     switches = measured[SWITCHES.name]
     errors = column(switches, "error_ms")
     findings += [
-        finding("median timing error, ends of the five blocks, event A", np.nanmedian(errors[:, ::2], 1),
-                unit="ms"),
+        finding(
+            "median timing error, ends of the five blocks, event A",
+            np.nanmedian(errors[:, ::2], 1),
+            unit="ms",
+        ),
         finding("the same, event B", np.nanmedian(errors[:, 1::2], 1), unit="ms"),
-    ]  # fmt: skip
+    ]
     times = sorted(by_latency)
     width = len(measured[names[0]])
     stacked = {

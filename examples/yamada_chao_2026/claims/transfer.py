@@ -97,17 +97,25 @@ def judge(measured: Measured) -> Judged:
     e = {k: column(grid, k).mean(1) for k in Transfer._fields}
     composed = paired(
         "E of unseen pairs: parts of others, minus a merged readout of this latency as learned",
-        e["composed"], e["merged_as_is"], below=0,
-    )  # fmt: skip
+        e["composed"],
+        e["merged_as_is"],
+        below=0,
+    )
     findings = [
         finding("E of unseen pairs composed of parts of other pairs", e["composed"], below=1),
         finding("E of pairs learned directly", e["direct"]),
         paired("E composed minus learned directly", e["composed"], e["direct"], at_most=0.05),
         composed,
-        paired("E composed minus a merged readout with the best gain per channel (oracle)",
-               e["composed"], e["merged_best"]),
-        paired("E composed minus a merged readout told the ratio of probabilities",
-               e["composed"], e["merged_known"]),
+        paired(
+            "E composed minus a merged readout with the best gain per channel (oracle)",
+            e["composed"],
+            e["merged_best"],
+        ),
+        paired(
+            "E composed minus a merged readout told the ratio of probabilities",
+            e["composed"],
+            e["merged_known"],
+        ),
         finding("E of a merged readout, learned directly", e["merged_direct"]),
         finding("E of a merged readout of this latency and another probability, as it is", e["merged_as_is"]),
         finding("E of a merged readout with the best gain per channel (oracle)", e["merged_best"]),
@@ -115,7 +123,7 @@ def judge(measured: Measured) -> Judged:
         finding("E with the what of another probability", e["wrong_what"]),
         finding("E with the when of another latency", e["wrong_when"]),
         *_switch_findings(parts),
-    ]  # fmt: skip
+    ]
     trials = next(iter(parts.values()))["trial"]
     series = {
         "conditions": CONDITIONS,
@@ -138,26 +146,40 @@ def _switch_findings(parts: Any) -> list[Finding]:
         still, whole = (column(parts, name, f"moved_{k}") for k in (part, "merged"))
         out += [
             finding(f"{name} switch: {text} moved by the block's end (RMS, relative)", still[:, -1]),
-            finding(f"{name} switch: {text} moved over the half block before it",
-                    column(parts, name, f"idle_{part}")),
-            paired(f"{name} switch: {text} moved by the block's end minus the merged output", still[:, -1],
-                   whole[:, -1], below=0),
-        ]  # fmt: skip
+            finding(
+                f"{name} switch: {text} moved over the half block before it",
+                column(parts, name, f"idle_{part}"),
+            ),
+            paired(
+                f"{name} switch: {text} moved by the block's end minus the merged output",
+                still[:, -1],
+                whole[:, -1],
+                below=0,
+            ),
+        ]
         ours, theirs = (column(parts, name, f"error_{label}") for label in LABELS)
         out += [
-            paired(f"{name} switch, trial {n}: E factored minus merged", ours[:, trials.index(n)],
-                   theirs[:, trials.index(n)], below=0)
+            paired(
+                f"{name} switch, trial {n}: E factored minus merged",
+                ours[:, trials.index(n)],
+                theirs[:, trials.index(n)],
+                below=0,
+            )
             for n in AFTER
-        ]  # fmt: skip
+        ]
     return out
 
 
 CLAIM = Claim(
-    "T", "Parts compose: unseen pairs of probability and latency", "not in the article",
-    (GRID, RATES), measure, judge,
+    "T",
+    "Parts compose: unseen pairs of probability and latency",
+    "not in the article",
+    (GRID, RATES),
+    measure,
+    judge,
     (
         "Composing is done by the experimenter, from weights of readouts learned apart on the same activity.",
         "A merged readout learns p s(t): told the ratio of probabilities, it can be rescaled; it has to be "
         "told, a what readout learns it.",
     ),
-)  # fmt: skip
+)

@@ -39,8 +39,13 @@ VARIANTS: dict[str, Any] = {
     "surprise": changed(surprised(), eta=0.0, gate=SHUT),
 }
 LEVELS = (0.8, 0.2, 0.6, 0.9, 0.3)
-KEPT = ('record.spikes="none"', "record.trials=true", "record.readouts_every_ms=50.0",
-        "paradigm.probe_repeats=0", 'simulation.precision="float32"')  # fmt: skip
+KEPT = (
+    'record.spikes="none"',
+    "record.trials=true",
+    "record.readouts_every_ms=50.0",
+    "paradigm.probe_repeats=0",
+    'simulation.precision="float32"',
+)
 STABLE = Protocol(
     "volatility_stable", (blocks(*(((p, 1 - p), AT) for p in LEVELS), trials=100), *KEPT), VARIANTS
 )
@@ -88,16 +93,25 @@ def judge(measured: Measured) -> Judged:
         findings += [
             finding(f"RMSE of p-hat, change-point observer, {name}", rmse["change_point"]),
             *(finding(f"RMSE of p-hat, {k.replace('_', ' ')}, {name}", rmse[k]) for k in VARIANTS),
-            paired(f"RMSE, surprise-scaled minus the best fixed rate ({best.removeprefix('fixed_')}), {name}",
-                   rmse["surprise"], rmse[best], below=0.0),
-            paired(f"RMSE, surprise-scaled minus the change-point observer, {name}", rmse["surprise"],
-                   rmse["change_point"]),
-        ]  # fmt: skip
+            paired(
+                f"RMSE, surprise-scaled minus the best fixed rate ({best.removeprefix('fixed_')}), {name}",
+                rmse["surprise"],
+                rmse[best],
+                below=0.0,
+            ),
+            paired(
+                f"RMSE, surprise-scaled minus the change-point observer, {name}",
+                rmse["surprise"],
+                rmse["change_point"],
+            ),
+        ]
         findings += [
-            finding(f"Brier score of {label.replace('_', ' ')} minus that of the true p, {name}",
-                    column(runs, "brier", label) - column(runs, "brier", "true p"))
+            finding(
+                f"Brier score of {label.replace('_', ' ')} minus that of the true p, {name}",
+                column(runs, "brier", label) - column(runs, "brier", "true p"),
+            )
             for label in ("annealed_0.05", "surprise", "change_point")
-        ]  # fmt: skip
+        ]
         series[name] = {
             "rmse": {label: band(v) for label, v in rmse.items()},
             "course": {label: band(column(runs, "course", label)) for label in (*VARIANTS, "change_point")},

@@ -96,8 +96,21 @@ def _cross(
     ax.plot([x, x], [y_low, y_high], color=colour, lw=0.6, zorder=3)
     sheet.record("d", f"{name}: settled", x, np.nan, "mean", x_low, x_high)
     sheet.line(
-        ax, "d", name, [x], [y], "mean", [y_low], [y_high], shade=0, ls="none", marker=marker, ms=size, mew=0,
-        color=colour, zorder=4,
-    )  # fmt: skip
+        ax,
+        "d",
+        name,
+        [x],
+        [y],
+        "mean",
+        [y_low],
+        [y_high],
+        shade=0,
+        ls="none",
+        marker=marker,
+        ms=size,
+        mew=0,
+        color=colour,
+        zorder=4,
+    )
     if text:
         ax.annotate(text, (x, y), (3, 2), textcoords="offset points", fontsize=6, color=colour)

@@ -127,9 +127,19 @@ def _maps(sheet: Sheet, series: Mapping[str, Any]) -> None:
             ax.text(column, row, text, ha="center", va="center", fontsize=5.5, color="white" if dark else INK)
         best = mean.argmin(1)
         sheet.line(
-            ax, "c", f"{name}: best phase", best, np.arange(tau.size), "mean", ls="none", marker="s", ms=11,
-            mfc="none", mec="#D55E00", mew=0.9,
-        )  # fmt: skip
+            ax,
+            "c",
+            f"{name}: best phase",
+            best,
+            np.arange(tau.size),
+            "mean",
+            ls="none",
+            marker="s",
+            ms=11,
+            mfc="none",
+            mec="#D55E00",
+            mew=0.9,
+        )
         ax.set_xticks(range(shift.size), [f"{s:g}".replace("-", "−") for s in shift], fontsize=5.5)
         ax.set_yticks(range(tau.size), [f"{t:g}" for t in tau], fontsize=6)
         ax.set_title(name)

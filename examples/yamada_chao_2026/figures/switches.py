@@ -184,9 +184,14 @@ def _needed(sheet: Sheet, ax: Axes, needed: Mapping[str, Any]) -> None:
         trials = np.array(values, object).astype(float)
         median(sheet, ax, "c", name, trials, place, 0.25)
         ax.text(
-            1.02, place, f"never: {int(np.isinf(trials).sum())} of {trials.size}",
-            transform=ax.get_yaxis_transform(), va="center", fontsize=6, color=MIDDLE,
-        )  # fmt: skip
+            1.02,
+            place,
+            f"never: {int(np.isinf(trials).sum())} of {trials.size}",
+            transform=ax.get_yaxis_transform(),
+            va="center",
+            fontsize=6,
+            color=MIDDLE,
+        )
     ax.set_xscale("log")
     ax.set_xlim(0.9, 110)
     ax.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])

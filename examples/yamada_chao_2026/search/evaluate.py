@@ -73,9 +73,15 @@ def score(experiment: Experiment, seed: int) -> Score:
     network = build_network(experiment.network, seeds.network, session.n_cues, session.n_channels, grid.dt_ms)
     sink, engine = MemorySink(), get_backend("cpu").load(network, grid)
     trainer = Trainer(
-        engine, network, grid, session, experiment.rules, sink, experiment.record,
+        engine,
+        network,
+        grid,
+        session,
+        experiment.rules,
+        sink,
+        experiment.record,
         experiment.simulation.settle_ms,
-    )  # fmt: skip
+    )
     try:
         report = trainer.run()
     except ActivityError:

@@ -16,9 +16,12 @@ from spikewhen.reservoir.time_grid import make_grid
 NAME = "regime"
 
 BETTER = {
-    "network.weight": 1.2, "network.bias_spread": 0.1, "network.bias_pa": 70.0, "network.cue_fraction": 0.6,
+    "network.weight": 1.2,
+    "network.bias_spread": 0.1,
+    "network.bias_pa": 70.0,
+    "network.cue_fraction": 0.6,
     "rules.local.gate.baseline": 1.0,
-}  # fmt: skip
+}
 GUESSES: tuple[dict[str, float], ...] = (
     {},  # as it was
     {"rules.local.gate.baseline": 1.0},
@@ -26,23 +29,54 @@ GUESSES: tuple[dict[str, float], ...] = (
     {"network.weight": 1.2, "network.bias_spread": 0.15},
     {"network.cue_fraction": 0.6, "network.weight": 1.5, "rules.local.gate.baseline": 1.0},
     # From here on entered while the search ran.
-    {"network.weight": 1.2, "network.bias_spread": 0.15, "network.cue_fraction": 0.6,
-     "rules.local.gate.baseline": 0.6},
-    {"network.weight": 0.7, "network.bias_spread": 0.15, "network.cue_pa": 900.0,
-     "rules.local.gate.baseline": 0.6},
+    {
+        "network.weight": 1.2,
+        "network.bias_spread": 0.15,
+        "network.cue_fraction": 0.6,
+        "rules.local.gate.baseline": 0.6,
+    },
+    {
+        "network.weight": 0.7,
+        "network.bias_spread": 0.15,
+        "network.cue_pa": 900.0,
+        "rules.local.gate.baseline": 0.6,
+    },
     BETTER,
-    {"network.weight": 1.2, "network.bias_spread": 0.15, "network.cue_fraction": 0.6,
-     "network.parameter_spread": 0.35, "network.slow_a_min": 0.0007, "rules.local.gate.baseline": 0.6},
-    {"network.weight": 1.2, "network.bias_spread": 0.15, "network.cue_fraction": 0.6, "trace.decay_ms": 40.0,
-     "trace.rise_ms": 30.0, "rules.local.eta": 0.012, "rules.local.gate.baseline": 1.0},
-    {"network.weight": 1.2, "network.bias_spread": 0.15, "network.cue_fraction": 0.6,
-     "rules.local.eta": 0.035, "rules.local.gate.baseline": 1.0},
+    {
+        "network.weight": 1.2,
+        "network.bias_spread": 0.15,
+        "network.cue_fraction": 0.6,
+        "network.parameter_spread": 0.35,
+        "network.slow_a_min": 0.0007,
+        "rules.local.gate.baseline": 0.6,
+    },
+    {
+        "network.weight": 1.2,
+        "network.bias_spread": 0.15,
+        "network.cue_fraction": 0.6,
+        "trace.decay_ms": 40.0,
+        "trace.rise_ms": 30.0,
+        "rules.local.eta": 0.012,
+        "rules.local.gate.baseline": 1.0,
+    },
+    {
+        "network.weight": 1.2,
+        "network.bias_spread": 0.15,
+        "network.cue_fraction": 0.6,
+        "rules.local.eta": 0.035,
+        "rules.local.gate.baseline": 1.0,
+    },
     BETTER | {"network.bias_spread": 0.05, "network.bias_pa": 62.0, "network.slow_a_max": 0.07},
     BETTER | {"network.synapse_decay_ms.0": 40.0, "network.slow_a_max": 0.07, "network.slow_a_min": 0.0006},
-    BETTER | {"trace.decay_ms": 35.0, "trace.rise_ms": 35.0, "rules.local.gate.half_width_ms": 130.0,
-              "rules.local.eta": 0.03},
+    BETTER
+    | {
+        "trace.decay_ms": 35.0,
+        "trace.rise_ms": 35.0,
+        "rules.local.gate.half_width_ms": 130.0,
+        "rules.local.eta": 0.03,
+    },
     BETTER | {"network.cue_fraction": 0.8, "network.weight": 0.8},
-)  # fmt: skip
+)
 """Tried besides what the sampler draws, each a change of the start; the hand search gave reason to."""
 
 

@@ -33,12 +33,17 @@ def trials_csv(folder: Path) -> str:
             seeds = [trial.user_attrs.get(f"seed_{s}", {}) for s in SEARCH_SEEDS]
             values = [f"{seed['value']:.4f}" if seed else "" for seed in seeds]
             rates = [seed["rate_hz"] for seed in seeds if "rate_hz" in seed]
-            writer.writerow([
-                name, trial.number, trial.state.name.lower(),
-                "" if trial.value is None else f"{trial.value:.4f}", *values,
-                f"{sum(rates) / len(rates):.2f}" if rates else "",
-                " ".join(f"{path}={_short(value)}" for path, value in trial.params.items()),
-            ])  # fmt: skip
+            writer.writerow(
+                [
+                    name,
+                    trial.number,
+                    trial.state.name.lower(),
+                    "" if trial.value is None else f"{trial.value:.4f}",
+                    *values,
+                    f"{sum(rates) / len(rates):.2f}" if rates else "",
+                    " ".join(f"{path}={_short(value)}" for path, value in trial.params.items()),
+                ]
+            )
     return text.getvalue()
 
 

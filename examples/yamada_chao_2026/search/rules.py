@@ -31,9 +31,14 @@ WINDOW = (
 WHAT = (Parameter("what.eta_w", 0.02, 0.3, True, "speed of p-hat against its variance"),)
 
 START = {
-    "eta": 0.03, "consolidation": 1.0, "alpha": 0.1, "memory_trials": 20.0, "gate.baseline": 0.4,
-    "gate.half_width_ms": 100.0, "what.eta_w": 0.05,
-}  # fmt: skip
+    "eta": 0.03,
+    "consolidation": 1.0,
+    "alpha": 0.1,
+    "memory_trials": 20.0,
+    "gate.baseline": 0.4,
+    "gate.half_width_ms": 100.0,
+    "what.eta_w": 0.05,
+}
 """Of the first candidate of every cell: the local rule of phase 1, RLS from the hand search."""
 
 

@@ -35,9 +35,12 @@ class Found(NamedTuple):
 
 
 def compare(
-    candidates: Mapping[str, dict[str, float]], folder: Path, seeds: Sequence[int], workers: int = 2,
+    candidates: Mapping[str, dict[str, float]],
+    folder: Path,
+    seeds: Sequence[int],
+    workers: int = 2,
     alone: int | None = None,
-) -> dict[str, list[Found]]:  # fmt: skip
+) -> dict[str, list[Found]]:
     """Run every candidate on every seed; what has run before is read.
 
     Parameters
@@ -86,11 +89,12 @@ def table(results: Mapping[str, list[Found]], naive: Mapping[str, list[Found]]) 
     """Write the comparison as a Markdown table; `naive` are networks that meet block 2 first."""
     n = len(next(iter(results.values())))
     lines = [
-        f"{n} fresh seeds; E, mean over seeds, at trials {', '.join(map(str, POINTS))} of each block.", "",
+        f"{n} fresh seeds; E, mean over seeds, at trials {', '.join(map(str, POINTS))} of each block.",
+        "",
         "| candidate | " + " | ".join(SWITCHES) + " | mean E (20, 50, 100) | minus shipped (95 % interval, p)"
         " | rate, Hz | trials after timing switch to naive + 10 %, median |",
         "|---" * (len(SWITCHES) + 5) + "|",
-    ]  # fmt: skip
+    ]
     overall = {name: np.array([f.errors[:, 2:].mean() for f in found]) for name, found in results.items()}
     for name, found in results.items():
         curves = np.mean([f.errors for f in found], 0)
@@ -103,7 +107,7 @@ def table(results: Mapping[str, list[Found]], naive: Mapping[str, list[Found]]) 
             "" if name == SHIPPED else "{0:+.3f} ({1:+.3f} to {2:+.3f}, p = {4:.2g})".format(*difference),
             f"{min(rates):.2f} to {max(rates):.2f}",
             f"{np.median([trials_to(*pair, 1) for pair in zip(found, naive[name], strict=True)]):g}",
-        ]  # fmt: skip
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

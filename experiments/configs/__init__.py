@@ -1,0 +1,1 @@
+"""The package of configs that ship with the simulator."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spikewhen.experiments.config import Experiment
+from spikewhen.experiments.tables import duration, size
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.network import NetworkSpec
 from spikewhen.reservoir.spec import steps
@@ -69,36 +69,6 @@ class Job:
 
     def __str__(self) -> str:
         return f"{self.name} seed {self.seed} ({', '.join(self.experiment.rules)})"
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Read seeds: ``"0-19"``, ``"0,3,7-9"``. Repeated ones count once.
-
-    Raises
-    ------
-    InputError
-    """
-    seeds: dict[int, None] = {}
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,18})\s*(?:-\s*(\d{1,18})\s*)?", part, re.ASCII)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not first <= last < first + 100_000:
-            raise InputError(
-                "--seeds", text, "numbers >= 0 and ascending ranges, such as 3 or 0-19 or 0,3,7-9"
-            )
-        seeds |= dict.fromkeys(range(first, last + 1))
-    return tuple(seeds)
-
-
-def format_seeds(seeds: Iterable[int]) -> str:
-    """Write seeds as briefly as `parse_seeds` reads them."""
-    runs: list[list[int]] = []
-    for seed in seeds:
-        if runs and seed == runs[-1][1] + 1:
-            runs[-1][1] = seed
-        else:
-            runs.append([seed, seed])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
 def make_jobs(
@@ -241,16 +211,3 @@ def estimates(jobs: list[Job], threads: int) -> dict:
             for j in jobs
         ],
     }
-
-
-def duration(seconds: float) -> str:
-    """Write a time in two units at most."""
-    s = round(seconds)
-    if s < 60:
-        return f"{s} s"
-    return f"{s // 60} min {s % 60:02d} s" if s < 3600 else f"{s // 3600} h {s % 3600 // 60:02d} min"
-
-
-def size(n_bytes: float) -> str:
-    """Write a number of bytes."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{max(n_bytes, 1e5) / 1e6:.1f} MB"

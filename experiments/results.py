@@ -9,6 +9,7 @@ from typing import Any
 
 from spikewhen.analysis.summary import summarise
 from spikewhen.experiments.batch import Result
+from spikewhen.experiments.tables import align
 
 SUMMARY_VERSION = 1
 CALIBRATION = ("p_hat", "when", "amplitude")
@@ -119,9 +120,3 @@ def _each(entries: list | None, form: str) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" + ("" if n == 1 else "s")
-
-
-def align(rows: Sequence[Sequence[str]], gap: str = "  ") -> str:
-    """Lay rows out in columns, the last one ragged."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(gap.join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)

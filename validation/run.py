@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from spikewhen.experiments.jobs import cores
 from spikewhen.experiments.provenance import write_whole
-from spikewhen.experiments.results import align
 from spikewhen.experiments.run import software
+from spikewhen.experiments.tables import align
 from spikewhen.reservoir.errors import InputError
 from spikewhen.validation import (
     convergence,

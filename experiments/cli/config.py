@@ -27,7 +27,7 @@ config_app = typer.Typer(
 def config_list() -> None:
     """Names of the configs that come with the package."""
     from spikewhen.experiments.cli.show import shipped
-    from spikewhen.experiments.results import align
+    from spikewhen.experiments.tables import align
 
     typer.echo(align(shipped()))
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spikewhen.experiments.jobs import size
-from spikewhen.experiments.results import align
+from spikewhen.experiments.tables import align, size
 from spikewhen.reservoir.files.recording import Recording, read_run
 
 

@@ -12,13 +12,13 @@ from tqdm import tqdm
 from spikewhen.examples.yamada_chao_2026.claims import CLAIMS
 from spikewhen.experiments.cli.errors import RunError
 from spikewhen.experiments.config import nearest
-from spikewhen.experiments.jobs import parse_seeds
 from spikewhen.experiments.provenance import write_whole
 from spikewhen.experiments.study.claim import Claim, Judged
 from spikewhen.experiments.study.html import to_html
 from spikewhen.experiments.study.markdown import to_markdown
 from spikewhen.experiments.study.report import build, costs, to_text, verdicts
 from spikewhen.experiments.study.run import Plan, is_measured, measured
+from spikewhen.experiments.tables import parse_seeds
 from spikewhen.reservoir.errors import InputError
 
 SEEDS, QUICK_SEEDS = "0-19", "0-2"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from spikewhen.experiments.jobs import Job, duration, size
-from spikewhen.experiments.results import align
+from spikewhen.experiments.jobs import Job
 from spikewhen.experiments.study.claim import Claim
 from spikewhen.experiments.study.run import MEASURING_S, Plan
+from spikewhen.experiments.tables import align, duration, size
 
 
 def table(claims: Sequence[Claim], plan: Plan, threads: int) -> dict[str, Any]:

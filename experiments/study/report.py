@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from spikewhen.analysis.statistics import holm
-from spikewhen.experiments.jobs import duration, format_seeds
 from spikewhen.experiments.run import software
 from spikewhen.experiments.study.cache import is_kept, kept
 from spikewhen.experiments.study.claim import (
@@ -26,6 +25,7 @@ from spikewhen.experiments.study.claim import (
     jsonable,
 )
 from spikewhen.experiments.study.run import Plan
+from spikewhen.experiments.tables import align, duration, format_seeds
 from spikewhen.reservoir.errors import InputError
 
 VERSION = 1
@@ -216,8 +216,6 @@ def judged_only(entry: Report) -> list[Mapping[str, Any]]:
 
 def verdicts(report: Report) -> str:
     """Return the table of verdicts for the terminal."""
-    from spikewhen.experiments.results import align
-
     rows = [("claim", "", "verdict", "holds", "not shown", "fails", "Holm p")]
     for entry in report["claims"]:
         counts = map(str, tally(entry))

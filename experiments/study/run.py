@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from spikewhen.experiments.batch import Left, carry_out_one, say, side_by_side
 from spikewhen.experiments.cli.errors import Interrupted
-from spikewhen.experiments.jobs import Job, duration, make_jobs
+from spikewhen.experiments.jobs import Job, make_jobs
 from spikewhen.experiments.study.cache import (
     Wanted,
     is_kept,
@@ -25,6 +25,7 @@ from spikewhen.experiments.study.cache import (
 )
 from spikewhen.experiments.study.claim import Claim
 from spikewhen.experiments.study.protocol import Protocol
+from spikewhen.experiments.tables import duration
 from spikewhen.experiments.workers import Tick
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files.recording import read_run

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikewhen.experiments.config import CONFIGS, load_config
-from spikewhen.experiments.jobs import format_seeds, make_jobs, parse_seeds
+from spikewhen.experiments.jobs import make_jobs
+from spikewhen.experiments.tables import format_seeds, parse_seeds
 from spikewhen.reservoir.errors import InputError
 
 SHIPPED = sorted(path.name for path in CONFIGS.glob("*.toml"))

@@ -45,7 +45,7 @@ def validate(
 ) -> None:
     """Compare candidates of phase 1 with the shipped parameters, paired, on fresh seeds."""
     from spikewhen.examples.yamada_chao_2026.search.validate import validate_trials
-    from spikewhen.experiments.jobs import parse_seeds
+    from spikewhen.experiments.tables import parse_seeds
 
     numbers = [int(n) for n in trials.split(",")] if trials else []
     typer.echo(validate_trials(folder, numbers, parse_seeds(seeds), workers))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims import (
     CLAIMS,
     ablations,
@@ -12,7 +13,6 @@ from spikewhen.examples.yamada_chao_2026.claims import (
     shared,
 )
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS, MEMORIES
-from spikewhen.experiments.study.claim import band, jsonable
 
 TRIAL = list(shared.EVERY)
 

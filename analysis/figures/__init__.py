@@ -1,8 +1,9 @@
 """Figures from result files, one figure in one file; nothing here simulates.
 
 A figure is a module with ``draw(source) -> Sheet``, which raises `InputError` where
-the files do not hold what it shows, and ``caption(source) -> str``. The source is the
-recordings of a folder, or what `spikewhen claims` found (`spikewhen.examples.yamada_chao_2026.figures`).
+the source does not hold what it shows, and ``caption(source) -> str``. The source is
+the recordings of a folder, or anything else that the module knows how to read, such as
+what a study found (`spikewhen.experiments.study.result`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import io
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from spikewhen.analysis.figures import (
     calibration,
@@ -24,8 +27,6 @@ from spikewhen.analysis.figures import (
 )
 from spikewhen.analysis.figures.runs import Runs
 from spikewhen.analysis.figures.sheet import Sheet, paper, write_table
-from spikewhen.examples.yamada_chao_2026 import figures as claims
-from spikewhen.experiments.study.result import Report
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording
 
@@ -88,34 +89,39 @@ def draw_all(
     return written
 
 
-def draw_report(folder: Path, report: Report, formats: tuple[str, ...] = ("pdf", "png")) -> list[Path]:
-    """Draw the figures of the paper that the claims of a folder allow.
-
-    Parameters and errors as `draw_all`.
-    """
-    written, reasons = [], []
-    for name, module in claims.FIGURES.items():
-        try:
-            written += draw_one(Path(folder) / "figures", name, module, report, formats)
-        except InputError as error:
-            reasons.append(f"no {name}: {error}")
-            log.warning(reasons[-1])
-    if not written:
-        raise InputError(str(folder), "no figure", "claims that a figure can show; " + "; ".join(reasons))
-    return written
-
-
 def draw_one(
-    folder: Path, name: str, module: ModuleType, source: list[Recording] | Report, formats: tuple[str, ...]
+    folder: Path,
+    name: str,
+    module: ModuleType,
+    source: Any,
+    formats: tuple[str, ...],
+    origin: Mapping[str, str] | None = None,
 ) -> list[Path]:
-    """Draw one figure into a folder; returns its files, the table last."""
+    """Draw one figure into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the files, without their suffix.
+    module
+        With ``draw(source)`` and ``caption(source)``.
+    source
+        What the module reads.
+    formats : tuple of {"pdf", "png", "svg"}
+    origin : mapping, optional
+        What the metadata say of the source, as `provenance`; used where the sheet names no runs.
+
+    Returns
+    -------
+    list of Path
+        The files written; the table of numbers is the last one.
+    """
     with paper():
         sheet = module.draw(source)
-        if isinstance(source, Report) and not sheet.sources:
-            origin = source.provenance(module.CLAIMS)
-        else:
+        if sheet.sources or origin is None:
             origin = provenance(sheet.sources)
-        facts = {"Title": name, "Caption": module.caption(source)} | origin
+        facts = {"Title": name, "Caption": module.caption(source), **origin}
         files = {f: render(sheet, f, facts) for f in formats}
     lines = (facts["Caption"], *(f"{k}: {facts[k]}" for k in ("Runs", "Commit", "Config hash")))
     files["csv"] = write_table(sheet.rows, lines).encode()

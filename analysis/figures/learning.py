@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from spikewhen.analysis.figures.runs import Group, Runs, Series, intervals, seeds_of
+from spikewhen.analysis.bands import Band
+from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording
@@ -95,15 +96,16 @@ def _panel(
     sheet.level(ax, panel, "silence", 1.0, color=PALE, lw=0.6, zorder=0)
     labels = [(1.0, "silence", MIDDLE)]
     for score, (name, colour, dash) in LADDER.items():
-        mean, _, _ = intervals(runs.curve(series, score, 0, trials))
+        mean = Band.of(runs.curve(series, score, 0, trials)).mean
         if np.isfinite(mean).any():
             sheet.line(ax, panel, name, trials, mean, color=colour, ls=dash, lw=0.7)
             labels.append((mean[-1], name, colour))
     if all("error_ridge" in runs.scores(r, series.label) for r in series.runs):
-        ridge, _, _ = intervals(runs.curve(series, "error_ridge", 0, trials[-1:]))
+        ridge = Band.of(runs.curve(series, "error_ridge", 0, trials[-1:])).mean
         sheet.level(ax, panel, "ridge ceiling", ridge[0], color=MIDDLE, lw=0.6, ls=(0, (6, 2)))
         labels.append((ridge[0], "ridge ceiling", MIDDLE))
-    mean, low, high = intervals(curves)
+    band = Band.of(curves)
+    mean, low, high = band.mean, band.low, band.high
     if len(series.runs) > 1:
         for recording, curve in zip(series.runs, curves, strict=True):
             sheet.line(
@@ -144,7 +146,8 @@ def _relative(
         curves = runs.curve(s, "error_relative", 0, trials)
         if not np.isfinite(curves).any():
             continue
-        mean, low, high = intervals(curves)
+        band = Band.of(curves)
+        mean, low, high = band.mean, band.low, band.high
         sheet.line(ax, panel, s.name, trials, mean, "mean", low, high, lw=max(0.8, 2.2 - 0.6 * i), **s.style)
         labels.append((mean[-1], s.name, s.colour))
         highest = max(highest, np.nanmax(mean), *high[np.isfinite(high)])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.bands import Band, count_seeds
 from spikewhen.analysis.figures.sheet import INK, MIDDLE, PALE, Sheet
-from spikewhen.experiments.study.result import Band
 
 LOCAL, TUNED, NEVER, RESET = INK, "#3B6FB6", "#2A9D8A", "#AA4499"
 NAIVE, MERGED, OBSERVER, RIDGE = "#B07A18", "#8A8A1F", "#882255", MIDDLE
@@ -188,9 +188,7 @@ def missing(sheet: Sheet, letter: str, left: float, top: float, claim: str) -> N
 
 def count(bands) -> str:
     """Return how many seeds stand behind some bands, as words."""
-    sizes = sorted({len(b.seeds) for b in bands})
-    text = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    return f"n = {text} seed{'' if text == '1' else 's'}"
+    return "n = " + count_seeds([len(b.seeds) for b in bands])
 
 
 INTERVAL = "Means over seeds with 95 % BCa bootstrap intervals; faint: every seed"

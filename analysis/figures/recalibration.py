@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
-from spikewhen.analysis.figures.runs import Group, Runs, Series, intervals, seeds_of
+from spikewhen.analysis.bands import Band
+from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
 from spikewhen.analysis.figures.sheet import (
     DOUBLE_MM,
     INK,
@@ -215,7 +216,8 @@ def _errors(sheet: Sheet, panel: str, runs: Runs, series: list[Series], moments:
         for b in np.unique(moments.block):
             here = moments.block == b
             curves = runs.curve(s, "error", int(b), moments.trial[here])
-            mean, low, high = intervals(curves)
+            band = Band.of(curves)
+            mean, low, high = band.mean, band.low, band.high
             if len(s.runs) > 1:
                 for recording, curve in zip(s.runs, curves, strict=True):
                     sheet.line(

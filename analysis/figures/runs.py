@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import count_seeds
 from spikewhen.analysis.figures.sheet import INK
 from spikewhen.analysis.score_run import score_run
-from spikewhen.analysis.statistics import Interval, mean_interval
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.views import Scores, Task, read_task
 from spikewhen.reservoir.errors import InputError
@@ -206,12 +206,6 @@ def _one_per_seed(group: Group, label: str) -> list[Recording]:
     return list(found.values())
 
 
-def intervals(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean, low and high over the first axis (runs) of (runs, n)."""
-    found: list[Interval] = [mean_interval(column) for column in np.asarray(values, float).T]
-    return tuple(np.array([f[i] for f in found], float) for i in range(3))  # type: ignore[return-value]
-
-
 def pretty(label: str) -> str:
     """Write a label as words."""
     words = [ACRONYMS.get(w, w) for w in label.split("_")]
@@ -220,15 +214,9 @@ def pretty(label: str) -> str:
     return " ".join(words)
 
 
-def count(n: int, noun: str) -> str:
-    """Return e.g. ``3 seeds``."""
-    return f"{n} {noun}" + ("" if n == 1 else "s")
-
-
 def seeds_of(series: list[Series]) -> str:
     """Return how many seeds stand behind some lines."""
-    sizes = sorted({len(s.runs) for s in series})
-    return count(sizes[0], "seed") if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} seeds"
+    return count_seeds([len(s.runs) for s in series])
 
 
 def _hash(config: dict) -> str:

@@ -110,12 +110,13 @@ def formats(text: str) -> tuple[str, ...]:
 
 def draw(folder: Path, formats: tuple[str, ...]) -> list[Path]:
     """Draw every figure of a folder: of its result files, and of the claims that were run into it."""
-    from spikewhen.analysis.figures import draw_all, draw_report
-    from spikewhen.experiments.study.result import FILE, Report
+    from spikewhen.analysis.figures import draw_all
+    from spikewhen.examples.yamada_chao_2026.figures import FIGURES
+    from spikewhen.experiments.study.result import FILE, Report, draw_report
     from spikewhen.reservoir.files.recording import read_run
 
     files, judged = sorted(folder.glob("*.h5")), (folder / FILE).is_file()
     if not files and not judged:
         raise InputError("DIR", str(folder), f"a folder with result files (*.h5) or {FILE}")
-    written = draw_report(folder, Report.read(folder), formats) if judged else []
+    written = draw_report(folder, Report.read(folder), FIGURES, formats) if judged else []
     return written + (draw_all(folder, [read_run(path) for path in files], formats) if files else [])

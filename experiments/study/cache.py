@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spikewhen.analysis.bands import jsonable
 from spikewhen.experiments.provenance import write_whole
-from spikewhen.experiments.study.claim import jsonable
 from spikewhen.reservoir.files.recording import Recording
 
 VERSION = 1

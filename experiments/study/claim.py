@@ -146,28 +146,3 @@ def column(measured: Mapping[int, dict[str, Any]], *keys: str | int) -> np.ndarr
         return entry
 
     return np.array([dig(entry) for entry in measured.values()], float)
-
-
-def band(values: np.ndarray) -> dict[str, list]:
-    """Mean and 95 % interval over the first axis (seeds), for `Judged.series`: lists of equal shape."""
-    values = np.asarray(values, float)
-    found = np.array([mean_interval(column) for column in values.reshape(len(values), -1).T])
-    found = found.reshape(*values.shape[1:], 4) if found.size else np.empty((*values.shape[1:], 4))
-    return {name: jsonable(found[..., i]) for i, name in enumerate(("mean", "low", "high"))} | {
-        "seeds": jsonable(values)
-    }
-
-
-def jsonable(values: Any) -> Any:
-    """Turn arrays into lists, NaN into None and infinities into strings, recursively."""
-    if isinstance(values, Mapping):
-        return {k: jsonable(v) for k, v in values.items()}
-    if isinstance(values, (list, tuple)):
-        return [jsonable(v) for v in values]
-    if isinstance(values, np.ndarray):
-        return jsonable(values.tolist())
-    if isinstance(values, (float, np.floating)):
-        if np.isnan(values):
-            return None
-        return float(values) if np.isfinite(values) else ("inf" if values > 0 else "-inf")
-    return values.item() if isinstance(values, np.generic) else values

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import jsonable
 from spikewhen.analysis.summary import at_trial
-from spikewhen.experiments.study.claim import jsonable
 from spikewhen.reservoir.files.recording import Recording
 
 CURVES = ("error", "error_equal_p", "error_winner", "error_true_p", "error_counting", "error_change_point")

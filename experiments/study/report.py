@@ -10,20 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from spikewhen.analysis.bands import jsonable
 from spikewhen.analysis.statistics import holm
 from spikewhen.experiments.run import software
 from spikewhen.experiments.study.cache import is_kept, kept
-from spikewhen.experiments.study.claim import (
-    FAILS,
-    FEWEST,
-    HOLDS,
-    OPEN,
-    REPORTED,
-    Claim,
-    Finding,
-    Judged,
-    jsonable,
-)
+from spikewhen.experiments.study.claim import FAILS, FEWEST, HOLDS, OPEN, REPORTED, Claim, Finding, Judged
 from spikewhen.experiments.study.run import Plan
 from spikewhen.experiments.tables import align, duration, format_seeds
 from spikewhen.reservoir.errors import InputError

@@ -4,46 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+import logging
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import numpy as np
-
+from spikewhen.analysis.figures import draw_one
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording, read_run
 
 FILE = "claims.json"
 
-
-@dataclass(frozen=True, eq=False)
-class Band:
-    """A quantity over seeds: mean and 95 % interval ``(...)``, and every seed ``(seeds, ...)``."""
-
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    seeds: np.ndarray
-
-    @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> Band:
-        """Read one from JSON: null is undefined, "inf" is never."""
-        return cls(*(_numbers(entry[f.name]) for f in fields(cls)))
-
-    @classmethod
-    def stack(cls, bands: Sequence[Band]) -> Band:
-        """Put several beside each other, along a new last axis."""
-        return cls(*(np.stack([getattr(b, f.name) for b in bands], axis=-1) for f in fields(cls)))
-
-    def __getitem__(self, index: Any) -> Band:
-        """Index the quantity, not the seeds."""
-        every = (slice(None), *index) if isinstance(index, tuple) else (slice(None), index)
-        return Band(self.mean[index], self.low[index], self.high[index], self.seeds[every])
-
-
-def _numbers(values: Any) -> np.ndarray:
-    return np.array(values, object).astype(float)
+log = logging.getLogger(__name__)
 
 
 class Report:
@@ -60,6 +33,7 @@ class Report:
     def __init__(self, table: Mapping[str, Any], folder: Path):
         self.table, self.folder = table, Path(folder)
         self._claims = {entry["id"]: entry for entry in table["claims"]}
+        self._runs: dict[str, Recording] = {}
 
     @classmethod
     def read(cls, folder: Path) -> Report:
@@ -98,18 +72,21 @@ class Report:
         return self.series(claim) if claim in self._claims else None
 
     def run(self, protocol: str) -> Recording:
-        """Read the run of a protocol's first seed.
+        """Return the run of a protocol's first seed; it is read once, for caption and figure.
 
         Raises
         ------
         InputError
             If the protocol or the file is not there.
         """
+        if protocol in self._runs:
+            return self._runs[protocol]
         runs = self.table["protocols"].get(protocol, {}).get("runs", {})
         for run_id in runs.values():
             path = self.folder / "runs" / f"{run_id}.h5"
             if path.exists():
-                return read_run(path)
+                self._runs[protocol] = read_run(path)
+                return self._runs[protocol]
         raise InputError(FILE, f"no run of the protocol {protocol}", "its run in the folder runs/")
 
     def provenance(self, claims: tuple[str, ...]) -> dict[str, str]:
@@ -123,3 +100,40 @@ class Report:
             "Commit": self.table["software"].get("commit", "unknown"),
             "Config hash": hashlib.sha256(text.encode()).hexdigest()[:16],
         }
+
+
+def draw_report(
+    folder: Path,
+    report: Report,
+    figures: Mapping[str, ModuleType],
+    formats: tuple[str, ...] = ("pdf", "png"),
+) -> list[Path]:
+    """Draw the figures of a study that the claims of a folder allow.
+
+    A figure that cannot be drawn is left out; the reason is logged.
+
+    Parameters
+    ----------
+    folder : Path
+        Files go to ``folder/figures/<name>.<format>`` and ``<name>.csv``.
+    report : Report
+    figures : mapping of name to module
+        Each has ``CLAIMS``, ``draw(report)`` and ``caption(report)``.
+    formats : tuple of {"pdf", "png", "svg"}
+
+    Raises
+    ------
+    InputError
+        If no figure can be drawn.
+    """
+    written, reasons = [], []
+    for name, module in figures.items():
+        try:
+            origin = report.provenance(module.CLAIMS)
+            written += draw_one(Path(folder) / "figures", name, module, report, formats, origin)
+        except InputError as error:
+            reasons.append(f"no {name}: {error}")
+            log.warning(reasons[-1])
+    if not written:
+        raise InputError(str(folder), "no figure", "claims that a figure can show; " + "; ".join(reasons))
+    return written

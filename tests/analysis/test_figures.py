@@ -209,7 +209,7 @@ def test_png_tells_where_it_comes_from(everything, tmp_path):
 
 def test_all_figures_of_a_folder(everything, tmp_path, caplog):
     before = dict(rcParams)
-    with caplog.at_level(logging.INFO, "analysis"):
+    with caplog.at_level(logging.INFO, "spikewhen.analysis"):
         written = draw_all(tmp_path, everything[:2], ("svg",))
     assert dict(rcParams) == before
     (skipped,) = [r for r in caplog.records if r.name == "spikewhen.analysis.figures"]
@@ -268,7 +268,7 @@ def test_where_nothing_ever_comes_some_figures_are_skipped(n_blocks, tmp_path, c
     run.arrays = {path: a for path, a in run.arrays.items() if not path.startswith("/scores/")}
     run.arrays["/weights/local/what"][:] = 0
     run.attrs["/spikes/reservoir"]["subset"] = "all"
-    with caplog.at_level(logging.INFO, "analysis"):
+    with caplog.at_level(logging.INFO, "spikewhen.analysis"):
         names = {p.stem for p in draw_all(tmp_path, [run], ("svg",))}
     reasons = [r.getMessage() for r in caplog.records if r.name == "spikewhen.analysis.figures"]
     assert {"schematic", "trial"} <= names and len(reasons) == len(FIGURES) - len(names)

@@ -6,21 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims import CLAIMS
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
 from spikewhen.experiments.config import load_config
-from spikewhen.experiments.study.claim import (
-    FAILS,
-    HOLDS,
-    OPEN,
-    REPORTED,
-    Claim,
-    band,
-    finding,
-    jsonable,
-    paired,
-)
+from spikewhen.experiments.study.claim import FAILS, HOLDS, OPEN, REPORTED, Claim, finding, paired
 from spikewhen.experiments.study.run import carry_out, make_plan, measured
 
 SMALL = ("network.n_neurons=60", "network.out_degree=10", "health.silent_max=1.0")

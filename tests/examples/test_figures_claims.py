@@ -15,14 +15,14 @@ from small import spikewhen
 from synthetic import record
 from test_figures import meet_run, overlapping, put_text
 
-from spikewhen.analysis.figures import draw_one, draw_report
+from spikewhen.analysis.bands import Band, jsonable
+from spikewhen.analysis.figures import draw_one
 from spikewhen.analysis.figures.marks import offsets
 from spikewhen.analysis.figures.sheet import COLUMNS, paper
 from spikewhen.analysis.score_run import score_run
 from spikewhen.examples.yamada_chao_2026 import figures as claims
 from spikewhen.examples.yamada_chao_2026.claims import CLAIMS
-from spikewhen.experiments.study.claim import jsonable
-from spikewhen.experiments.study.result import FILE, Band, Report
+from spikewhen.experiments.study.result import FILE, Report, draw_report
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording
 
@@ -58,7 +58,8 @@ def test_no_text_covers_another_or_leaves_the_paper(sheets, name):
 
 @pytest.mark.parametrize("name", claims.FIGURES)
 def test_the_table_holds_what_the_lines_show(sheets, made_up, name, tmp_path):
-    (path,) = draw_one(tmp_path, name, claims.FIGURES[name], made_up, ())
+    origin = made_up.provenance(claims.FIGURES[name].CLAIMS)
+    (path,) = draw_one(tmp_path, name, claims.FIGURES[name], made_up, (), origin)
     text = path.read_text()
     assert "# Runs: " in text and "# Commit: abc123" in text and "# Config hash: " in text
     table = {}
@@ -103,7 +104,7 @@ def test_every_mean_lies_within_its_interval_and_every_seed_is_drawn(sheets, mad
 def test_differences_are_paired_by_seed(sheets, made_up):
     errors = made_up.series("C5")["switches"]["error"]
     trial = made_up.series("C5")["switches"]["trial"].index(20)
-    a, b = (Band.of(errors[k]).seeds[:, 1, trial] for k in ("local", "rls_tuned"))
+    a, b = (Band.from_json(errors[k]).seeds[:, 1, trial] for k in ("local", "rls_tuned"))
     rows = [
         r
         for r in sheets["figure_5_switches"].rows
@@ -138,10 +139,10 @@ def test_what_was_not_run_is_left_out_and_named(tmp_path, caplog):
     table = report(2)
     table["claims"] = [entry for entry in table["claims"] if entry["id"] in ("C1", "C6")]
     (tmp_path / FILE).write_text(json.dumps(table))
-    with caplog.at_level(logging.WARNING, "analysis"):
-        written = draw_report(tmp_path, Report.read(tmp_path), ("svg",))
+    with caplog.at_level(logging.WARNING, "spikewhen.experiments"):
+        written = draw_report(tmp_path, Report.read(tmp_path), claims.FIGURES, ("svg",))
     assert {p.stem for p in written} == {"figure_3_learning", "figure_7_geometry"}
-    reasons = [r.getMessage() for r in caplog.records if r.name == "spikewhen.analysis.figures"]
+    reasons = [r.getMessage() for r in caplog.records if r.name == "spikewhen.experiments.study.result"]
     assert len(reasons) == len(claims.FIGURES) - 2 and not any("\n" in r for r in reasons)
     assert any("spikewhen claims C2" in r for r in reasons)
     assert any("no run of the protocol switches" in r for r in reasons)
@@ -178,7 +179,7 @@ def test_another_file_of_that_name_is_refused_in_one_line(text, tmp_path):
 
 
 def test_undefined_and_never_are_read():
-    band = Band.of(
+    band = Band.from_json(
         {"mean": [1, None], "low": [0, None], "high": [2, "inf"], "seeds": [[1, None], ["inf", 2]]}
     )
     assert np.isnan(band.mean[1]) and band.high[1] == np.inf

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Finding,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-    paired,
-)
+from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.curves import at, curves
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording

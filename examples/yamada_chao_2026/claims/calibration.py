@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.analysis.calibration import fit_line
 from spikewhen.examples.yamada_chao_2026.claims.rules import local, surprised
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-)
+from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding
 from spikewhen.experiments.study.curves import scores_of
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording

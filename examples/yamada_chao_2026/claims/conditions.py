@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from spikewhen.analysis.bands import band
 from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS, SWITCH
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Finding,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-)
+from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding
 from spikewhen.experiments.study.curves import curves
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording

@@ -6,16 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-)
+from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding
 from spikewhen.experiments.study.curves import curve, scores_of
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.analysis.geometry.components import path
 from spikewhen.analysis.geometry.overlap import block_activity, learned_weights
 from spikewhen.analysis.geometry.separation import separation
@@ -17,17 +18,7 @@ from spikewhen.analysis.views import Task, read_readout, read_task
 from spikewhen.examples.yamada_chao_2026.claims.grid import GRID, judge_components, measure_components
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.examples.yamada_chao_2026.claims.shared import SWITCHES
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Finding,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-    paired,
-)
+from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol, blocks, probes
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording

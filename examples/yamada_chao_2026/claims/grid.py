@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import band
 from spikewhen.analysis.geometry.components import (
     align,
     condition_vectors,
@@ -15,7 +16,7 @@ from spikewhen.analysis.geometry.components import (
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
 from spikewhen.experiments.retrained import learned_under
-from spikewhen.experiments.study.claim import Finding, band, column, finding, paired
+from spikewhen.experiments.study.claim import Finding, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol, blocks, probes
 from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.files.recording import Recording

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.analysis.baselines import combine
 from spikewhen.analysis.scores import error
 from spikewhen.analysis.targets import marginal_target
@@ -13,16 +14,7 @@ from spikewhen.analysis.views import read_readout, read_task
 from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-    paired,
-)
+from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.curves import curve, scores_of
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording

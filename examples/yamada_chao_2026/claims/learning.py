@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims.shared import SWITCHES
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-    paired,
-)
+from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.curves import CURVES, curve, curves, scores_of
 from spikewhen.reservoir.files.recording import Recording
 

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from spikewhen.analysis.bands import band
 from spikewhen.examples.yamada_chao_2026.claims.cost import cost_of
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS, SWITCH, SWITCHES
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS, MEMORIES
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Finding,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    paired,
-)
+from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.curves import at, curves
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.analysis.geometry.overlap import BlockActivity, block_activity
 from spikewhen.analysis.geometry.selectivity import (
     Selective,
@@ -22,17 +23,7 @@ from spikewhen.examples.yamada_chao_2026.claims.geometry import FOUR_CUES, LABEL
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS, SWITCHES
 from spikewhen.examples.yamada_chao_2026.claims.silencing import judge_lesions, measure_lesions, rates_hz
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Finding,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-    paired,
-)
+from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import features

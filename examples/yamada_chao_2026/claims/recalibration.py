@@ -7,17 +7,9 @@ from typing import Any
 import numpy as np
 
 from spikewhen.analysis.adaptation import savings, trials_to_criterion
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims.shared import NAIVE, SWITCH, SWITCHES
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-    paired,
-)
+from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.curves import at, curve, curves, scores_of
 from spikewhen.reservoir.files.recording import Recording
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import band
 from spikewhen.analysis.baselines import combine
 from spikewhen.analysis.geometry.lesions import (
     Probes,
@@ -24,7 +25,7 @@ from spikewhen.analysis.scores import error
 from spikewhen.analysis.targets import marginal_target
 from spikewhen.analysis.views import Readout, Task
 from spikewhen.examples.yamada_chao_2026.claims.geometry import block_weights, what_window
-from spikewhen.experiments.study.claim import Finding, band, column, finding, paired
+from spikewhen.experiments.study.claim import Finding, column, finding, paired
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import features
 

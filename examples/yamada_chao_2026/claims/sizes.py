@@ -6,18 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import band
 from spikewhen.examples.yamada_chao_2026.claims.ablations import MOMENTS, RULE, TASK, measure
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Finding,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    paired,
-)
+from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol
 
 SIZES = {

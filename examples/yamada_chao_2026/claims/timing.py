@@ -6,20 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.analysis.scores import timing
 from spikewhen.analysis.targets import marginal_target
 from spikewhen.analysis.views import read_readout, read_task
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.examples.yamada_chao_2026.claims.shared import SWITCHES
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-)
+from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording
 

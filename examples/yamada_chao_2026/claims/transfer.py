@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.analysis.scores import error
 from spikewhen.analysis.targets import marginal_target
 from spikewhen.analysis.transfer import Transfer, moved, transfer
@@ -13,17 +14,7 @@ from spikewhen.analysis.views import probed_points, read_readout, read_task
 from spikewhen.examples.yamada_chao_2026.claims.grid import GRID, condition
 from spikewhen.examples.yamada_chao_2026.claims.merged import FACTORED, MERGED, RATES, TUNED
 from spikewhen.experiments.retrained import learned_under
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Finding,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-    paired,
-)
+from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.reservoir.files.recording import Recording
 
 PARTS = f"{FACTORED}_{TUNED}", f"{MERGED}_{TUNED}"

@@ -6,20 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.bands import band, jsonable
 from spikewhen.analysis.observers import HAZARD, run_starts, trial_weights
 from spikewhen.analysis.views import read_task
 from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local, surprised
-from spikewhen.experiments.study.claim import (
-    Claim,
-    Finding,
-    Judged,
-    Measured,
-    band,
-    column,
-    finding,
-    jsonable,
-    paired,
-)
+from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol, blocks
 from spikewhen.reservoir.files.recording import Recording
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.marks import curve, strip, zero
 from spikewhen.analysis.figures.sheet import INK, MIDDLE, PALE, Sheet
-from spikewhen.analysis.statistics import paired_difference
-from spikewhen.experiments.study.result import Band
 
 REFITTED = "#3B6FB6"
 
@@ -28,9 +27,9 @@ SHADES = {
 
 def ablations(sheet: Sheet, series: Mapping[str, Any]) -> None:
     """Draw E of what is left minus E of the whole (a)."""
-    intact = Band.of(series["intact"])
+    intact = Band.from_json(series["intact"])
     moments = list(series["moments"])
-    entries = {label: Band.of(entry) for label, entry in series["ablations"].items()}
+    entries = {label: Band.from_json(entry) for label, entry in series["ablations"].items()}
     rows: dict[str, list[str]] = {}
     for label in entries:
         rows.setdefault(_base(label), []).append(label)
@@ -56,7 +55,7 @@ def ablations(sheet: Sheet, series: Mapping[str, Any]) -> None:
         ax.set_title(moments[m])
         ax.set_xlabel("E − E of the whole")
     for base in of_the_network:
-        rate = Band.of(series["ablations"][base]["rate_hz"])
+        rate = Band.from_json(series["ablations"][base]["rate_hz"])
         sheet.record("a", f"{base}: rate, Hz", np.nan, rate.mean, "mean", rate.low, rate.high)
         ax.text(
             1.03,
@@ -85,17 +84,16 @@ def _change(
     filled: bool,
     marker: str,
 ) -> None:
-    seeds = part.seeds - whole.seeds
-    d = paired_difference(part.seeds, whole.seeds)
-    if d.mean <= 0.95 * LIMIT:
-        band = Band(np.array(d.mean), np.array(d.low), np.array(d.high), seeds)
+    band = Band.of_difference(part.seeds, whole.seeds)
+    mean = float(band.mean)
+    if mean <= 0.95 * LIMIT:
         strip(sheet, ax, "a", name, at, band, colour, across=True, filled=filled, marker=marker, width=0.08)
     else:
-        sheet.record("a", name, d.mean, at, "mean", d.low, d.high)
+        sheet.record("a", name, mean, at, "mean", band.low, band.high)
         ax.text(
             LIMIT,
             at,
-            f"{d.mean:.0f} ›" if d.mean >= 10 else f"{d.mean:.2g} ›",
+            f"{mean:.0f} ›" if mean >= 10 else f"{mean:.2g} ›",
             ha="right",
             va="center",
             color=colour,
@@ -109,12 +107,12 @@ def _base(label: str) -> str:
 
 def sizes(sheet: Sheet, ax: Axes, networks: Mapping[str, Any], subsets: Mapping[str, Any] | None) -> None:
     """Draw E against the number of cells, of networks and of readouts of a part of one (b)."""
-    n, error = np.array(networks["sizes"], float), Band.of(networks["error"])
+    n, error = np.array(networks["sizes"], float), Band.from_json(networks["error"])
     curve(sheet, ax, "b", "networks, end of block 1", n, error[:, 0], INK, marker="o", seeds=True)
     ax.text(0.98, 0.9, "networks of this size", transform=ax.transAxes, ha="right", fontsize=6)
     if subsets is not None:
         kept = np.array([float(k) for k in subsets])
-        part = Band.stack([Band.of(entry["refit"]) for entry in subsets.values()])
+        part = Band.stack([Band.from_json(entry["refit"]) for entry in subsets.values()])
         curve(
             sheet, ax, "b", "readouts of some cells, refitted", kept, part, REFITTED, marker="o", seeds=True
         )

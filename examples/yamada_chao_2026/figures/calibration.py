@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.bands import Band
 from spikewhen.analysis.calibration import fit_line
 from spikewhen.analysis.figures.marks import INTERVAL, count, missing
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, MIDDLE, Sheet, channel_colour
 from spikewhen.analysis.statistics import mean_interval
 from spikewhen.examples.yamada_chao_2026.figures.frontier import TEXT, frontier, worlds
-from spikewhen.experiments.study.result import Band, Report
+from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C2", "V")
 
@@ -36,7 +37,7 @@ BESIDE = 0.012
 def caption(report: Report) -> str:
     """Say what the figure shows."""
     series = report.series("C2")
-    n = count([Band.of(series[v]["p_hat"]) for v in VARIANTS])
+    n = count([Band.from_json(series[v]["p_hat"]) for v in VARIANTS])
     return (
         "Amplitude follows probability. (a-c) Rows: 11 levels of p(A) in a scrambled order, 100 trials "
         "each; two interleaved cues with opposite probabilities; probabilities of A and B that vary on "
@@ -78,7 +79,7 @@ def _scatter(
     slope: float | None,
     last: bool,
 ) -> None:
-    p, band = np.array(series["probability"], float), Band.of(series[name])
+    p, band = np.array(series["probability"], float), Band.from_json(series[name])
     if slope is not None:
         sheet.line(
             ax, panel, f"{name}: perfect", [0, 1], [0, slope], color=MIDDLE, lw=0.6, ls=(0, (4, 2)), zorder=1

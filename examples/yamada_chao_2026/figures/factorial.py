@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.marks import (
     INTERVAL,
     LOCAL,
@@ -19,7 +20,7 @@ from spikewhen.analysis.figures.marks import (
     strip,
 )
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, MIDDLE, PALE, Sheet
-from spikewhen.experiments.study.result import Band, Report
+from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C5", "C7")
 
@@ -33,7 +34,7 @@ MARKERS = {"gate": "o", "none": "s"}
 def caption(report: Report) -> str:
     """Say what the figure shows."""
     errors = report.series("C5")["factorial"]["error"]
-    n = count([Band.of(entry) for entry in errors.values()])
+    n = count([Band.from_json(entry) for entry in errors.values()])
     return (
         "Rule, factoring and gate crossed, every cell tuned with the same budget on search seeds. (a) E "
         "at four moments; filled, factored into what and when; open, one merged readout taught by what "
@@ -51,7 +52,7 @@ def draw(report: Report) -> Sheet:
     series, rates = report.series("C5"), report.series("C7")
     table = series["factorial"]
     trial = np.array(table["trial"], int)
-    errors = {label: Band.of(entry) for label, entry in table["error"].items()}
+    errors = {label: Band.from_json(entry) for label, entry in table["error"].items()}
     cells = [label for label in errors if not label.startswith("rls_memory_")]
     sheet = Sheet(DOUBLE_MM, 124)
     _cells(sheet, errors, cells, trial)
@@ -127,7 +128,7 @@ def _memory(
         int(label.removeprefix("rls_memory_")) for label in errors if label.startswith("rls_memory_")
     )
     whole = series["switches"]
-    never, columns = Band.of(whole["error"]["rls_never_reset"]), np.array(whole["trial"], int)
+    never, columns = Band.from_json(whole["error"]["rls_never_reset"]), np.array(whole["trial"], int)
     last = memories[-1] * 2.5
     labels = []
     for n, dash in ((20, "-"), (100, (0, (4, 1.5)))):
@@ -211,7 +212,7 @@ def _cost(
 def _rates(sheet: Sheet, ax: Axes, rates: Mapping[str, Any], block: int, n: int, first: bool) -> None:
     column = list(rates["trial"]).index(n)
     for kind, colour in (("factored", LOCAL), ("merged", MERGED)):
-        every = [Band.of(entry)[block, column] for entry in rates["error"][kind]]
+        every = [Band.from_json(entry)[block, column] for entry in rates["error"][kind]]
         band = Band.stack(every)
         x = np.array(rates["rate"][kind], float)
         curve(

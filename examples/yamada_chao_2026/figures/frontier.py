@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.marks import OBSERVER, curve
 from spikewhen.analysis.figures.sheet import INK, MIDDLE, Sheet
 from spikewhen.analysis.statistics import mean_interval
-from spikewhen.experiments.study.result import Band
 
 SETTLED, SOON = 20, 20
 """Trials at a block's end, and at its start, over which the frontier averages."""
@@ -34,7 +34,7 @@ TEXT = (
 
 def frontier(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     """Draw speed against scatter in the stable world."""
-    bands = {label: Band.of(entry) for label, entry in series[STABLE]["course"].items()}
+    bands = {label: Band.from_json(entry) for label, entry in series[STABLE]["course"].items()}
     fixed = [label for label in bands if label.startswith("fixed_")]
     points = [_corner(bands[label]) for label in fixed]
     x, y = (np.array([point[i].mean() for point in points]) for i in range(2))
@@ -59,7 +59,7 @@ def worlds(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     """Draw the error over all trials against the rate, in both worlds."""
     rates = np.array(series["rates"], float)
     for i, (world, (dash, says)) in enumerate(WORLDS.items()):
-        rmse = {label: Band.of(entry) for label, entry in series[world]["rmse"].items()}
+        rmse = {label: Band.from_json(entry) for label, entry in series[world]["rmse"].items()}
         ax.text(0.03, 0.13 - 0.09 * i, says, transform=ax.transAxes, fontsize=6.5)
         for family, (marker, colour, _) in FAMILIES.items():
             every = [rmse[f"{family}_{r:g}"] for r in rates]

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip, zero
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
-from spikewhen.experiments.study.result import Band, Report
+from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C6",)
 
@@ -39,7 +40,7 @@ SHADES = "viridis"
 def caption(report: Report) -> str:
     """Say what the figure shows."""
     series = report.series("C6")
-    n = count([Band.of(series[c]["overlap"]) for c in CUES])
+    n = count([Band.from_json(series[c]["overlap"]) for c in CUES])
     return (
         "Separation of what and when. (a) Overlap (mean squared cosine of the principal angles) of "
         "learned what and when weights, of refits of the same activity to outcomes permuted over trials "
@@ -61,7 +62,7 @@ def draw(report: Report) -> Sheet:
     """Draw the figure."""
     series = report.series("C6")
     sheet = Sheet(DOUBLE_MM, 142)
-    every = np.concatenate([Band.of(series[key][name]).seeds for key in CUES for name in OVERLAPS])
+    every = np.concatenate([Band.from_json(series[key][name]).seeds for key in CUES for name in OVERLAPS])
     least = 0.7 * float(np.min(every[every > 0]))
     for i, (key, title) in enumerate(CUES.items()):
         ax = sheet.axes(46 + 32 * i, 9, 28, 30, "a" if i == 0 else "", 43)
@@ -86,7 +87,7 @@ def _overlap(sheet: Sheet, ax: Axes, series: Mapping[str, Any], title: str, firs
             "a",
             f"{title}: {name}",
             place,
-            Band.of(series[key]),
+            Band.from_json(series[key]),
             colour,
             across=True,
             filled=filled,
@@ -106,7 +107,7 @@ def _angles(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     rows += [(f"{title}, by activity", key, "angles_output_deg", INK, False) for key, title in CUES.items()]
     rows.insert(3, ("one cue, duty cycle", "one_cue", "duty_deg", "#3B6FB6", False))
     for place, (name, key, of, colour, filled) in enumerate(rows):
-        band = Band.of(series[key][of])
+        band = Band.from_json(series[key][of])
         smallest = band if of == "duty_deg" else band[0]
         strip(sheet, ax, "b", name, place, smallest, colour, across=True, filled=filled)
     ax.set_yticks(range(len(rows)), [row[0] for row in rows])
@@ -134,7 +135,7 @@ def _removed(
             "c",
             f"{title}, {readout}: {name}",
             place,
-            Band.of(series[f"{readout}_{key}"]),
+            Band.from_json(series[f"{readout}_{key}"]),
             colour if filled else MIDDLE,
             across=True,
             filled=filled,
@@ -150,7 +151,7 @@ def _components(sheet: Sheet, grid: Mapping[str, Any]) -> None:
     spacing = next(iter(grid))
     entry = grid[spacing]
     ax = sheet.axes(14, 100, 38, 30, "d", 11)
-    scores, explained = Band.of(entry["scores"]), Band.of(entry["explained"])
+    scores, explained = Band.from_json(entry["scores"]), Band.from_json(entry["explained"])
     p, latency = np.array(entry["conditions"], float).T
     scale = Normalize(0, 1)
     shades = ScalarMappable(scale, SHADES)
@@ -222,7 +223,7 @@ def _alignment(sheet: Sheet, ax: Axes, grid: Mapping[str, Any]) -> None:
     place, ticks = 0.0, []
     for component in range(2):
         for factor, text in (("p", "p"), ("latency", "latency")):
-            chance = Band.of(entry[f"weights_{factor}"]["chance_95"])[component]
+            chance = Band.from_json(entry[f"weights_{factor}"]["chance_95"])[component]
             sheet.record("e", f"PC{component + 1}, {text}: chance 95 %", place, float(chance.mean))
             ax.bar(place, float(chance.mean), 0.8, color="#E4E4E4", zorder=0)
             for shift, (kind, colour, filled) in enumerate(
@@ -234,7 +235,7 @@ def _alignment(sheet: Sheet, ax: Axes, grid: Mapping[str, Any]) -> None:
                     "e",
                     f"PC{component + 1}, {text}: {kind}",
                     place + 0.26 * (shift - 1),
-                    Band.of(entry[f"{kind}_{factor}"]["rho"])[component],
+                    Band.from_json(entry[f"{kind}_{factor}"]["rho"])[component],
                     colour,
                     filled=filled,
                     width=0.07,
@@ -261,7 +262,7 @@ def _path(sheet: Sheet, ax: Axes, path: Mapping[str, Any]) -> None:
         ax.axvline(float(first), color=PALE, lw=0.5, zorder=0)
     labels = []
     for name, colour in (("what", WHAT), ("when", WHEN)):
-        band = Band.of(path[name])
+        band = Band.from_json(path[name])
         if band.mean.ndim > 1:
             band = band[..., 0]
         curve(sheet, ax, "f", name, trial, band, colour, seeds=True)

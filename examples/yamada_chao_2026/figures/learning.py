@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.marks import (
     INTERVAL,
     LOCAL,
@@ -21,7 +22,7 @@ from spikewhen.analysis.figures.sheet import (
     Sheet,
     channel_colour,
 )
-from spikewhen.experiments.study.result import Band, Report
+from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C1",)
 
@@ -38,7 +39,7 @@ LADDER = {
 def caption(report: Report) -> str:
     """Say what the figure shows."""
     series = report.series("C1")
-    n = count([Band.of(series["curves"]["error"])])
+    n = count([Band.from_json(series["curves"]["error"])])
     return (
         "Learned within one block. (a) E = RMSE of the prediction on cue-only probes over RMSE of silence, "
         "against training trials; bold, the local rule; other lines, the network's own timing y with p-hat "
@@ -54,15 +55,15 @@ def draw(report: Report) -> Sheet:
     """Draw the figure."""
     series = report.series("C1")
     trial = np.array(series["trial"], float)
-    curves = {name: Band.of(entry) for name, entry in series["curves"].items()}
-    ridge = Band.of(series["ridge"])
+    curves = {name: Band.from_json(entry) for name, entry in series["curves"].items()}
+    ridge = Band.from_json(series["ridge"])
     sheet = Sheet(DOUBLE_MM, 62)
     _course(sheet, sheet.axes(12, 7, 50, 45, "a"), trial, curves, ridge)
     _relative(
         sheet, sheet.axes(104, 7, 20, 45, "b", 11), trial, curves["error_relative"], series["published"]
     )
     _end(sheet, sheet.axes(154, 7, 25, 27, "c", 26), curves, ridge)
-    _probability(sheet, sheet.axes(154, 42, 25, 10, "d", 26), Band.of(series["p_hat"]))
+    _probability(sheet, sheet.axes(154, 42, 25, 10, "d", 26), Band.from_json(series["p_hat"]))
     return sheet
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.marks import (
     INTERVAL,
     LOCAL,
@@ -18,7 +19,7 @@ from spikewhen.analysis.figures.marks import (
 )
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
 from spikewhen.examples.yamada_chao_2026.figures.ablations import ablations, sizes
-from spikewhen.experiments.study.result import Band, Report
+from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C8", "C8N", "C9", "C9b", "T", "G")
 
@@ -49,7 +50,7 @@ LESIONS = {
 
 def caption(report: Report) -> str:
     """Say what the figure shows."""
-    n = count([Band.of(report.series("C8")["intact"])])
+    n = count([Band.from_json(report.series("C8")["intact"])])
     return (
         "What the mechanism needs. (a) E of what is left minus E of the whole, by seed, at the end of "
         "block 1 and 20 trials after the switch of timing: taken from the rule (above the line) or from "
@@ -103,7 +104,7 @@ def draw(report: Report) -> Sheet:
 def _maps(sheet: Sheet, series: Mapping[str, Any]) -> None:
     tau, shift = (np.array(series[k], float) for k in ("time_constant_ms", "shift_ms"))
     names = [k for k in series if k not in ("time_constant_ms", "shift_ms")]
-    bands = {name: Band.of(series[name]) for name in names}
+    bands = {name: Band.from_json(series[name]) for name in names}
     top = min(1.2, max(float(np.nanmax(b.mean)) for b in bands.values()))
     low = min(float(np.nanmin(b.mean)) for b in bands.values())
     image = None
@@ -154,7 +155,7 @@ def _maps(sheet: Sheet, series: Mapping[str, Any]) -> None:
 
 def _lesions(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     lesions = series["classes"]
-    intact = Band.of(series["intact"]["error"])
+    intact = Band.from_json(series["intact"]["error"])
     sheet.level(ax, "d", "intact", float(intact.mean), color=PALE, lw=0.8, zorder=0)
     sheet.level(ax, "d", "silence", 1.0, color=PALE, lw=0.5, ls=(0, (2, 2)), zorder=0)
     for place, entry in enumerate(lesions.values()):
@@ -165,7 +166,7 @@ def _lesions(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
                 "d",
                 f"{list(lesions)[place]}: {name}",
                 place + 0.25 * (j - 1),
-                Band.of(entry[kind]["error"]),
+                Band.from_json(entry[kind]["error"]),
                 colour,
                 filled=filled,
                 width=0.08,
@@ -179,9 +180,9 @@ def _lesions(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
 
 def _selectivity(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     for place, (key, name) in enumerate(TOLD.items()):
-        strip(sheet, ax, "e", name, place, Band.of(series[key]["effect"]), INK, across=True)
+        strip(sheet, ax, "e", name, place, Band.from_json(series[key]["effect"]), INK, across=True)
         for what in ("cells", "chance"):  # nearly all cells pass the test; they are in the table
-            band = Band.of(series[key][what])
+            band = Band.from_json(series[key][what])
             sheet.record("e", f"{name}: {what}", band.mean, place, "mean", band.low, band.high)
     ax.set_yticks(range(len(TOLD)), list(TOLD.values()))
     ax.tick_params(axis="y", length=0, labelsize=6)
@@ -193,7 +194,7 @@ def _selectivity(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
 def _transfer(sheet: Sheet, ax: Axes, mean: Mapping[str, Any]) -> None:
     rows = {k: v for k, v in TRANSFER.items() if k in mean}
     for place, (key, (name, colour, filled)) in enumerate(rows.items()):
-        strip(sheet, ax, "f", name, place, Band.of(mean[key]), colour, across=True, filled=filled)
+        strip(sheet, ax, "f", name, place, Band.from_json(mean[key]), colour, across=True, filled=filled)
     ax.set_yticks(range(len(rows)), [name for name, _, _ in rows.values()])
     ax.tick_params(axis="y", length=0, labelsize=6)
     ax.set_ylim(len(rows) - 0.5, -0.5)
@@ -210,7 +211,7 @@ def _general(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
             "g",
             f"{name}: equal p",
             place,
-            Band.of(entry["equal_p"]),
+            Band.from_json(entry["equal_p"]),
             "#C0577B",
             across=True,
             filled=False,
@@ -222,13 +223,13 @@ def _general(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
             "g",
             f"{name}: ridge",
             place,
-            Band.of(entry["ridge"]),
+            Band.from_json(entry["ridge"]),
             MIDDLE,
             across=True,
             marker="s",
             dots=False,
         )
-        strip(sheet, ax, "g", name, place, Band.of(entry["error"]), INK, across=True)
+        strip(sheet, ax, "g", name, place, Band.from_json(entry["error"]), INK, across=True)
     ax.set_yticks(range(len(tasks)), list(tasks))
     ax.tick_params(axis="y", length=0, labelsize=6)
     ax.set_ylim(len(tasks) - 0.5, -0.5)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.marks import (
     INTERVAL,
     LOCAL,
@@ -24,8 +25,7 @@ from spikewhen.analysis.figures.marks import (
     zero,
 )
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, MIDDLE, PALE, Sheet, channel_colour
-from spikewhen.analysis.statistics import paired_difference
-from spikewhen.experiments.study.result import Band, Report
+from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C4", "C5")
 
@@ -41,7 +41,7 @@ AFTER = (10, 20, 50, 100)
 def caption(report: Report) -> str:
     """Say what the figure shows."""
     errors = report.series("C5")["switches"]["error"]
-    n = count([Band.of(errors[k]) for k in RULES])
+    n = count([Band.from_json(errors[k]) for k in RULES])
     return (
         "After switches, of which no rule is told but the one reset at them. (a) E over the five blocks "
         "of 100 trials (probes after 1 to 100 trials of each): the local rule, recursive least squares "
@@ -61,7 +61,7 @@ def draw(report: Report) -> Sheet:
     ours, theirs = report.series("C4"), report.series("C5")
     sheet = Sheet(DOUBLE_MM, 138)
     names = list(theirs["switch"])
-    errors = {k: Band.of(theirs["switches"]["error"][k]) for k in RULES}
+    errors = {k: Band.from_json(theirs["switches"]["error"][k]) for k in RULES}
     trial = np.array(theirs["switches"]["trial"], float)
     _course(sheet, sheet.axes(12, 9, 137, 46, "a"), trial, errors, ours, names)
     first = None
@@ -80,7 +80,7 @@ def _course(
 ) -> None:
     length = trial.max()
     labels: dict[str, tuple[float, str, str]] = {}
-    observer, ridge = Band.of(ours["curves"]["error_change_point"]), Band.of(ours["ridge"])
+    observer, ridge = Band.from_json(ours["curves"]["error_change_point"]), Band.from_json(ours["ridge"])
     top = 1.15
     for b, name in enumerate(names):
         x = b * length + trial
@@ -100,7 +100,7 @@ def _course(
             top = max(top, float(np.nanmax(errors[key].mean[b])))
         if name in ours["naive"]:
             at = np.array(ours["trial"], float)
-            naive = Band.of(ours["naive"][name])
+            naive = Band.from_json(ours["naive"][name])
             curve(
                 sheet,
                 ax,
@@ -166,8 +166,7 @@ def _differences(
         columns = [int(np.flatnonzero(trial == n)[0]) for n in after]
         for place, c in zip(at, columns, strict=True):
             ours, theirs = errors["local"].seeds[:, b, c], errors[key].seeds[:, b, c]
-            found = paired_difference(ours, theirs)
-            band = Band(np.array(found.mean), np.array(found.low), np.array(found.high), ours - theirs)
+            band = Band.of_difference(ours, theirs)
             strip(sheet, ax, "b", f"local − {text}, block {b + 1}", place, band, colour, width=0.07)
     ax.set_xticks(range(len(after)), [f"{n}" for n in after])
     ax.set_xlim(-0.5, len(after) - 0.5)
@@ -203,7 +202,7 @@ def _needed(sheet: Sheet, ax: Axes, needed: Mapping[str, Any]) -> None:
 
 
 def _left(sheet: Sheet, ax: Axes, trial: np.ndarray, ours: Mapping[str, Any], names) -> None:
-    residual = Band.of(ours["curves"]["residual"])
+    residual = Band.from_json(ours["curves"]["residual"])
     zero(sheet, ax, "d", "nothing left")
     sheet.level(ax, "d", "limit of the claim", 0.1, color=MIDDLE, lw=0.5, ls=(0, (2, 2)))
     labels = []

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.clock import Run, cores
 from spikewhen.experiments.batch import carry_out
-from spikewhen.experiments.cli.common import ALGEBRA
+from spikewhen.experiments.workers import ALGEBRA
 from spikewhen.experiments.config import Experiment, load_config
 from spikewhen.experiments.jobs import make_jobs
 from spikewhen.reservoir.cpu.engine import CpuBackend

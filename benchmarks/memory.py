@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.clock import say
 from benchmarks.table import markdown
-from spikewhen.experiments.cli.common import ALGEBRA
+from spikewhen.experiments.workers import ALGEBRA
 
 TRIALS = (100, 300, 1000)
 

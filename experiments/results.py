@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from spikewhen.analysis.summary import summarise
 from spikewhen.experiments.batch import Result
+from spikewhen.experiments.provenance import write_whole
 from spikewhen.experiments.tables import align
 
 SUMMARY_VERSION = 1
@@ -47,6 +49,18 @@ def summary_text(experiments: Sequence[dict[str, Any]]) -> str:
     """The text of `summary.json`: one entry per experiment of a command."""
     table = {"summary_version": SUMMARY_VERSION, "experiments": list(experiments)}
     return json.dumps(table, indent=2, allow_nan=False) + "\n"
+
+
+def write_summary(folder: Path, entries: Sequence[dict[str, Any]]) -> str:
+    """Write ``summary.json`` whole, and return its text.
+
+    Raises
+    ------
+    OSError
+    """
+    text = summary_text(entries)
+    write_whole(folder / "summary.json", text)
+    return text
 
 
 def describe_results(experiment: dict[str, Any]) -> str:

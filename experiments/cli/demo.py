@@ -1,10 +1,19 @@
-"""The main job, small enough for a laptop: what `spikewhen demo` runs."""
+"""The command `spikewhen demo`: the main job, small enough for a laptop."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from spikewhen.experiments.config import Experiment, load_config
+import typer
+
+from spikewhen.experiments.cli.errors import examples
+from spikewhen.experiments.cli.figures import draw
+from spikewhen.experiments.cli.options import DryRun, Set, Threads
+from spikewhen.experiments.cli.output import leaving_no_empty
+
+if TYPE_CHECKING:
+    from spikewhen.experiments.config import Experiment
 
 
 class Part(NamedTuple):
@@ -18,6 +27,8 @@ class Part(NamedTuple):
 
     def experiment(self, more: tuple[str, ...] = ()) -> Experiment:
         """Load it, with further overrides on top."""
+        from spikewhen.experiments.config import load_config
+
         loaded = load_config(self.config, (*self.overrides, *more))
         return loaded.with_rules(list(self.rules)) if self.rules else loaded
 
@@ -47,3 +58,44 @@ PARTS = (
     Part("calibration", "calibration.toml", ("paradigm.probe_repeats=5",), (0,)),
 )
 """The local rule and least squares on the same spikes; the local rule fed back; eleven levels of p."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=examples("spikewhen demo", "spikewhen demo --out results/demo --dry-run"))(demo)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write into.")] = Path("results/demo"),
+    threads: Threads = None,
+    set_: Set = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Run the main job in minutes, with all figures.
+
+    The task is MEET, the network has 1000 neurons and noise, and there are 3 seeds. The
+    local rule and least squares, with and without resets, learn from the same spikes.
+    Then the local rule learns in a closed loop, and 11 levels of probability calibrate
+    it. There are fewer probes than in the full protocol.
+    """
+    from spikewhen.experiments import batch
+    from spikewhen.experiments.jobs import describe, make_jobs, pick_threads
+
+    overrides = tuple(set_ or ())
+    by_part = [make_jobs(part.name, part.experiment(overrides), part.seeds, out) for part in PARTS]
+    jobs = [job for part in by_part for job in part]
+    threads = pick_threads(threads, jobs)
+    if dry_run:
+        return typer.echo(f"{describe(jobs, threads)}\n{NOTE}")
+    with leaving_no_empty(out):
+        results = iter(batch.carry_out(jobs, "cpu", threads))
+    from spikewhen.experiments.results import describe_results, summarise_results, write_summary
+
+    entries = [
+        summarise_results(part.name, [next(results) for _ in jobs_of], (*part.overrides, *overrides))
+        for part, jobs_of in zip(PARTS, by_part, strict=True)
+    ]
+    write_summary(out, entries)
+    typer.echo("\n\n".join(map(describe_results, entries)) + f"\n\n{NOTE}\n\nwritten:")
+    paths = [*dict.fromkeys(job.path for job in jobs), out / "summary.json", *draw(out, ("pdf", "png"))]
+    typer.echo("\n".join(map(str, paths)))

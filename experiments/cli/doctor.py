@@ -1,7 +1,8 @@
-"""Is this machine fit? Versions, cores, caches, devices, each with the line that mends it."""
+"""The command `spikewhen doctor`: what this machine has, and how to get what it lacks."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -10,9 +11,29 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from spikewhen.experiments.jobs import cores
+import typer
+
+from spikewhen.experiments.cli.errors import examples
+from spikewhen.experiments.cli.options import Json
 
 REQUIRED = ("numpy", "numba", "h5py", "scipy", "matplotlib", "pydantic", "typer", "tqdm")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=examples("spikewhen doctor", "spikewhen doctor --json"))(doctor)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check what this machine has, and say how to get what it lacks.
+
+    It looks at versions, cores, the cache of compiled kernels, HDF5 and the GPU. The
+    exit code is 0 if everything needed is there, else 1.
+    """
+    found = examine()
+    typer.echo(json.dumps([f._asdict() for f in found]) if as_json else describe(found))
+    if not all(f.ok or not f.needed for f in found):
+        raise typer.Exit(1)
 
 
 class Finding(NamedTuple):
@@ -41,10 +62,12 @@ def _package(name: str) -> Finding:
     try:
         return Finding(name, metadata.version(name), True)
     except metadata.PackageNotFoundError:
-        return Finding(name, "not installed", False, "pip install -e .")
+        return Finding(name, "not installed", False, f"pip install {name}")
 
 
 def _cores() -> Finding:
+    from spikewhen.experiments.jobs import cores
+
     return Finding("cores", f"{cores()} to use of {os.cpu_count()}; as many runs go on at once", True)
 
 
@@ -89,7 +112,7 @@ def _brian() -> Finding:
             "Brian2",
             "not installed (only the cross-checks need it)",
             False,
-            "pip install -e '.[dev]'",
+            "pip install brian2",
             needed=False,
         )
     done = subprocess.run(
@@ -102,7 +125,7 @@ def _brian() -> Finding:
         "Brian2",
         f"{version} does not import: {reason}",
         False,
-        "pip install -e '.[dev]' -c constraints.txt",
+        "pip install --upgrade brian2 numpy",
         needed=False,
     )
 

@@ -6,13 +6,9 @@ import os
 import sys
 from typing import Any, NoReturn
 
-import typer
 from typer.core import TyperGroup
 
 from spikewhen.reservoir.errors import ActivityError, DeviceError, InputError
-
-UsageError = typer.BadParameter.__mro__[2]
-"""Base of all complaints about a command line, in Click or in the copy of it inside Typer."""
 
 WRONG, INTERRUPTED = 2, 130
 
@@ -58,8 +54,8 @@ class Commands(TyperGroup):
 
 def _in_one_line(error: Exception) -> tuple[str, int]:
     """Say what is wrong, and the exit code."""
-    if isinstance(error, UsageError):
-        return f"error: {_flat(error.format_message())}", WRONG  # type: ignore[attr-defined]
+    if hasattr(error, "format_message"):  # of Click, or of the copy of Click that newer Typers bring
+        return f"error: {_flat(error.format_message())}", WRONG
     if isinstance(error, (InputError, ActivityError, DeviceError, RunError)):
         return f"error: {_flat(str(error))}", WRONG
     if isinstance(error, OSError):

@@ -1,18 +1,41 @@
-"""What is in a result file."""
+"""The command `spikewhen info`: what is in a result file."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
+import typer
 
-from spikewhen.experiments.tables import align, size
-from spikewhen.reservoir.files.recording import Recording, read_run
+from spikewhen.experiments.cli.errors import examples
+from spikewhen.experiments.cli.options import Json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from spikewhen.reservoir.files.recording import Recording
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples("spikewhen info results/meet/0123456789abcdef.h5", "spikewhen info FILE --json")
+    )(info)
+
+
+def info(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A result file.")], as_json: Json = False
+) -> None:
+    """Say what is in a result file, and check that it is whole."""
+    found = inspect(file)
+    typer.echo(json.dumps(found) if as_json else describe(found))
 
 
 def inspect(path: Path) -> dict[str, Any]:
     """Read a result file, checking it whole, and say what it holds; JSON-able."""
+    from spikewhen.reservoir.files.recording import read_run
+
     recording = read_run(path)
     lines = bytes(recording["/warnings"]).decode().splitlines() if "/warnings" in recording else []
     config = recording.config
@@ -49,6 +72,8 @@ def inspect(path: Path) -> dict[str, Any]:
 
 def _plain(array: np.ndarray) -> list:
     """Nested lists with None for what is not finite."""
+    import numpy as np
+
     values = array.astype(object)
     values[~np.isfinite(array)] = None
     return values.tolist()
@@ -60,6 +85,8 @@ def _rows(recording: Recording, path: str) -> int:
 
 def describe(found: dict[str, Any]) -> str:
     """Write it for a person."""
+    from spikewhen.experiments.tables import align, size
+
     software = found["software"]
     head = [
         ("file", f"{found['file']} ({size(found['bytes'])})"),

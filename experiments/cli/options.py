@@ -1,51 +1,113 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share, and what they ask for.
+
+Imports stay inside: `--help` should not wait for Numba.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or a shipped one by name.")]
-Seed = Annotated[int | None, typer.Option(metavar="S", help="One seed; the same as --seeds S.  [default: 0]")]
-Seeds = Annotated[str | None, typer.Option(metavar="LIST", help="Several: 0-19, or 0,3,7-9.")]
+from spikewhen.experiments.cli.output import check_folder
+from spikewhen.reservoir.errors import InputError
+
+if TYPE_CHECKING:
+    from spikewhen.experiments.config import Experiment
+    from spikewhen.experiments.jobs import Job
+
+Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or the name of a shipped one.")]
+Seed = Annotated[
+    int | None, typer.Option(metavar="S", help="The seed; short for --seeds with one number.  [default: 0]")
+]
+Seeds = Annotated[str | None, typer.Option(metavar="LIST", help="Seeds, such as 0-19 or 0,3,7-9.")]
 Out = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Folder to write into.  [default: results/NAME]")
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder to write into.  [default: results/ and the config's name]"),
 ]
 BackendName = Annotated[
-    str, typer.Option(metavar="cpu|gpu", help="Where to simulate; never replaced silently.")
+    str, typer.Option(metavar="cpu|gpu", help="Where to simulate; what is asked for is never replaced.")
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Runs at once; changes no result.  [default: the cores; 256 on a GPU]"),
+    typer.Option(
+        metavar="N",
+        help="How many runs go on at once; changes no result.  [default: one per core, 256 on a GPU]",
+    ),
 ]
 Precision = Annotated[
-    str | None, typer.Option(metavar="float32|float64", help="The same as --set simulation.precision=...")
+    str | None,
+    typer.Option(metavar="float32|float64", help="Short for --set simulation.precision=..."),
 ]
 Record = Annotated[
     str | None,
     typer.Option(
-        metavar="none|subset|all", help="Cells whose spikes to keep: record.spikes.  (spikes = all)"
+        metavar="none|subset|all", help="Cells whose spikes are kept; short for --set record.spikes=..."
     ),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="A.B=VALUE", help="Change one value of the config; may be repeated."),
+    typer.Option(
+        "--set", metavar="A.B=VALUE", help="Change one value of the config; may be given several times."
+    ),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
-Rules = Annotated[
-    str,
-    typer.Option(metavar="A,B,...", help="Labels of the config; the first is the reference.  [default: all]"),
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON on the standard output, and nothing else there.")
 ]
-Formats = Annotated[str, typer.Option("--format", metavar="LIST", help="Any of pdf,png,svg.")]
-Checks = Annotated[
-    list[str] | None, typer.Argument(metavar="CHECK", help="Some of the checks.  [default: all]")
-]
-Quick = Annotated[bool, typer.Option("--quick", help="Fewer seeds, shorter runs: minutes less.")]
-Kept = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Folder for validation.json and the figure.")
-]
+
+
+def overrides(set_: list[str] | None, precision: str | None, record: str | None = None) -> tuple[str, ...]:
+    """Return the changes to the config, in the order in which they apply."""
+    given = [*(set_ or ())]
+    if precision:
+        given.append(f'simulation.precision="{precision}"')
+    if record:  # "spikes" was the name of "all" once
+        given.append(f'record.spikes="{"all" if record == "spikes" else record}"')
+    return tuple(given)
+
+
+def asked_seeds(seed: int | None, seeds: str | None) -> tuple[int, ...] | None:
+    """Return the seeds that were asked for, if any were.
+
+    Raises
+    ------
+    InputError
+    """
+    from spikewhen.experiments.tables import parse_seeds
+
+    if seeds is not None and seed is not None:
+        raise InputError("--seeds", seeds, "either --seed or --seeds")
+    chosen = parse_seeds(seeds) if seeds is not None else () if seed is None else (seed,)
+    for s in chosen:
+        if not 0 <= s < 2**63:
+            raise InputError("--seed" if seeds is None else "--seeds", s, "numbers from 0 to 2^63 - 1")
+    return chosen or None
+
+
+def asked_jobs(
+    config: str,
+    experiment: Experiment,
+    seeds: tuple[int, ...],
+    folder: Path,
+    backend: str,
+) -> list[Job]:
+    """List the runs of a config, and check everything that can be checked before anything is written.
+
+    Raises
+    ------
+    InputError, DeviceError
+    """
+    from spikewhen.experiments.config import find_config
+    from spikewhen.experiments.jobs import make_jobs
+    from spikewhen.reservoir.backends import get_backend
+
+    check_folder(folder)
+    get_backend(backend)
+    try:
+        return make_jobs(Path(config).stem, experiment, seeds, folder)
+    except InputError as error:
+        raise InputError(f"{find_config(config)}: {error.where}", error.value, error.allowed) from error

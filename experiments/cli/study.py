@@ -8,8 +8,20 @@ from typing import Annotated
 
 import typer
 
-from spikewhen.experiments.cli import common
+from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import BackendName, DryRun, Json, Seeds, Threads
+from spikewhen.experiments.cli.output import check_folder, leaving_no_empty
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "spikewhen claims --dry-run                what it costs, claim by claim",
+            "spikewhen claims --quick                  3 seeds",
+            "spikewhen claims C1 C5 --seeds 0-19 --out results/claims",
+        )
+    )(claims)
 
 
 def claims(
@@ -41,13 +53,13 @@ def claims(
 
     chosen = choose(names)
     numbers = seeds_of(seeds, quick)
-    common.check_folder(out)
+    check_folder(out)
     get_backend(backend)
     plan = make_plan(chosen, numbers, out)
     threads = at_once(threads, len(plan.tasks), backend)
     if dry_run:
         found = estimate.table(chosen, plan, threads)
         return typer.echo(json.dumps(found) if as_json else estimate.describe(found))
-    with common.leaving_no_empty(out):
+    with leaving_no_empty(out):
         failed = carry_out(plan, backend, threads)
         conclude(chosen, plan, numbers, out, failed, as_json)

@@ -1,0 +1,82 @@
+"""The command `spikewhen run`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+
+from spikewhen.experiments.cli.errors import examples
+from spikewhen.experiments.cli.options import (
+    BackendName,
+    Config,
+    DryRun,
+    Json,
+    Out,
+    Precision,
+    Record,
+    Seed,
+    Seeds,
+    Set,
+    Threads,
+    asked_jobs,
+    asked_seeds,
+    overrides,
+)
+from spikewhen.experiments.cli.output import leaving_no_empty
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "spikewhen run meet.toml --seeds 0-2 --dry-run",
+            "spikewhen run meet.toml --set network.n_neurons=500 --out results/small",
+            "spikewhen run my.toml --seeds 0-9 --json > my.json",
+        )
+    )(run)
+
+
+def run(
+    config: Config,
+    seed: Seed = None,
+    seeds: Seeds = None,
+    out: Out = None,
+    backend: BackendName = "cpu",
+    threads: Threads = None,
+    precision: Precision = None,
+    record: Record = None,
+    set_: Set = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Simulate an experiment and score what its rules learn.
+
+    Every run writes RUN_ID.h5, its result, and RUN_ID.json, facts about this machine.
+    The command writes summary.json over all its runs. In an open loop all rules of a
+    config learn from one simulation. In a closed loop (network.feedback_pa above 0)
+    each rule needs a simulation of its own.
+
+    Finished runs are skipped; after Ctrl-C the same command goes on where it stopped.
+    A rule that diverges is left out and named at the end, with exit code 2; the others
+    keep their results. The very first run compiles for some seconds.
+    """
+    from spikewhen.experiments import batch
+    from spikewhen.experiments.config import load_config
+    from spikewhen.experiments.jobs import describe, estimates, pick_threads
+
+    changes = overrides(set_, precision, record)
+    folder = out or Path("results") / Path(config).stem
+    chosen = asked_seeds(seed, seeds) or (0,)
+    jobs = asked_jobs(config, load_config(config, changes), chosen, folder, backend)
+    threads = pick_threads(threads, jobs, backend)
+    if dry_run:
+        return typer.echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
+    with leaving_no_empty(folder):
+        results = batch.carry_out(jobs, backend, threads)
+    from spikewhen.experiments.results import describe_results, summarise_results, write_summary
+
+    entry = summarise_results(Path(config).stem, results, changes)
+    text = write_summary(folder, [entry])
+    typer.echo(text if as_json else f"{describe_results(entry)}\nwritten to {folder}", nl=not as_json)

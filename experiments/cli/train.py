@@ -1,0 +1,82 @@
+"""The command `spikewhen train`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikewhen.experiments.cli.errors import examples
+from spikewhen.experiments.cli.options import DryRun, Json
+from spikewhen.experiments.cli.output import check_folder, leaving_no_empty
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "spikewhen train results/meet --rule local --set rules.local.eta=0.05",
+            "spikewhen train RUN.h5 --config mine.toml --rule a --rule b --out results/mine",
+            "spikewhen train RUN.h5 --rule local --set trace.decay_ms=60.0 --dry-run",
+        )
+    )(train)
+
+
+def train(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN.h5|DIR", help="Result files that hold all spikes, or folders of them."),
+    ],
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL", help="A rule to train; may be given several times.  [default: all]"),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="CONFIG", help="A config to take the rules from.  [default: those of the file]"),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="A.B=VALUE", help="Change a value of rules, trace, record or health."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write into.  [default: that of the file]")
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How many files are trained at once.  [default: one per core]"),
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Train rules on the spikes of finished runs.
+
+    Nothing is simulated: what a rule would have seen is computed from the spikes of a
+    finished run, exactly. The result is a file of its own. It is the same, bit for bit
+    and in its name, as `spikewhen run` with that rule would have written.
+
+    The run must hold all spikes (spikewhen run --record all) of an open loop
+    (network.feedback_pa = 0): in a closed loop the rule itself shaped the spikes.
+    """
+    from spikewhen.experiments import batch
+    from spikewhen.experiments.jobs import describe, estimates, pick_threads
+    from spikewhen.experiments.train import training_jobs
+
+    overrides = tuple(set_ or ())
+    jobs = training_jobs(files, rule, config, overrides, out)
+    for folder in dict.fromkeys(job.path.parent for job in jobs):
+        check_folder(folder)
+    threads = pick_threads(threads, jobs)
+    if dry_run:
+        return typer.echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
+    with leaving_no_empty(jobs[0].path.parent):
+        results = batch.carry_out(jobs, "recorded", threads)
+    from spikewhen.experiments.results import describe_results, summarise_results, summary_text
+
+    entry = summarise_results("train", results, overrides)
+    if as_json:
+        return typer.echo(summary_text([entry]), nl=False)
+    typer.echo(describe_results(entry) + "\n\nwritten:")
+    typer.echo("\n".join(dict.fromkeys(str(job.path) for job in jobs)))

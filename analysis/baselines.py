@@ -6,8 +6,11 @@ an equal p scores .51 and winner-take-all .34 at p = (.8, .2).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from spikewhen.analysis.geometry.activity import Activity
 from spikewhen.analysis.ridge import fit_ridge
 from spikewhen.analysis.scores import error
 
@@ -55,26 +58,26 @@ def replaced_errors(when, probability, target, time_ms) -> dict[str, np.ndarray]
     return {name: error(combine(p, when), target, time_ms) for name, p in stand_ins.items()}
 
 
-def ridge_ceiling(features, bumps, probe_features, probability, target, time_ms) -> np.ndarray:
+class Ceiling(NamedTuple):
+    """The best linear readout of a block's activity."""
+
+    error: np.ndarray  # (q,) E on the probes
+    penalty: float  # of the ridge fit, chosen on held-out trials
+
+
+def ridge_ceiling(trials: Activity, probes: Activity, target: np.ndarray) -> Ceiling:
     """Return E of the best linear readout of a block's activity, given the true p.
 
     Parameters
     ----------
-    features : (n, T, M) array
-        Features of the block's training trials.
-    bumps : (n, T, K) array
-        s_k(t) of every event on every trial, delivered or not.
-    probe_features : (q, T, M) array
-        Features on the block's last probes, which the fit never sees.
-    probability : (q, K) array
+    trials : Activity
+        Of the block's training trials; the fit uses the times from cue onset on.
+    probes : Activity
+        On the block's last probes, which the fit never sees.
     target : (q, T, K) array
-    time_ms : (T,) array
-        Times of the features; the fit uses those from cue onset on.
-
-    Returns
-    -------
-    (q,) float64
+        z* on these probes, at the times of the activity.
     """
-    after = np.asarray(time_ms) >= 0
-    fit = fit_ridge(features[:, after], bumps[:, after])
-    return error(combine(probability, probe_features @ fit.weights.T), target, time_ms)
+    after = trials.time_ms >= 0
+    fit = fit_ridge(trials.features[:, after], trials.bumps[:, after])
+    z = combine(probes.probability, probes.features @ fit.weights.T)
+    return Ceiling(error(z, target, probes.time_ms), fit.penalty)

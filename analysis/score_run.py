@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from spikewhen.analysis import scores
 from spikewhen.analysis.adaptation import overshoot, residual, savings, trials_to_criterion
-from spikewhen.analysis.baselines import replaced_errors
+from spikewhen.analysis.baselines import replaced_errors, ridge_ceiling
 from spikewhen.analysis.calibration import brier, fit_line
 from spikewhen.analysis.free_run import score_free_run
-from spikewhen.analysis.geometry.overlap import (
-    References,
-    activity_geometry,
-    block_activity,
-    ridge_errors,
-    weight_geometry,
-)
+from spikewhen.analysis.geometry.activity import Activity, block_activity, probe_activity
+from spikewhen.analysis.geometry.overlap import BlockReferences, score_geometry, weight_geometry
 from spikewhen.analysis.observers import HAZARD, observe
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.targets import hazard_target, marginal_target
@@ -72,13 +67,10 @@ def score_run(
     task = read_task(recording)
     points = probed_points(task)
     readouts = {label: read_readout(recording, label, task.channels) for label in recording.labels}
+    activity = None
     if features is not None:
-        any_readout = next(iter(readouts.values()))
-        what = recording, any_readout, task, features, every_ms
-        best = points.mean(ridge_errors(*what)) if ceiling is None else ceiling
-        activity = block_activity(*what, len(task.probability) - 1) if geometry else None
+        activity = _activity_scores(recording, task, readouts, points, features, every_ms, ceiling, geometry)
     out: dict[str, Scores] = {}
-    known: dict[tuple, References] = {}
     for label, readout in readouts.items():
         found = point_scores(task, readout, points)
         found |= block_scores(found, task, (naive or {}).get(label))
@@ -86,12 +78,60 @@ def score_run(
         found |= calibration_scores(found, task)
         found |= _brier_scores(recording, label, readout, task)
         found |= weight_geometry(recording, label, task)
-        if features is not None:
-            found["error_ridge"] = best
-            if activity is not None:
-                found |= activity_geometry(recording, label, readout, task, activity, known)
+        if activity is not None:
+            found["error_ridge"] = activity.error_ridge
+            if activity.known is not None and activity.probes is not None:
+                found |= score_geometry(
+                    recording, label, task, activity.block, activity.known, activity.probes
+                )
         out[label] = found
     return out
+
+
+class _ActivityScores(NamedTuple):
+    """What depends on the activity and serves every readout of a run."""
+
+    error_ridge: np.ndarray  # (P,)
+    block: int  # whose geometry is scored, the last one with probes
+    known: BlockReferences | None
+    probes: Activity | None  # the last ones of that block
+
+    def geometry(self, recording: Recording, label: str, task: Task) -> Scores:
+        """Return the geometry of one readout, empty where it is not asked for."""
+        if self.known is None or self.probes is None:
+            return {}
+        return score_geometry(recording, label, task, self.block, self.known, self.probes)
+
+
+def _activity_scores(
+    recording: Recording,
+    task: Task,
+    readouts: dict[str, Readout],
+    points: Points,
+    features: Features,
+    every_ms: float,
+    ceiling: np.ndarray | None,
+    geometry: bool,
+) -> _ActivityScores:
+    """Fit the ridge ceiling on the last probes of each block, and collect what the geometry needs."""
+    readout = next(iter(readouts.values()))
+    errors = np.full(len(task.probe_block), np.nan)
+    last = len(task.probability) - 1
+    known, probes = None, None
+    for b in np.unique(task.probe_block):
+        if ceiling is not None and not (geometry and b == last):
+            continue
+        here = task.probe_block == b
+        rows = np.flatnonzero(here & (task.probe_trial == task.probe_trial[here].max()))
+        trials = block_activity(recording, readout, task, features, every_ms, int(b))
+        probes = probe_activity(recording, readout, task, features, every_ms, rows)
+        penalty = None
+        if ceiling is None:
+            target = task.expected(marginal_target, probes.time_ms, readout.sigma_ms, rows)
+            errors[rows], penalty = ridge_ceiling(trials, probes, target)
+        if geometry and b == last:
+            known = BlockReferences(trials, penalty=penalty)
+    return _ActivityScores(points.mean(errors) if ceiling is None else ceiling, last, known, probes)
 
 
 def point_scores(task: Task, readout: Readout, points: Points) -> Scores:

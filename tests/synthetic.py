@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 
 from spikewhen.analysis.targets import bump
 from spikewhen.paradigms.meet import Block, Meet
 from spikewhen.reservoir.files.recording import Recording
+from spikewhen.reservoir.rules import WhatReadout
 
 N_NEURONS = 40
 
@@ -64,7 +66,7 @@ def record(spec, s, seed=0, noise=0.0, factored=True, tau=8.0, label="local") ->
         f"/weights/{label}/when": w,
         f"/weights/{label}/what": v if factored else np.zeros_like(v),
     }
-    rule = {"what": {"window_start_ms": 0.0, "window_end_ms": 150.0}}
+    rule = {"what": asdict(WhatReadout())}
     attrs = {base: {"rule": "three_factor", "parameters": json.dumps(rule), "factored": factored}}
     return Recording(arrays, attrs)
 

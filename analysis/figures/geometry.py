@@ -16,8 +16,9 @@ from spikewhen.analysis.figures.sheet import (
     PALE,
     Sheet,
 )
-from spikewhen.analysis.geometry.overlap import activity_geometry, block_activity, learned_weights
-from spikewhen.analysis.geometry.subspaces import basis, random_null
+from spikewhen.analysis.geometry.activity import block_activity, learned_weights, probe_activity
+from spikewhen.analysis.geometry.overlap import BlockReferences, score_geometry
+from spikewhen.analysis.geometry.subspaces import basis, random_angles
 from spikewhen.analysis.statistics import mean_interval
 from spikewhen.analysis.views import Scores, read_readout, read_task
 from spikewhen.reservoir.errors import InputError
@@ -126,8 +127,11 @@ def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
         task = read_task(recording)
         readout = read_readout(recording, label, task.channels)
         last = int(task.probe_block.max())
-        activity = block_activity(recording, readout, task, features, EVERY_MS, last)
-        found |= activity_geometry(recording, label, readout, task, activity, {})
+        known = BlockReferences(block_activity(recording, readout, task, features, EVERY_MS, last))
+        rows = np.flatnonzero(task.probe_block == last)
+        rows = rows[task.probe_trial[rows] == task.probe_trial[rows].max()]
+        probes = probe_activity(recording, readout, task, features, EVERY_MS, rows)
+        found |= score_geometry(recording, label, task, last, known, probes)
     return found
 
 
@@ -144,8 +148,8 @@ def _angles(
     weights = next((w for w in every if w is not None), None)
     if weights is not None:
         n = weights[0].shape[1] - 1
-        ranks = [basis(w).shape[1] for w in weights]
-        null = random_null(n, ranks[0], ranks[1], DRAWS, np.random.default_rng(0))
+        ranks = [basis(w, bias=True).shape[1] for w in weights]
+        null = random_angles(n, ranks[0], ranks[1], DRAWS, np.random.default_rng(0))
         low, high = np.quantile(null, [LEVEL, 1 - LEVEL], axis=0)
         for i, (a, b) in enumerate(zip(low, high, strict=True)):
             sheet.record("a", "uniform random", np.nan, np.nan, f"angle {i + 1}", a, b)

@@ -1,1 +1,1 @@
-"""Geometry of readouts: subspaces, their overlap, chance and ceiling, and what removing one costs."""
+"""Geometry of readouts: subspaces, overlap with chance and ceiling, what removing one costs, and cells."""

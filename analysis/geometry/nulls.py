@@ -1,28 +1,71 @@
-"""Chance and ceiling of the geometry: readouts refitted to the same activity.
+"""Readouts refitted to the same activity, to broken targets for chance and to halves for the ceiling.
 
 The primary null keeps the activity and breaks what is learned from it: outcomes
 are permuted over trials, targets shifted in time. What remains of the angle is
-due to the activity alone.
+due to the activity alone. "What" is refitted by the very rule that learned it, with
+its rate and its annealing; "when" by ridge regression.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from spikewhen.analysis.geometry.subspaces import overlap, principal_angles, project_out
+from spikewhen.analysis.geometry.subspaces import overlap, principal_angles
 from spikewhen.analysis.ridge import solve_ridge
-from spikewhen.analysis.scores import root_ratio
 
 
-class Loss(NamedTuple):
-    """Error of a readout, RMSE over that of silence, before and after a projection."""
+@dataclass(frozen=True)
+class WhatRate:
+    """How fast a "what" readout learns, as `spikewhen.reservoir.rules.what.WhatReadout` defines it."""
 
-    intact: np.ndarray
-    projected: np.ndarray
+    eta_w: float
+    epsilon: float  # added to |m|^2
+    anneal: bool = False  # rate at least 1/n with n the trials seen
+    surprise: float = 0.0
+    surprise_scale: float = 0.5
+    surprise_rate: float = 0.1
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> WhatRate:
+        """Read the rate from a rule's parameters of "what", as a result file holds them."""
+        return cls(**{f.name: parameters[f.name] for f in fields(cls)})
+
+
+def fit_what(means: np.ndarray, outcome: np.ndarray, rate: WhatRate) -> np.ndarray:
+    """Fit "what" by the delta rule of the network, one pass over the trials from zero.
+
+    ``dV = rate (o - V m) m^T / (epsilon + |m|^2)``, in float64.
+
+    Parameters
+    ----------
+    means : (n, M) array
+        Mean features in the window after the cue, trial by trial.
+    outcome : (..., n, K) array
+        One-hot, zero on an omission. Leading axes are fitted one by one.
+    rate : WhatRate
+        The learning rate, from the rule that learned.
+
+    Returns
+    -------
+    (..., K, M) float64
+    """
+    n, m = means.shape
+    k = outcome.shape[-1]
+    weights = np.zeros((*outcome.shape[:-2], k, m))
+    running = np.zeros((*outcome.shape[:-2], k))  # mean of the signed error
+    norms = rate.epsilon + np.einsum("nm,nm->n", means, means)
+    for i in range(n):
+        wrong = outcome[..., i, :] - weights @ means[i]
+        running += rate.surprise_rate * (wrong - running)
+        share = np.minimum(1.0, (running**2).max(-1, initial=0) / rate.surprise_scale**2)
+        eta = np.maximum(rate.eta_w + rate.surprise * share, 1.0 / (i + 1) if rate.anneal else 0.0)
+        weights += (eta[..., None] * wrong / norms[i])[..., None] * means[i]
+    return weights
 
 
 def fit_when(features: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray:
@@ -31,115 +74,84 @@ def fit_when(features: np.ndarray, target: np.ndarray, penalty: float) -> np.nda
     return solve_ridge(x.T @ x, x.T @ target.reshape(len(x), -1), penalty)
 
 
-def fit_what(means: np.ndarray, outcome: np.ndarray, eta: float = 0.05, epsilon: float = 1e-4) -> np.ndarray:
-    """Fit "what" by the delta rule of the network, one pass over the trials from zero.
-
-    Parameters
-    ----------
-    means : (n, M) array
-        Mean features in the window after the cue, trial by trial.
-    outcome : (n, K) array
-        One-hot, zero on omission.
-    eta, epsilon : float
-        Rate, and what is added to |m|^2.
-
-    Returns
-    -------
-    (K, M) float64
-    """
-    weights = np.zeros((outcome.shape[1], means.shape[1]))
-    rates = eta / (epsilon + np.einsum("nm,nm->n", means, means))
-    for rate, m, o in zip(rates, means, outcome, strict=True):
-        weights += rate * np.outer(o - weights @ m, m)
-    return weights
-
-
-def projection_loss(weights, other, features, target, metric=None) -> Loss:
-    """Return what a readout loses when the other readout's directions are taken from it.
-
-    Parameters
-    ----------
-    weights, other : (K, M) array
-    features : (..., M) array
-        Traces over time for "when", window means for "what".
-    target : (..., K) array
-        s_k(t) for "when", p for "what".
-    metric : (N, N) array, optional
-        As in `project_out`.
-    """
-    axes = tuple(range(np.ndim(target)))
-    silent = np.sum(np.square(target), axis=axes)
-
-    def error(w):
-        return root_ratio(np.sum((features @ np.asarray(w, float).T - target) ** 2, axis=axes), silent)
-
-    return Loss(error(weights), error(project_out(weights, other, metric)))
-
-
 class Refits(NamedTuple):
-    """Readouts fitted to broken targets, draw by draw."""
+    """Readouts fitted to broken targets, draw by draw; the last column is the bias."""
 
     what: np.ndarray  # (draws, K, M)
     when: np.ndarray  # (draws, K, M)
 
     def overlaps(self, metric_root: np.ndarray | None = None) -> np.ndarray:
         """Return the overlap of what and when of each draw, (draws,)."""
-        return np.array(
-            [overlap(principal_angles(a, b, metric_root)) for a, b in zip(self.what, self.when, strict=True)]
-        )
+        pairs = zip(self.what, self.when, strict=True)
+        return np.array([overlap(principal_angles(a, b, metric_root, bias=True)) for a, b in pairs])
 
 
-def broken_refits(
-    features, target, means, outcome, penalty: float, draws: int, rng: np.random.Generator
-) -> Refits:
-    """Refit both readouts to broken targets on the same activity, the primary null.
-
-    Each draw permutes the outcomes over the trials (with one cue this changes
-    nothing on average: identity is then not encoded) and shifts all targets
-    circularly by one random time.
+def shifted_when(
+    features: np.ndarray, target: np.ndarray, penalty: float, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Refit "when" to targets that are shifted circularly, all by one random time per draw.
 
     Parameters
     ----------
     features : (n, T, M) array
     target : (n, T, K) array
-    means : (n, M) array
-    outcome : (n, K) array
     penalty : float
         Of the ridge fit.
     draws : int
     rng : numpy Generator
-    """
-    x = features.reshape(-1, features.shape[-1])
-    gram = x.T @ x
-    factor = cho_factor(gram + penalty * np.trace(gram) / len(gram) * np.eye(len(gram)))
-    shape = draws, target.shape[2], x.shape[1]
-    out = Refits(np.empty(shape), np.empty(shape))
-    for i in range(draws):
-        shifted = np.roll(target, rng.integers(1, target.shape[1]), axis=1)
-        out.when[i] = cho_solve(factor, x.T @ shifted.reshape(len(x), -1)).T
-        out.what[i] = fit_what(means, rng.permutation(outcome))
-    return out
-
-
-def split_half(
-    fit: Callable[[np.ndarray], np.ndarray], n: int, draws: int, rng: np.random.Generator, metric_root=None
-) -> np.ndarray:
-    """Return the overlap of one readout with itself, fitted to two halves: the ceiling.
-
-    Parameters
-    ----------
-    fit : callable
-        Trial indices to (K, M) weights.
-    n : int
-        Number of trials.
 
     Returns
     -------
-    (draws,) float64
+    (draws, K, M) float64
     """
-    out = np.empty(draws)
-    for i in range(draws):
-        order = rng.permutation(n)
-        halves = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
-        out[i] = overlap(principal_angles(fit(halves[0]), fit(halves[1]), metric_root))
+    x = features.reshape(-1, features.shape[-1])
+    gram, k = x.T @ x, target.shape[2]
+    factor = cho_factor(gram + penalty * np.trace(gram) / len(gram) * np.eye(len(gram)))
+    # Few times differ: each shift is fitted once, all of them together.
+    shifts, fit_of = np.unique(rng.integers(1, target.shape[1], draws), return_inverse=True)
+    shifted = np.concatenate([np.roll(target, s, axis=1).reshape(len(x), k) for s in shifts], axis=1)
+    return cho_solve(factor, x.T @ shifted).T.reshape(shifts.size, k, -1)[fit_of]
+
+
+def permuted_what(
+    means: np.ndarray, outcome: np.ndarray, rate: WhatRate, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Refit "what" to outcomes (n, K) permuted over the trials of the means (n, M): (draws, K, M).
+
+    With one cue this changes nothing on average: identity is then not encoded.
+    """
+    return fit_what(means, np.array([rng.permutation(outcome) for _ in range(draws)]), rate)
+
+
+def _halves(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    order = rng.permutation(n)
+    return np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+
+
+def ceiling_of_when(
+    features: np.ndarray, target: np.ndarray, penalty: float, halvings: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the overlap of "when" with itself, fitted to random halves of the trials, (halvings,).
+
+    Parameters are those of `shifted_when`.
+    """
+    flat = features.reshape(-1, features.shape[-1])
+    gram, cross = flat.T @ flat, flat.T @ target.reshape(len(flat), -1)
+    out = np.empty(halvings)
+    for i in range(halvings):
+        first, _ = _halves(len(features), rng)
+        half = features[first].reshape(-1, features.shape[-1])
+        mine = half.T @ half, half.T @ target[first].reshape(len(half), -1)
+        # The Gram matrix of the other half is what is left of that of all.
+        a, b = solve_ridge(*mine, penalty), solve_ridge(gram - mine[0], cross - mine[1], penalty)
+        out[i] = overlap(principal_angles(a, b, bias=True))
     return out
+
+
+def ceiling_of_what(
+    means: np.ndarray, outcome: np.ndarray, rate: WhatRate, halvings: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the overlap of "what" with itself, learned from random halves of the trials, (halvings,)."""
+    halves = (_halves(len(means), rng) for _ in range(halvings))
+    fits = ([fit_what(means[rows], outcome[rows], rate) for rows in pair] for pair in halves)
+    return np.array([overlap(principal_angles(a, b, bias=True)) for a, b in fits])

@@ -1,58 +1,247 @@
-"""The geometry and the ridge ceiling of one recording: reads, fits, reports.
+"""How separate one learned pair of readouts is, beside chance and ceiling in the same activity.
 
-Features come from a function that recomputes the traces from the spikes.
+The scores in every result file and the claims of a study both come from here: one
+definition of overlap, chance, ceiling and removal, with one number of random draws.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from spikewhen.analysis.baselines import ridge_ceiling
-from spikewhen.analysis.geometry import nulls as refits
+from spikewhen.analysis.geometry.activity import Activity, final_weights, learned_weights
+from spikewhen.analysis.geometry.nulls import (
+    Refits,
+    WhatRate,
+    ceiling_of_what,
+    ceiling_of_when,
+    permuted_what,
+    shifted_when,
+)
+from spikewhen.analysis.geometry.removal import Dissociation, dissociate
 from spikewhen.analysis.geometry.subspaces import (
     basis,
     duty_cycle_angle,
+    leading,
     overlap,
     principal_angles,
-    random_null,
+    random_angles,
     root,
 )
 from spikewhen.analysis.ridge import fit_ridge
-from spikewhen.analysis.targets import bump, marginal_target
 
 if TYPE_CHECKING:
-    from spikewhen.analysis.views import Features, Readout, Scores, Task
+    from spikewhen.analysis.views import Scores, Task
     from spikewhen.reservoir.files.recording import Recording
 
 DRAWS = 100
-HALVES = 10
-MOST_TRIALS = 200
-"""Of a block; so memory does not grow with its length."""
+"""Refits to broken targets, and random directions. On the network that ships the overlap of one
+refit has an SD of 1.8 times the mean over refits; the mean of 100 is known to 18 %."""
+
+HALVINGS = 3
+"""Random halvings of the trials for each ceiling. On the network that ships one halving has an SD of
+3 % of the ceiling; the mean of 3 is known to 2 %, and each costs as much as 100 draws."""
 
 
-def final_weights(
-    recording: Recording, label: str, block: int, task: Task
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return what and when weights (K, N+1) at a block's last probes, None without probes or label."""
-    after = task.probe_seen[task.probe_block == block]
-    if after.size == 0 or f"/weights/{label}/trial" not in recording:
-        return None
-    row = int(np.flatnonzero(recording[f"/weights/{label}/trial"] == after.max())[0])
-    what, when = (
-        recording[f"/weights/{label}/{k}"][row][task.channels].astype(float) for k in ("what", "when")
+class Separation(NamedTuple):
+    """How separate "what" and "when" are. Overlaps are mean squared cosines, angles degrees."""
+
+    penalty: float
+    angles_deg: np.ndarray  # (min rank,) ascending
+    angles_output_deg: np.ndarray  # the same in the second moment: cosines of outputs
+    leading_deg: float  # of the largest "what" direction alone
+    leading_overlap: float
+    leading_chance: float
+    overlap: float
+    chance: float  # mean over the refits to broken targets
+    chance_p: float  # fraction of these refits that overlap no more; NaN if any is undefined
+    overlap_output: float
+    chance_output: float
+    uniform: float
+    matched: float
+    ceiling_what: float
+    ceiling_when: float
+    duty_deg: float
+    lost: Dissociation  # what removing directions costs
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all by name; what "when" loses without its own directions is ``when_own``, and so on."""
+        removals = {f"{n}_{k}": v for n, r in self.lost._asdict().items() for k, v in r._asdict().items()}
+        return {k: v for k, v in self._asdict().items() if k != "lost"} | removals
+
+
+def what_window(rule: Mapping[str, Any]) -> tuple[float, float]:
+    """Return start and end of the window over which a "what" readout averages, ms after cue onset."""
+    return rule["window_start_ms"], rule["window_end_ms"]
+
+
+class References(NamedTuple):
+    """Chance and ceiling of one pair of readouts in the activity they were learned from."""
+
+    broken: Refits  # to permuted outcomes and shifted targets
+    ceiling_what: float
+    uniform: float  # mean overlap of random directions
+    matched: float  # of random directions with the activity's covariance
+
+
+class BlockReferences:
+    """What readouts of a block's activity are held against; every part is computed once.
+
+    Parameters
+    ----------
+    activity : Activity
+        Of the trials that the readouts were learned on.
+    seed : int
+        Of the random draws.
+    penalty : float, optional
+        Of the ridge refits of "when"; chosen on held-out trials if not given.
+    draws, halvings : int
+    """
+
+    def __init__(
+        self,
+        activity: Activity,
+        seed: int = 0,
+        penalty: float | None = None,
+        draws: int = DRAWS,
+        halvings: int = HALVINGS,
+    ):
+        after = activity.time_ms >= 0
+        self._x, self._target = activity.features[:, after], activity.bumps[:, after]
+        self._activity, self._seed, self._draws, self._halvings = activity, seed, draws, halvings
+        self._penalty = penalty
+        self._known: dict[tuple, References] = {}
+
+    @cached_property
+    def penalty(self) -> float:
+        """Of the ridge refits."""
+        return fit_ridge(self._x, self._target).penalty if self._penalty is None else self._penalty
+
+    @cached_property
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
+        flat = self._x.reshape(-1, self._x.shape[2])[:, :-1]
+        return flat.T @ flat / len(flat), flat.mean(0)
+
+    @cached_property
+    def metric_root(self) -> np.ndarray:
+        """Root (N, N) of the second moment of the activity."""
+        return root(self._moments[0])
+
+    @cached_property
+    def covariance_root(self) -> np.ndarray:
+        """Root (N, N) of the covariance of the activity."""
+        metric, mean = self._moments
+        return root(metric - np.outer(mean, mean))
+
+    @cached_property
+    def ceiling_when(self) -> float:
+        """Overlap of "when" with itself over halves of the trials."""
+        lessons = self._x, self._target, self.penalty, self._halvings
+        return float(ceiling_of_when(*lessons, self._random(1)).mean())
+
+    @cached_property
+    def duty_deg(self) -> float:
+        """Angle in the second moment that the targets' duty cycle predicts."""
+        return duty_cycle_angle(self._target.reshape(-1, self._target.shape[2]))
+
+    @cached_property
+    def _when(self) -> np.ndarray:
+        return shifted_when(self._x, self._target, self.penalty, self._draws, self._random(0))
+
+    def _random(self, part: int) -> np.random.Generator:
+        """Return the generator of one part, which does not depend on the other parts."""
+        return np.random.default_rng([self._seed, part])
+
+    def of(self, rule: Mapping[str, Any], ranks: tuple[int, int]) -> References:
+        """Return chance and ceiling for a readout that learned by a rule.
+
+        Parameters
+        ----------
+        rule : mapping
+            Parameters of the "what" readout: window, rate, annealing (`WhatRate`).
+        ranks : (what, when)
+            Numbers of directions of the learned weights.
+        """
+        window, rate = what_window(rule), WhatRate.of(rule)
+        if (window, rate, ranks) not in self._known:
+            lessons = self._activity.window_means(window), self._activity.outcome, rate
+            size = len(self.metric_root), *ranks, self._draws, self._random(4)
+            self._known[window, rate, ranks] = References(
+                Refits(permuted_what(*lessons, self._draws, self._random(2)), self._when),
+                float(ceiling_of_what(*lessons, self._halvings, self._random(3)).mean()),
+                float(np.mean([overlap(a) for a in random_angles(*size)])),
+                float(np.mean([overlap(a) for a in random_angles(*size, self.covariance_root)])),
+            )
+        return self._known[window, rate, ranks]
+
+
+def separation(
+    what: np.ndarray,
+    when: np.ndarray,
+    block: BlockReferences,
+    probes: Activity,
+    rule: Mapping[str, Any],
+    removals: int = DRAWS,
+) -> Separation:
+    """Measure how separate two readouts are.
+
+    Parameters
+    ----------
+    what, when : (K, N+1) array
+        Learned weights, of any length, none zero; the bias last.
+    block : BlockReferences
+        Of the activity they were learned on.
+    probes : Activity
+        Held-out activity, on which the cost of removing directions is measured.
+    rule : mapping
+        Parameters of the "what" readout: its window and its rate.
+    removals : int
+        Random directions and refits whose removal is chance; with 0 that chance is NaN.
+    """
+    known = block.of(rule, (basis(what, bias=True).shape[1], basis(when, bias=True).shape[1]))
+    angles = principal_angles(what, when, bias=True)
+    output = principal_angles(what, when, block.metric_root, bias=True)
+    chance, chance_output = known.broken.overlaps(), known.broken.overlaps(block.metric_root)
+    found = overlap(angles)
+    first = principal_angles(leading(what, bias=True), when[:, :-1])
+    first_chance = [
+        overlap(principal_angles(leading(a, bias=True), b[:, :-1]))
+        for a, b in zip(*known.broken, strict=True)
+    ]
+    # Refits that learn nothing, as without any event, have no overlap to compare with.
+    comparable = np.isfinite(chance).all()
+    return Separation(
+        penalty=block.penalty,
+        angles_deg=angles,
+        angles_output_deg=output,
+        leading_deg=float(first[0]),
+        leading_overlap=overlap(first),
+        leading_chance=float(np.mean(first_chance)),
+        overlap=found,
+        chance=float(chance.mean()),
+        chance_p=float((1 + np.sum(chance <= found)) / (1 + len(chance))) if comparable else np.nan,
+        overlap_output=overlap(output),
+        chance_output=float(chance_output.mean()),
+        uniform=known.uniform,
+        matched=known.matched,
+        ceiling_what=known.ceiling_what,
+        ceiling_when=block.ceiling_when,
+        duty_deg=block.duty_deg,
+        lost=dissociate(
+            what,
+            when,
+            probes,
+            what_window(rule),
+            known.broken,
+            block.covariance_root,
+            removals,
+            np.random.default_rng(0),
+        ),
     )
-    return what, when
-
-
-def learned_weights(
-    recording: Recording, label: str, block: int, task: Task
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return `final_weights` if both readouts have directions, None where one is all zero."""
-    weights = final_weights(recording, label, block, task)
-    return weights if weights is not None and all(basis(w).shape[1] for w in weights) else None
 
 
 def weight_geometry(recording: Recording, label: str, task: Task) -> Scores:
@@ -62,193 +251,50 @@ def weight_geometry(recording: Recording, label: str, task: Task) -> Scores:
     for b in range(n):
         weights = final_weights(recording, label, b, task)
         if weights is not None:
-            found = principal_angles(*weights)
+            found = principal_angles(*weights, bias=True)
             angles[b, : found.size], shared[b] = found, overlap(found)
     return {"angle_deg": angles, "overlap": shared}
 
 
-def trial_bumps(task: Task, time_ms: np.ndarray, sigma_ms: float, rows: np.ndarray) -> np.ndarray:
-    """Return s_k(t) (n, T, K) of every event: at its delivered time, else its mean latency.
-
-    Of an event with two times that did not come, the average over both.
-    """
-    latency, late, share = (
-        task.of_trials(a)[rows].copy() for a in (task.latency_ms, task.late_ms, task.late_share)
-    )
-    came = task.seen.event[rows] >= 0
-    delivered = came, task.seen.event[rows][came]
-    latency[delivered], share[delivered] = task.seen.time_ms[rows][came], 0
-    bumps = bump(time_ms[:, None], latency[:, None, :], sigma_ms)
-    if share.any():
-        other = bump(time_ms[:, None], late[:, None, :], sigma_ms)
-        bumps = bumps + share[:, None, :] * (other - bumps)
-    return np.nan_to_num(bumps)
-
-
-def ridge_errors(
-    recording: Recording, readout: Readout, task: Task, features: Features, every_ms: float
-) -> np.ndarray:
-    """Return the ridge ceiling's E on the last probes of each block, NaN on the others, (q,).
-
-    It depends on the activity alone: one fit serves every readout of the run.
-    """
-    out = np.full(len(task.probe_block), np.nan)
-    for b in range(len(task.probability)):
-        here = task.probe_block == b
-        if not here.any():
-            continue
-        probes = np.flatnonzero(here & (task.probe_trial == task.probe_trial[here].max()))
-        block = block_activity(recording, readout, task, features, every_ms, b)
-        out[probes] = ridge_ceiling(
-            block.features,
-            block.bumps,
-            features(recording, "probes", probes, every_ms),
-            task.of_probes(task.probability)[probes],
-            task.expected(marginal_target, block.time_ms, readout.sigma_ms, probes),
-            block.time_ms,
-        )
-    return out
+def geometry_scores(found: Separation) -> Scores:
+    """Return what result files keep of a separation, each (1,)."""
+    values = {
+        "overlap_output": found.overlap_output,
+        "overlap_output_chance": found.chance_output,
+        "overlap_chance": found.chance,
+        "overlap_chance_p": found.chance_p,
+        "overlap_matched": found.matched,
+        "overlap_uniform": found.uniform,
+        "ceiling_what": found.ceiling_what,
+        "ceiling_when": found.ceiling_when,
+        "angle_duty_deg": found.duty_deg,
+        "loss_when": found.lost.when.other,
+        "loss_what": found.lost.what.other,
+    }
+    return {name: np.atleast_1d(float(value)) for name, value in values.items()}
 
 
-class BlockActivity(NamedTuple):
-    """Activity and lessons of the training trials of one block."""
-
-    block: int
-    time_ms: np.ndarray  # (T',)
-    features: np.ndarray  # (n, T', N+1) float64
-    bumps: np.ndarray  # (n, T', K) s_k(t) of every event
-    outcome: np.ndarray  # (n, K) one-hot, zero on omission
-    probability: np.ndarray  # (n, K) true p
-
-
-def block_activity(
-    recording: Recording, readout: Readout, task: Task, features: Features, every_ms: float, block: int
-) -> BlockActivity:
-    """Collect a block's activity at times `every_ms` apart, of at most `MOST_TRIALS` evenly spaced trials."""
-    rows = np.flatnonzero(task.trial_block == block)
-    if rows.size > MOST_TRIALS:
-        rows = rows[np.linspace(0, rows.size - 1, MOST_TRIALS).round().astype(int)]
-    x = np.asarray(features(recording, "trials", rows, every_ms), float)
-    stride = len(readout.time_ms) // x.shape[1]
-    t = readout.time_ms[stride - 1 :: stride][: x.shape[1]]
-    bumps = trial_bumps(task, t, readout.sigma_ms, rows)
-    outcome = (task.seen.event[rows][:, None] == np.arange(bumps.shape[2])).astype(float)
-    return BlockActivity(block, t, x, bumps, outcome, task.of_trials(task.probability)[rows])
-
-
-class References(NamedTuple):
-    """Chance and ceiling in one block's activity: what any readout of it is held against."""
-
-    means: np.ndarray  # (n, N+1) mean features in the "what" window
-    metric_root: np.ndarray  # (N, N) of the second moment of the activity
-    chance: np.ndarray  # (DRAWS,) overlap of refits to broken targets
-    output_chance: np.ndarray  # (DRAWS,) of the same refits, in that metric
-    matched: float
-    uniform: float
-    ceiling_what: float
-    ceiling_when: float
-
-
-def references(
-    activity: BlockActivity, window_ms: tuple[float, float], ranks: tuple[int, int], seed: int
-) -> References:
-    """Refit to the activity of a block; depends on the readout only through window and ranks.
-
-    Parameters
-    ----------
-    activity : BlockActivity
-    window_ms : (start, end)
-        The "what" window, after cue onset.
-    ranks : (what, when)
-        Numbers of directions of the learned weights.
-    seed : int
-        Of the random draws.
-    """
-    rng = np.random.default_rng(seed)
-    t, x, outcome = activity.time_ms, activity.features, activity.outcome
-    means = x[:, (t > window_ms[0]) & (t <= window_ms[1])].mean(1)
-    after, target = x[:, t >= 0], activity.bumps[:, t >= 0]
-    flat = after.reshape(-1, after.shape[2])[:, :-1]
-    metric = flat.T @ flat / len(flat)
-    mean = flat.mean(0)
-    covariance_root = root(metric - np.outer(mean, mean))
-    penalty = fit_ridge(after, target).penalty
-
-    def refit_when(i):
-        return refits.fit_when(after[i], target[i], penalty)
-
-    def refit_what(i):
-        return refits.fit_what(means[i], outcome[i])
-
-    metric_root = root(metric)
-    broken = refits.broken_refits(after, target, means, outcome, penalty, DRAWS, rng)
-    size = flat.shape[1], ranks[0], ranks[1], DRAWS, rng
-    return References(
-        means=means,
-        metric_root=metric_root,
-        chance=broken.overlaps(),
-        output_chance=broken.overlaps(metric_root),
-        matched=float(np.mean([overlap(a) for a in random_null(*size, covariance_root)])),
-        uniform=float(np.mean([overlap(a) for a in random_null(*size)])),
-        ceiling_what=refits.split_half(refit_what, len(x), HALVES, rng).mean(),
-        ceiling_when=refits.split_half(refit_when, len(x), HALVES, rng).mean(),
-    )
-
-
-def activity_geometry(
-    recording: Recording,
-    label: str,
-    readout: Readout,
-    task: Task,
-    activity: BlockActivity,
-    known: dict[tuple, References],
-    seed: int = 0,
+def score_geometry(
+    recording: Recording, label: str, task: Task, block: int, known: BlockReferences, probes: Activity
 ) -> Scores:
-    """Return overlap in the activity, chance, ceilings and losses, at the end of a block.
+    """Return the geometry of a readout at the end of a block, as result files keep it.
 
     Empty for readouts without "what" weights, or where either readout is all zero.
 
     Parameters
     ----------
-    recording, label, readout, task
-    activity : BlockActivity
-    known : dict
-        References found for other readouts of the same activity; added to.
-    seed : int
-        Of the random draws.
+    recording : Recording
+    label : str
+    task : Task
+    block : int
+    known : BlockReferences
+        Of the trials of that block.
+    probes : Activity
+        On its last probes.
     """
-    weights = learned_weights(recording, label, activity.block, task)
-    if not readout.factored or weights is None:
+    attributes = recording.attrs[f"/readouts/{label}"]
+    weights = learned_weights(recording, label, block, task)
+    if not attributes["factored"] or weights is None:
         return {}
-    what, when = weights
-    rule = json.loads(recording.attrs[f"/readouts/{label}"]["parameters"])["what"]
-    key = (
-        (rule["window_start_ms"], rule["window_end_ms"]),
-        (basis(what).shape[1], basis(when).shape[1]),
-        seed,
-    )
-    if key not in known:
-        known[key] = references(activity, *key)
-    ref = known[key]
-    found = overlap(principal_angles(what, when))
-    after = activity.time_ms >= 0
-    features, target = activity.features[:, after], activity.bumps[:, after]
-    lose_when = refits.projection_loss(when, what, features, target)
-    lose_what = refits.projection_loss(what, when, ref.means, activity.probability)
-    values = {
-        "overlap_output": overlap(principal_angles(what, when, ref.metric_root)),
-        "overlap_output_chance": ref.output_chance.mean(),
-        "overlap_chance": ref.chance.mean(),
-        # Refits that learn nothing, as without any event, have no overlap to compare with.
-        "overlap_chance_p": (1 + np.sum(ref.chance <= found)) / (1 + DRAWS)
-        if np.isfinite(ref.chance).all()
-        else np.nan,
-        "overlap_matched": ref.matched,
-        "overlap_uniform": ref.uniform,
-        "ceiling_what": ref.ceiling_what,
-        "ceiling_when": ref.ceiling_when,
-        "angle_duty_deg": duty_cycle_angle(target.reshape(-1, target.shape[2])),
-        "loss_when": lose_when.projected - lose_when.intact,
-        "loss_what": lose_what.projected - lose_what.intact,
-    }
-    return {name: np.atleast_1d(float(value)) for name, value in values.items()}
+    rule = json.loads(attributes["parameters"])["what"]
+    return geometry_scores(separation(*weights, known, probes, rule, removals=0))

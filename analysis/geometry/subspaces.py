@@ -1,10 +1,11 @@
 """How separate the directions are that read "what" and "when" from the activity.
 
-Weights are ``(K, N+1)``; the bias column (the last) is dropped, so a row is a
-direction among N neurons. ``metric`` is a symmetric positive semidefinite
-``(N, N)`` matrix in which lengths and angles are measured: None for the
-Euclidean one; with the second moment or covariance of the activity, the cosine
-of two readouts is the correlation of their outputs.
+The rows of an array of weights (K, N) are directions among N neurons. Weights as result
+files hold them, (K, N+1), end in the weight of the bias, which is no direction: say
+``bias=True``, and the last column is left out. A ``metric`` is a symmetric positive
+semidefinite (N, N) matrix in which lengths and angles are measured. None is the Euclidean
+one. In the second moment or the covariance of the activity, the cosine of two readouts is
+the correlation of their outputs.
 """
 
 from __future__ import annotations
@@ -22,34 +23,56 @@ def root(metric: np.ndarray) -> np.ndarray:
     return vectors * np.sqrt(np.maximum(values, 0))
 
 
-def basis(weights: np.ndarray, metric_root: np.ndarray | None = None) -> np.ndarray:
-    """Return an orthonormal basis (N, rank) of the row space, in the metric's coordinates."""
-    rows = np.asarray(weights, float)[:, :-1]
+def _directions(weights: np.ndarray, bias: bool) -> np.ndarray:
+    rows = np.asarray(weights, float)
+    return rows[:, :-1] if bias else rows
+
+
+def basis(weights: np.ndarray, metric_root: np.ndarray | None = None, *, bias: bool = False) -> np.ndarray:
+    """Return an orthonormal basis of the row space.
+
+    Parameters
+    ----------
+    weights : (K, N) array
+        Or (K, N+1) with `bias`.
+    metric_root : (N, N) array, optional
+        From `root`: the basis is in the metric's coordinates.
+    bias : bool
+        Whether the last column is the weight of the bias.
+
+    Returns
+    -------
+    (N, rank) float64
+    """
+    rows = _directions(weights, bias)
     if metric_root is not None:
         rows = rows @ metric_root
     _, s, vt = np.linalg.svd(rows, full_matrices=False)
     return vt[s > RANK_TOLERANCE * s.max(initial=0)].T
 
 
-def leading(weights: np.ndarray) -> np.ndarray:
-    """Return the (1, N+1) direction in which a readout's rows are largest, bias 0.
+def leading(weights: np.ndarray, *, bias: bool = False) -> np.ndarray:
+    """Return the direction (1, N) in which the rows of a readout are largest.
 
     With one cue V is rank one along the mean activity but for noise, and the
     angle of that noise with W counts as much among principal angles as its own.
     """
-    rows = np.asarray(weights, float)[:, :-1]
-    return np.append(np.linalg.svd(rows, full_matrices=False)[2][0], 0.0)[None]
+    return np.linalg.svd(_directions(weights, bias), full_matrices=False)[2][:1]
 
 
-def principal_angles(a: np.ndarray, b: np.ndarray, metric_root: np.ndarray | None = None) -> np.ndarray:
+def principal_angles(
+    a: np.ndarray, b: np.ndarray, metric_root: np.ndarray | None = None, *, bias: bool = False
+) -> np.ndarray:
     """Return the principal angles between the row spaces of two readouts.
 
     Parameters
     ----------
-    a, b : (K, N+1) array
-        Weights; the last column is ignored.
+    a, b : (K, N) array
+        Weights; (K, N+1) with `bias`.
     metric_root : (N, N) array, optional
         From `root`; without it angles are Euclidean.
+    bias : bool
+        Whether the last column of both is the weight of the bias, which is left out.
 
     Returns
     -------
@@ -57,7 +80,7 @@ def principal_angles(a: np.ndarray, b: np.ndarray, metric_root: np.ndarray | Non
         Empty if either readout is zero. Source: Bjorck & Golub 1973, as in
         ``scipy.linalg.subspace_angles``.
     """
-    u, v = basis(a, metric_root), basis(b, metric_root)
+    u, v = basis(a, metric_root, bias=bias), basis(b, metric_root, bias=bias)
     if u.shape[1] == 0 or v.shape[1] == 0:
         return np.empty(0)
     return np.rad2deg(subspace_angles(u, v))[::-1]
@@ -75,30 +98,54 @@ def overlap(angles_deg: np.ndarray) -> float:
     return float(np.mean(np.cos(np.deg2rad(angles_deg)) ** 2)) if angles_deg.size else np.nan
 
 
-def project_out(weights: np.ndarray, other: np.ndarray, metric: np.ndarray | None = None) -> np.ndarray:
+def project_out(
+    weights: np.ndarray, other: np.ndarray, metric: np.ndarray | None = None, *, bias: bool = False
+) -> np.ndarray:
     """Return `weights` without what they share with the row space of `other`.
 
-    Euclidean: as if the activity along the other readout's directions were
-    silenced. In a metric: the outputs no longer correlate with the other's.
-    The bias weight is kept.
+    Euclidean, it is as if the activity along the other readout's directions were
+    silenced. In a metric, the outputs no longer correlate with the other's.
 
     Parameters
     ----------
-    weights, other : (K, N+1) array
+    weights, other : (K, N) array
+        Or (K, N+1) with `bias`.
     metric : (N, N) array, optional
+    bias : bool
+        Whether the last column of both is the weight of the bias; that of `weights` is kept.
 
     Returns
     -------
-    (K, N+1) float64
+    float64 array, as `weights`
     """
-    u = basis(other)  # (N, r)
-    rows = np.asarray(weights, float).copy()
+    u = basis(other, bias=bias)  # (N, r)
+    left = np.array(weights, float)
+    rows = _directions(left, bias)
     mu = u if metric is None else metric @ u
-    rows[:, :-1] -= rows[:, :-1] @ mu @ np.linalg.pinv(u.T @ mu, hermitian=True) @ u.T
-    return rows
+    rows -= rows @ mu @ np.linalg.pinv(u.T @ mu, hermitian=True) @ u.T
+    return left
 
 
-def random_null(
+def random_directions(
+    n: int, rank: int, draws: int, rng: np.random.Generator, covariance_root: np.ndarray | None = None
+) -> np.ndarray:
+    """Return random weights (draws, rank, n), all directions alike or as the activity varies.
+
+    Parameters
+    ----------
+    n : int
+        Number of neurons.
+    rank, draws : int
+    rng : numpy Generator
+    covariance_root : (n, n) array, optional
+        From `root`: weights from N(0, covariance) prefer directions in which
+        the activity varies, as learned ones do, and know nothing else.
+    """
+    rows = rng.standard_normal((draws, rank, n))
+    return rows if covariance_root is None else rows @ covariance_root.T
+
+
+def random_angles(
     n: int,
     rank_a: int,
     rank_b: int,
@@ -106,26 +153,13 @@ def random_null(
     rng: np.random.Generator,
     covariance_root: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return Euclidean principal angles of random weights, all directions alike or as the activity.
-
-    Parameters
-    ----------
-    n : int
-        Number of neurons.
-    rank_a, rank_b, draws : int
-    rng : numpy Generator
-    covariance_root : (N, N) array, optional
-        From `root`: weights from N(0, covariance) prefer directions in which
-        the activity varies, as learned ones do, and know nothing else.
+    """Return Euclidean principal angles of two readouts of `random_directions`.
 
     Returns
     -------
     (draws, min rank) float64, degrees
     """
-    rows = rng.standard_normal((draws, rank_a + rank_b, n))
-    if covariance_root is not None:
-        rows = rows @ covariance_root.T
-    rows = np.concatenate([rows, np.zeros((draws, rank_a + rank_b, 1))], axis=2)  # bias
+    rows = random_directions(n, rank_a + rank_b, draws, rng, covariance_root)
     return np.array([principal_angles(w[:rank_a], w[rank_a:]) for w in rows])
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from spikewhen.analysis import transfer
-from spikewhen.analysis.geometry import components, lesions, selectivity
-from spikewhen.analysis.geometry import removal as dissociation
+from spikewhen.analysis.geometry import components, lesions, removal, selectivity
+from spikewhen.analysis.geometry.activity import Activity
 from spikewhen.analysis.geometry.nulls import Refits
 from spikewhen.analysis.targets import bump
 
@@ -29,12 +29,12 @@ class TestDissociation:
         rng = np.random.default_rng(0)
         x = 0.01 * rng.standard_normal((8, self.t.size, N + 1))
         x[..., :2] += self.target
-        means = 0.01 * rng.standard_normal((8, N + 1))
-        means[:, 5] += 1
+        x[:, self.t <= 150, 5] += 1
         broken = Refits(*rng.standard_normal((2, draws, 2, N + 1)))
         p = np.tile([0.8, 0.2], (8, 1))
-        return dissociation.dissociate(
-            what, when, x, self.target, means, p, broken, np.eye(N), draws, np.random.default_rng(1)
+        probes = Activity(self.t, x, self.target, np.zeros_like(p), p)
+        return removal.dissociate(
+            what, when, probes, (0.0, 150.0), broken, np.eye(N), draws, np.random.default_rng(1)
         )
 
     def test_separate_readouts_lose_their_own_directions_only(self):
@@ -53,7 +53,7 @@ class TestDissociation:
         w = along(0)
         w[:, -1] = 1
         x = np.ones((4, N + 1))
-        errors = dissociation.removal_errors(w, [w, np.zeros((1, N + 1))], x, np.ones((4, 1)))
+        errors = removal.removal_errors(w, [w, np.zeros((1, N + 1))], x, np.ones((4, 1)))
         np.testing.assert_allclose(errors, [0, 1])
 
 

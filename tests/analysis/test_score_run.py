@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from synthetic import TWO_BLOCKS, record, session, time_cells
 
-from spikewhen.analysis.geometry.nulls import broken_refits
-from spikewhen.analysis.geometry.overlap import block_activity, final_weights, trial_bumps
+from spikewhen.analysis.geometry.activity import block_activity, final_weights, trial_bumps
+from spikewhen.analysis.geometry.nulls import Refits
 from spikewhen.analysis.geometry.subspaces import overlap, principal_angles
 from spikewhen.analysis.score_names import SCORES
 from spikewhen.analysis.score_run import score_run
@@ -231,19 +231,32 @@ def test_a_recording_without_a_label_has_no_weights_of_it():
 
 
 def test_chance_in_both_metrics_is_of_the_same_refits():
-    recording = record(*session())
-    task = read_task(recording)
-    readout = read_readout(recording, "local", task.channels)
-    activity = block_activity(recording, readout, task, time_cells, 10.0, 1)
-    after, means = activity.time_ms >= 0, activity.features[:, :10].mean(1)
-    metric = np.diag(np.linspace(0.1, 3, activity.features.shape[2] - 1))
-    broken = activity.features[:, after], activity.bumps[:, after], means, activity.outcome, 1e-3, 5
-    refits = broken_refits(*broken, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    metric = np.diag(np.linspace(0.1, 3, 40))
+    refits = Refits(*rng.standard_normal((2, 5, 2, 41)))
     euclidean, in_metric = refits.overlaps(), refits.overlaps(metric)
     for i, (what, when) in enumerate(zip(*refits, strict=True)):
-        assert euclidean[i] == overlap(principal_angles(what, when))
-        assert in_metric[i] == overlap(principal_angles(what, when, metric))
+        assert euclidean[i] == overlap(principal_angles(what[:, :-1], when[:, :-1]))
+        assert in_metric[i] == overlap(principal_angles(what, when, metric, bias=True))
     assert np.all(euclidean != in_metric)
+
+
+@pytest.mark.parametrize("kept", [1, 3, 4, 7])
+def test_ceiling_and_geometry_do_not_depend_on_which_readouts_are_kept(kept):
+    recording = record(*session())
+    every = score_run(recording, time_cells)["local"]
+    base = "/readouts/local"
+    recording.arrays[f"{base}/time_ms"] = recording[f"{base}/time_ms"][kept - 1 :: kept]
+    for name in ("when", "prediction"):
+        path = f"{base}/probes/{name}"
+        recording.arrays[path] = recording[path][:, kept - 1 :: kept]
+
+    def cells(recording, *rest):
+        return time_cells(record(*session()), *rest)
+
+    found = score_run(recording, cells)["local"]
+    for name in ("error_ridge", "overlap_chance", "ceiling_when", "ceiling_what", "loss_what"):
+        np.testing.assert_array_equal(found[name], every[name], err_msg=name)
 
 
 @pytest.mark.filterwarnings("error")

@@ -5,20 +5,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikewhen.analysis.geometry import nulls as refits
+from spikewhen.analysis.geometry import nulls
+from spikewhen.analysis.geometry.removal import removal_errors
 from spikewhen.analysis.geometry.subspaces import (
     basis,
     duty_cycle_angle,
     overlap,
     principal_angles,
     project_out,
-    random_null,
+    random_angles,
     root,
 )
 from spikewhen.analysis.ridge import fit_ridge
 from spikewhen.analysis.targets import bump
 
 N = 12
+RATE = nulls.WhatRate(0.3, 1e-4)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -38,17 +40,17 @@ class TestAngles:
     def test_known_planes_have_known_angles(self):
         tilted = axes(0, 1)
         tilted[1, 2] = np.sqrt(3)
-        np.testing.assert_allclose(principal_angles(axes(0, 1), tilted), [0, 60], atol=1e-6)
-        np.testing.assert_allclose(principal_angles(axes(0, 1), axes(2, 3)), [90, 90])
+        np.testing.assert_allclose(principal_angles(axes(0, 1), tilted, bias=True), [0, 60], atol=1e-6)
+        np.testing.assert_allclose(principal_angles(axes(0, 1), axes(2, 3), bias=True), [90, 90])
 
     @settings(deadline=None, max_examples=40)
     @given(seeds)
     def test_a_change_of_basis_or_sides_changes_nothing(self, seed):
         rng = np.random.default_rng(seed)
         a, b, mix = rows(rng), rows(rng), rng.standard_normal((2, 2)) + 3 * np.eye(2)
-        found = principal_angles(a, b)
-        np.testing.assert_allclose(principal_angles(mix @ a, b), found, atol=1e-5)
-        np.testing.assert_allclose(principal_angles(b, a), found, atol=1e-6)
+        found = principal_angles(a, b, bias=True)
+        np.testing.assert_allclose(principal_angles(mix @ a, b, bias=True), found, atol=1e-5)
+        np.testing.assert_allclose(principal_angles(b, a, bias=True), found, atol=1e-6)
 
     @settings(deadline=None, max_examples=40)
     @given(seeds)
@@ -57,22 +59,33 @@ class TestAngles:
         a, b = rows(rng), rows(rng)
         q = np.eye(N + 1)
         q[:N, :N] = np.linalg.qr(rng.standard_normal((N, N)))[0]
-        np.testing.assert_allclose(principal_angles(a @ q, b @ q), principal_angles(a, b), atol=1e-5)
+        turned = principal_angles(a @ q, b @ q, bias=True)
+        np.testing.assert_allclose(turned, principal_angles(a, b, bias=True), atol=1e-5)
 
     def test_in_the_metric_of_the_activity_the_cosine_is_the_correlation_of_outputs(self):
         rng = np.random.default_rng(0)
         x = rng.standard_normal((5000, N)) @ rng.standard_normal((N, N))
         a, b = rows(rng, 1), rows(rng, 1)
         r = np.corrcoef(x @ a[0, :-1], x @ b[0, :-1])[0, 1]
-        angle = principal_angles(a, b, root(np.cov(x.T)))
+        angle = principal_angles(a, b, root(np.cov(x.T)), bias=True)
         assert np.cos(np.deg2rad(angle)).item() == pytest.approx(abs(r), abs=1e-9)
 
     def test_parallel_rows_make_a_line_and_zero_weights_nothing(self):
         line = np.outer([1.0, -2.0], np.arange(N + 1.0)).astype(np.float32)
         assert basis(line).shape[1] == 1
         assert principal_angles(np.zeros((2, N + 1)), axes(0)).size == 0
-        assert random_null(N, 1, 0, 3, np.random.default_rng(0)).shape == (3, 0)
+        assert random_angles(N, 1, 0, 3, np.random.default_rng(0)).shape == (3, 0)
         assert np.isnan(overlap(np.empty(0)))
+
+    def test_every_column_counts_unless_the_last_is_called_a_bias(self):
+        last = np.eye(N)[[-1]]
+        np.testing.assert_allclose(principal_angles(last, last), [0], atol=1e-6)
+        assert principal_angles(last, last, bias=True).size == 0
+        rng = np.random.default_rng(0)
+        a, b = rng.standard_normal((2, 2, N))
+        padded = np.pad(np.stack([a, b]), ((0, 0), (0, 0), (0, 1)), constant_values=9)
+        np.testing.assert_allclose(principal_angles(a, b), principal_angles(*padded, bias=True))
+        np.testing.assert_allclose(project_out(a, b), project_out(*padded, bias=True)[:, :-1])
 
     @given(st.lists(st.floats(0, 90), min_size=1, max_size=3))
     def test_the_overlap_lies_between_orthogonal_and_contained(self, angles):
@@ -88,18 +101,17 @@ class TestProjection:
         rng = np.random.default_rng(seed)
         a, b, x = rows(rng), rows(rng), rng.standard_normal((N, 2 * N))
         metric = None if euclidean else x @ x.T
-        left = project_out(a, b, metric)
+        left = project_out(a, b, metric, bias=True)
         cross = left[:, :-1] @ (np.eye(N) if euclidean else metric) @ b[:, :-1].T
         np.testing.assert_allclose(cross, 0, atol=1e-8)
-        np.testing.assert_allclose(project_out(left, b, metric), left, atol=1e-9)
+        np.testing.assert_allclose(project_out(left, b, metric, bias=True), left, atol=1e-9)
 
     def test_the_loss_is_what_the_shared_direction_carried(self):
         x = np.eye(N + 1)[:4]
         target = x @ axes(0, 1).T
-        loss = refits.projection_loss(axes(0, 1), axes(2, 3), x, target)
-        assert (loss.intact, loss.projected) == (0, 0)
-        loss = refits.projection_loss(axes(0, 1), axes(1), x, target)
-        assert loss.projected == pytest.approx(np.sqrt(0.5))
+        nothing = np.zeros((1, N + 1))
+        errors = removal_errors(axes(0, 1), [nothing, axes(2, 3), axes(1)], x, target)
+        np.testing.assert_allclose(errors, [0, 0, np.sqrt(0.5)], atol=1e-12)
 
     def test_nothing_to_project_out_loses_nothing(self):
         np.testing.assert_array_equal(project_out(axes(0, 1), np.zeros((2, N + 1))), axes(0, 1))
@@ -107,15 +119,15 @@ class TestProjection:
 
 class TestNulls:
     def test_two_random_axes_in_a_thousand_dimensions_are_at_least_86_degrees_apart(self):
-        angles = random_null(1000, 1, 1, 1000, np.random.default_rng(0))
+        angles = random_angles(1000, 1, 1, 1000, np.random.default_rng(0))
         assert 86 < np.quantile(angles, 0.05) < 87
 
     def test_weights_matched_to_three_dimensions_overlap_as_in_three(self):
         """The mean squared cosine of random axes is one over the dimension."""
         rng = np.random.default_rng(0)
         narrow = root(np.diag([1.0] * 3 + [1e-6] * 97))
-        assert overlap(random_null(100, 1, 1, 1000, rng, narrow)) == pytest.approx(1 / 3, abs=0.04)
-        assert overlap(random_null(100, 1, 1, 1000, rng)) == pytest.approx(1 / 100, abs=0.003)
+        assert overlap(random_angles(100, 1, 1, 1000, rng, narrow)) == pytest.approx(1 / 3, abs=0.04)
+        assert overlap(random_angles(100, 1, 1, 1000, rng)) == pytest.approx(1 / 100, abs=0.003)
 
 
 class TestRefits:
@@ -135,7 +147,7 @@ class TestRefits:
 
     def test_the_delta_rule_learns_which_cue_it_is(self):
         _, _, _, means, outcome = self.activity(200)
-        weights = refits.fit_what(means, outcome, eta=0.3)
+        weights = nulls.fit_what(means, outcome, RATE)
         np.testing.assert_allclose((means @ weights.T)[-20:], outcome[-20:], atol=0.2)
 
     def test_ridge_learns_the_bumps_and_held_out_trials_choose_the_penalty(self):
@@ -144,24 +156,38 @@ class TestRefits:
         assert np.sqrt(np.mean((x @ fit.weights.T - target) ** 2)) < 0.05
         noise = np.random.default_rng(0).standard_normal(target.shape)
         assert fit_ridge(x, noise).penalty >= 1 > fit.penalty
-        np.testing.assert_allclose(refits.fit_when(x, target, fit.penalty), fit.weights)
+        np.testing.assert_allclose(nulls.fit_when(x, target, fit.penalty), fit.weights)
+
+    @staticmethod
+    def chance(x, target, means, outcome, penalty, draws, seed=0):
+        rng = np.random.default_rng(seed)
+        when = nulls.shifted_when(x, target, penalty, draws, rng)
+        return nulls.Refits(nulls.permuted_what(means, outcome, RATE, draws, rng), when).overlaps()
 
     def test_chance_is_centred_on_refits_and_the_ceiling_is_above_it(self):
         _, x, target, means, outcome = self.activity()
-        rng = np.random.default_rng(0)
-        chance = refits.broken_refits(x, target, means, outcome, 1e-3, 20, rng).overlaps()
-        again = refits.split_half(lambda i: refits.fit_when(x[i], target[i], 1e-3), len(x), 5, rng)
+        chance = self.chance(x, target, means, outcome, 1e-3, 20)
+        again = nulls.ceiling_of_when(x, target, 1e-3, 5, np.random.default_rng(0))
         assert chance.shape == (20,)
         assert 0 <= chance.min() <= chance.max() < again.min() <= 1
+        same = nulls.ceiling_of_what(means, outcome, RATE, 5, np.random.default_rng(0))
+        assert chance.max() < same.min() <= same.max() <= 1
 
     def test_the_null_shifts_the_targets(self):
         """One cell per time, what along the cell of the target's time: contained, unless shifted."""
         n_times, at = 25, 10
         x = np.tile(np.eye(n_times, n_times + 1), (6, 1, 1))
         target = np.tile(np.eye(n_times)[:, [at]], (6, 1, 1))
-        rng = np.random.default_rng(0)
-        chance = refits.broken_refits(x, target, x[:, at], np.ones((6, 1)), 1e-9, 20, rng).overlaps()
+        chance = self.chance(x, target, x[:, at], np.ones((6, 1)), 1e-9, 20)
         np.testing.assert_allclose(chance, 0, atol=1e-9)
+
+    def test_each_shift_is_the_fit_to_its_shifted_targets(self):
+        _, x, target, _, _ = self.activity(10)
+        found = nulls.shifted_when(x, target, 1e-3, 8, np.random.default_rng(3))
+        shifts = np.random.default_rng(3).integers(1, target.shape[1], 8)
+        for weights, shift in zip(found, shifts, strict=True):
+            wanted = nulls.fit_when(x, np.roll(target, shift, axis=1), 1e-3)
+            np.testing.assert_allclose(weights, wanted, atol=1e-8)
 
     def test_the_null_permutes_the_outcomes(self):
         """Two cells, one per cue; when and what read the first one, until outcomes are permuted."""
@@ -169,17 +195,12 @@ class TestRefits:
         means = np.eye(2, 3)[cue]
         x, outcome = np.repeat(means[:, None], 5, axis=1), (cue == 0)[:, None].astype(float)
         target = np.repeat(outcome[:, None], 5, axis=1)
-        chance = refits.broken_refits(
-            x, target, means, outcome, 1e-9, 20, np.random.default_rng(0)
-        ).overlaps()
+        chance = self.chance(x, target, means, outcome, 1e-9, 20)
         assert 0.3 < chance.mean() < 0.7
 
     def test_the_null_changes_with_its_draws_and_keeps_its_seed(self):
         _, x, target, means, outcome = self.activity(20)
-        one, two = (
-            refits.broken_refits(x, target, means, outcome, 1e-3, 4, np.random.default_rng(1)).overlaps()
-            for _ in "ab"
-        )
+        one, two = (self.chance(x, target, means, outcome, 1e-3, 4, 1) for _ in "ab")
         np.testing.assert_array_equal(one, two)
         assert np.ptp(one) > 0
 
@@ -199,5 +220,5 @@ class TestDutyCycle:
         what, when = np.zeros((1, 7)), np.zeros((2, 7))
         what[0, 0] = 1
         when[:, :-1] = np.linalg.lstsq(x, s, rcond=None)[0].T
-        found = principal_angles(what, when, root(x.T @ x))
+        found = principal_angles(what, when, root(x.T @ x), bias=True)
         assert found[0] == pytest.approx(duty_cycle_angle(s), abs=1e-4)

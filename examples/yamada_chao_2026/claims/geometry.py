@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from spikewhen.analysis.bands import band, jsonable
+from spikewhen.analysis.geometry.activity import block_activity, learned_weights, probe_activity
 from spikewhen.analysis.geometry.components import path
-from spikewhen.analysis.geometry.overlap import block_activity, learned_weights
-from spikewhen.analysis.geometry.separation import separation
-from spikewhen.analysis.targets import bump
+from spikewhen.analysis.geometry.overlap import BlockReferences, separation
 from spikewhen.analysis.views import Task, read_readout, read_task
 from spikewhen.examples.yamada_chao_2026.claims.grid import GRID, judge_components, measure_components
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
@@ -39,7 +38,7 @@ FOUR_CUES = Protocol(
 """Two probabilities x two latencies, a cue for each: "what" has more than one direction."""
 
 LABEL = "local"
-EVERY_MS = 20.0
+EVERY_MS = 10.0
 ALIKE = 0.05
 """Error, as a fraction of silence's, up to which a removal counts as no worse than a random one."""
 
@@ -68,28 +67,24 @@ def block_weights(recording: Recording, block: int, task: Task) -> tuple[np.ndar
     return weights
 
 
-def what_window(recording: Recording) -> tuple[float, float]:
-    """Return start and end of the window over which "what" averages, ms after cue onset."""
-    rule = json.loads(recording.attrs[f"/readouts/{LABEL}"]["parameters"])["what"]
-    return rule["window_start_ms"], rule["window_end_ms"]
+def what_rule(recording: Recording) -> dict[str, Any]:
+    """Return the parameters with which the local rule learned "what"."""
+    return json.loads(recording.attrs[f"/readouts/{LABEL}"]["parameters"])["what"]
 
 
 def _separations(recording: Recording) -> Iterator[dict]:
     task = read_task(recording)
     readout = read_readout(recording, LABEL, task.channels)
-    penalty = None
+    rule, penalty = what_rule(recording), None
     for b in range(len(task.probability)):
-        what, when = block_weights(recording, b, task)
+        weights = block_weights(recording, b, task)
         activity = block_activity(recording, readout, task, features, EVERY_MS, b)
         # The loop is open: activity does not depend on what was learned by then, so all probes serve.
         rows = np.flatnonzero(task.probe_block == b)
-        tested = np.asarray(features(recording, "probes", rows, EVERY_MS), float)
-        latency = task.of_probes(task.latency_ms)[rows]
-        bumps = bump(activity.time_ms[:, None], latency[:, None, :], readout.sigma_ms)
-        test = tested, bumps, task.of_probes(task.probability)[rows]
-        found = separation(what, when, activity, what_window(recording), test, seed=b, penalty=penalty)
-        penalty = found["penalty"]  # of one network's activity: chosen once
-        yield found
+        tested = probe_activity(recording, readout, task, features, EVERY_MS, rows)
+        found = separation(*weights, BlockReferences(activity, b, penalty), tested, rule)
+        penalty = found.penalty  # of one network's activity: chosen once
+        yield found.as_dict()
 
 
 def _path(recording: Recording) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spikewhen.analysis.bands import band, jsonable
-from spikewhen.analysis.geometry.overlap import BlockActivity, block_activity
+from spikewhen.analysis.geometry.activity import Activity, block_activity
 from spikewhen.analysis.geometry.selectivity import (
     Selective,
     binned,
@@ -87,7 +87,7 @@ def _shared(recording: Recording, task: Task, active: np.ndarray) -> dict[str, A
     }
 
 
-def _binned(activity: BlockActivity, active: np.ndarray) -> np.ndarray:
+def _binned(activity: Activity, active: np.ndarray) -> np.ndarray:
     return binned(activity.features[:, activity.time_ms > 0, :-1][..., active], BINS)
 
 

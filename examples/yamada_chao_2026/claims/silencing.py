@@ -8,6 +8,7 @@ import numpy as np
 
 from spikewhen.analysis.bands import band
 from spikewhen.analysis.baselines import combine
+from spikewhen.analysis.geometry.activity import block_activity, probe_activity
 from spikewhen.analysis.geometry.lesions import (
     Probes,
     probe_readout,
@@ -18,13 +19,12 @@ from spikewhen.analysis.geometry.lesions import (
     thirds,
     without,
 )
-from spikewhen.analysis.geometry.overlap import block_activity
-from spikewhen.analysis.geometry.separation import window_means
+from spikewhen.analysis.geometry.overlap import what_window
 from spikewhen.analysis.ridge import fit_ridge
 from spikewhen.analysis.scores import error
 from spikewhen.analysis.targets import marginal_target
 from spikewhen.analysis.views import Readout, Task
-from spikewhen.examples.yamada_chao_2026.claims.geometry import block_weights, what_window
+from spikewhen.examples.yamada_chao_2026.claims.geometry import block_weights, what_rule
 from spikewhen.experiments.study.claim import Finding, column, finding, paired
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import features
@@ -102,14 +102,13 @@ def _mean(found: list[dict[str, float]]) -> dict[str, float]:
 def _probes(recording: Recording, task: Task, readout: Readout, block: int) -> Probes:
     """All probes of a block: in an open loop their activity does not depend on what was learned by then."""
     rows = np.flatnonzero(task.probe_block == block)
-    x = np.asarray(features(recording, "probes", rows, EVERY_MS), float)
-    stride = len(readout.time_ms) // x.shape[1]
-    t = readout.time_ms[stride - 1 :: stride]
+    found = probe_activity(recording, readout, task, features, EVERY_MS, rows)
     p, latency, sd = (
         task.of_probes(a)[rows] for a in (task.probability, task.latency_ms, task.latency_sd_ms)
     )
-    target = marginal_target(t, p, latency, sd, readout.sigma_ms)
-    return Probes(x, window_means(x, t, what_window(recording)), target, p, latency, t)
+    target = marginal_target(found.time_ms, p, latency, sd, readout.sigma_ms)
+    means = found.window_means(what_window(what_rule(recording)))
+    return Probes(found.features, means, target, p, latency, found.time_ms)
 
 
 def _classes(recording: Recording) -> dict[str, np.ndarray]:

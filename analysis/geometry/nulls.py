@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -123,35 +124,47 @@ def permuted_what(
     return fit_what(means, np.array([rng.permutation(outcome) for _ in range(draws)]), rate)
 
 
-def _halves(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    order = rng.permutation(n)
-    return np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+GROUPS = 6
+"""Of trials, dealt at random for the ceilings: there are ten ways to halve six groups."""
+
+
+def halvings(n: int, rng: np.random.Generator) -> tuple[list[np.ndarray], list[list[list[int]]]]:
+    """Deal n trials into groups at random, and list the ways to halve the groups.
+
+    Returns
+    -------
+    groups : list of (m,) int arrays
+        Six of them; four of fewer than six trials, two of fewer than four.
+    ways : list of [groups of one half, groups of the other]
+        Ten of six groups, three of four, one of two. Every two groups are apart equally often.
+    """
+    size = GROUPS if n >= GROUPS else 4 if n >= 4 else 2
+    groups = [np.sort(part) for part in np.array_split(rng.permutation(n), size)]
+    firsts = [c for c in combinations(range(size), size // 2) if 0 in c]
+    return groups, [[list(c), [g for g in range(size) if g not in c]] for c in firsts]
 
 
 def ceiling_of_when(
-    features: np.ndarray, target: np.ndarray, penalty: float, halvings: int, rng: np.random.Generator
+    features: np.ndarray, target: np.ndarray, penalty: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the overlap of "when" with itself, fitted to random halves of the trials, (halvings,).
+    """Return the overlap of "when" with itself, fitted to two halves of the trials, (halvings,).
 
-    Parameters are those of `shifted_when`.
+    Parameters are those of `shifted_when`. The Gram matrix of a half is the sum over its
+    groups, so that ten halvings read the activity once.
     """
-    flat = features.reshape(-1, features.shape[-1])
-    gram, cross = flat.T @ flat, flat.T @ target.reshape(len(flat), -1)
-    out = np.empty(halvings)
-    for i in range(halvings):
-        first, _ = _halves(len(features), rng)
-        half = features[first].reshape(-1, features.shape[-1])
-        mine = half.T @ half, half.T @ target[first].reshape(len(half), -1)
-        # The Gram matrix of the other half is what is left of that of all.
-        a, b = solve_ridge(*mine, penalty), solve_ridge(gram - mine[0], cross - mine[1], penalty)
-        out[i] = overlap(principal_angles(a, b, bias=True))
-    return out
+    groups, ways = halvings(len(features), rng)
+    rows = [features[g].reshape(-1, features.shape[-1]) for g in groups]
+    grams = np.array([x.T @ x for x in rows])
+    crosses = np.array([x.T @ target[g].reshape(len(x), -1) for x, g in zip(rows, groups, strict=True)])
+    fits = ([solve_ridge(grams[h].sum(0), crosses[h].sum(0), penalty) for h in way] for way in ways)
+    return np.array([overlap(principal_angles(a, b, bias=True)) for a, b in fits])
 
 
 def ceiling_of_what(
-    means: np.ndarray, outcome: np.ndarray, rate: WhatRate, halvings: int, rng: np.random.Generator
+    means: np.ndarray, outcome: np.ndarray, rate: WhatRate, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the overlap of "what" with itself, learned from random halves of the trials, (halvings,)."""
-    halves = (_halves(len(means), rng) for _ in range(halvings))
+    """Return the overlap of "what" with itself, learned from two halves of the trials, (halvings,)."""
+    groups, ways = halvings(len(means), rng)
+    halves = ([np.sort(np.concatenate([groups[g] for g in h])) for h in way] for way in ways)
     fits = ([fit_what(means[rows], outcome[rows], rate) for rows in pair] for pair in halves)
     return np.array([overlap(principal_angles(a, b, bias=True)) for a, b in fits])

@@ -42,10 +42,6 @@ DRAWS = 100
 """Refits to broken targets, and random directions. On the network that ships the overlap of one
 refit has an SD of 1.8 times the mean over refits; the mean of 100 is known to 18 %."""
 
-HALVINGS = 3
-"""Random halvings of the trials for each ceiling. On the network that ships one halving has an SD of
-3 % of the ceiling; the mean of 3 is known to 2 %, and each costs as much as 100 draws."""
-
 
 class Separation(NamedTuple):
     """How separate "what" and "when" are. Overlaps are mean squared cosines, angles degrees."""
@@ -99,7 +95,8 @@ class BlockReferences:
         Of the random draws.
     penalty : float, optional
         Of the ridge refits of "when"; chosen on held-out trials if not given.
-    draws, halvings : int
+    draws : int
+        Refits to broken targets, and random directions.
     """
 
     def __init__(
@@ -108,11 +105,10 @@ class BlockReferences:
         seed: int = 0,
         penalty: float | None = None,
         draws: int = DRAWS,
-        halvings: int = HALVINGS,
     ):
         after = activity.time_ms >= 0
         self._x, self._target = activity.features[:, after], activity.bumps[:, after]
-        self._activity, self._seed, self._draws, self._halvings = activity, seed, draws, halvings
+        self._activity, self._seed, self._draws = activity, seed, draws
         self._penalty = penalty
         self._known: dict[tuple, References] = {}
 
@@ -140,8 +136,7 @@ class BlockReferences:
     @cached_property
     def ceiling_when(self) -> float:
         """Overlap of "when" with itself over halves of the trials."""
-        lessons = self._x, self._target, self.penalty, self._halvings
-        return float(ceiling_of_when(*lessons, self._random(1)).mean())
+        return float(ceiling_of_when(self._x, self._target, self.penalty, self._random(1)).mean())
 
     @cached_property
     def duty_deg(self) -> float:
@@ -172,7 +167,7 @@ class BlockReferences:
             size = len(self.metric_root), *ranks, self._draws, self._random(4)
             self._known[window, rate, ranks] = References(
                 Refits(permuted_what(*lessons, self._draws, self._random(2)), self._when),
-                float(ceiling_of_what(*lessons, self._halvings, self._random(3)).mean()),
+                float(ceiling_of_what(*lessons, self._random(3)).mean()),
                 float(np.mean([overlap(a) for a in random_angles(*size)])),
                 float(np.mean([overlap(a) for a in random_angles(*size, self.covariance_root)])),
             )

@@ -43,7 +43,7 @@ def learned(a):
 @pytest.fixture(scope="module")
 def found():
     a = activity()
-    block = BlockReferences(a, draws=20, halvings=10)
+    block = BlockReferences(a, draws=20)
     return separation(*learned(a), block, activity(20, seed=1), RULE, removals=20).as_dict(), a
 
 
@@ -67,15 +67,15 @@ def test_ceilings_are_those_of_refits_to_halves(found):
         fits = [fit_when(x[rows], target[rows], measures["penalty"]) for rows in halves]
         again.append(overlap(principal_angles(*fits, bias=True)))
     assert measures["ceiling_when"] == pytest.approx(np.mean(again), abs=0.02)
-    fewer = ceiling_of_when(x, target, measures["penalty"], 4, np.random.default_rng(1))
-    assert fewer.shape == (4,) and 0 < fewer.min() < 1
+    fewer = ceiling_of_when(x, target, measures["penalty"], np.random.default_rng(1))
+    assert fewer.shape == (10,) and 0 < fewer.min() < 1
 
 
 def test_the_same_seed_gives_the_same_numbers_and_a_given_penalty_is_kept(found):
     _, a = found
     w = np.random.default_rng(0).standard_normal((2, 2, N_CELLS + 1))
     one, two, other = (
-        separation(*w, BlockReferences(a, seed, 1e-2, draws=3, halvings=1), a, RULE, removals=3).as_dict()
+        separation(*w, BlockReferences(a, seed, 1e-2, draws=3), a, RULE, removals=3).as_dict()
         for seed in (3, 3, 4)
     )
     assert {k: np.array_equal(v, two[k]) for k, v in one.items()} == dict.fromkeys(one, True)
@@ -85,7 +85,7 @@ def test_the_same_seed_gives_the_same_numbers_and_a_given_penalty_is_kept(found)
 def test_scores_and_claims_read_one_separation(found):
     """Without removals at random nothing else changes."""
     measures, a = found
-    block = BlockReferences(a, draws=20, halvings=10)
+    block = BlockReferences(a, draws=20)
     scored = separation(*learned(a), block, activity(20, seed=1), RULE, removals=0)
     kept = geometry_scores(scored)
     assert kept["overlap_chance"] == measures["chance"] and kept["ceiling_what"] == measures["ceiling_what"]
@@ -94,7 +94,7 @@ def test_scores_and_claims_read_one_separation(found):
 
 def test_readouts_that_learned_at_another_rate_have_chances_of_their_own(found):
     _, a = found
-    block = BlockReferences(a, penalty=1e-2, draws=5, halvings=2)
+    block = BlockReferences(a, penalty=1e-2, draws=5)
     slow, fast = (block.of(asdict(WhatReadout(eta_w=eta)), (2, 2)) for eta in (0.01, 0.5))
     assert not np.allclose(slow.broken.what, fast.broken.what)
     assert slow.broken.when is fast.broken.when and slow.ceiling_what != fast.ceiling_what

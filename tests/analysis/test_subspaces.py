@@ -167,11 +167,19 @@ class TestRefits:
     def test_chance_is_centred_on_refits_and_the_ceiling_is_above_it(self):
         _, x, target, means, outcome = self.activity()
         chance = self.chance(x, target, means, outcome, 1e-3, 20)
-        again = nulls.ceiling_of_when(x, target, 1e-3, 5, np.random.default_rng(0))
+        again = nulls.ceiling_of_when(x, target, 1e-3, np.random.default_rng(0))
         assert chance.shape == (20,)
         assert 0 <= chance.min() <= chance.max() < again.min() <= 1
-        same = nulls.ceiling_of_what(means, outcome, RATE, 5, np.random.default_rng(0))
+        same = nulls.ceiling_of_what(means, outcome, RATE, np.random.default_rng(0))
         assert chance.max() < same.min() <= same.max() <= 1
+
+    @pytest.mark.parametrize(("n", "ways"), [(20, 10), (6, 10), (5, 3), (4, 3), (3, 1), (2, 1)])
+    def test_every_halving_uses_all_trials_and_leaves_no_half_empty(self, n, ways):
+        groups, found = nulls.halvings(n, np.random.default_rng(0))
+        assert sorted(np.concatenate(groups)) == list(range(n)) and len(found) == ways
+        for way in found:
+            assert sorted(way[0] + way[1]) == list(range(len(groups)))
+            assert all(sum(groups[g].size for g in half) for half in way)
 
     def test_the_null_shifts_the_targets(self):
         """One cell per time, what along the cell of the target's time: contained, unless shifted."""

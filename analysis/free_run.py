@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from spikewhen.reservoir.files import schema
+
 if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
 
@@ -68,10 +70,12 @@ def score_free_run(recording: Recording, label: str) -> dict[str, np.ndarray]:
 
     The fit needs a target of one frequency; for more it is NaN and the RMSE remains.
     """
-    t = np.asarray(recording[f"/readouts/{label}/time_ms"], float)
-    y = recording[f"/readouts/{label}/probes/when"][0, :, 0]
-    frequency, size = recording["/blocks/frequency_hz"], recording["/blocks/amplitude"]
-    clock = t + recording["/probes/after_trial"][0] * t[-1]  # the target's phase goes on from run to run
+    t = np.asarray(recording[schema.readout(label, "time_ms")], float)
+    y = recording[schema.readout(label, "probes", "y")][0, :, 0]
+    frequency, size = recording[schema.block("frequency_hz")], recording[schema.block("amplitude")]
+    clock = (
+        t + recording[schema.probe("after_trial")][0] * t[-1]
+    )  # the target's phase goes on from run to run
     target = (size * np.sin(2 * np.pi * frequency * clock[:, None] / 1000)).sum(1)
     values = dict.fromkeys(("free_frequency_hz", "free_amplitude", "free_residual"), np.nan)
     if len(frequency) == 1:

@@ -43,9 +43,7 @@ SCORES = {
     "amplitude": Score(
         "point+channel", "1", "mean prediction within 20 ms of the latency; not of events with two"
     ),
-    "amplitude_when": Score(
-        "point+channel", "1", "mean y within 20 ms of the latency; not of events with two"
-    ),
+    "amplitude_y": Score("point+channel", "1", "mean y within 20 ms of the latency; not of events with two"),
     "p_hat": Score("point+channel", "1", "learned probability"),
     "probability": Score("point+channel", "1", "true probability"),
     "residual": Score(
@@ -62,10 +60,10 @@ SCORES = {
     "angle_deg": Score("block+channel", "deg", "principal angles of what and when weights, ascending"),
     "overlap": Score("block", "1", "mean squared cosine of these angles"),
     "calibration_r_p_hat": Score("run", "1", "correlation of p-hat with p over blocks, cues, channels"),
-    "calibration_r_when": Score("run", "1", "correlation of the amplitude of y with p"),
+    "calibration_r_y": Score("run", "1", "correlation of the amplitude of y with p"),
     "calibration_r_amplitude": Score("run", "1", "correlation of the prediction's amplitude with p"),
     "calibration_slope_p_hat": Score("run", "1", "slope of p-hat on p"),
-    "calibration_slope_when": Score("run", "1", "slope of the amplitude of y on p; timing alone has 0"),
+    "calibration_slope_y": Score("run", "1", "slope of the amplitude of y on p; timing alone has 0"),
     "calibration_slope_amplitude": Score("run", "1", "slope of the amplitude on p; perfect is .93"),
     "overlap_output": Score("run", "1", "overlap in the second moment of the activity, last block"),
     "overlap_output_chance": Score("run", "1", "mean overlap of the same refits in that metric"),

@@ -26,6 +26,7 @@ from spikewhen.analysis.views import (
     read_readout,
     read_task,
 )
+from spikewhen.reservoir.files import schema
 
 if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
@@ -62,7 +63,7 @@ def score_run(
     dict of label to dict of name to array
         The names of `spikewhen.analysis.score_names.SCORES`, for ``/scores/<label>/``.
     """
-    if "/blocks/frequency_hz" in recording:
+    if schema.block("frequency_hz") in recording:
         return {label: score_free_run(recording, label) for label in recording.labels}
     task = read_task(recording)
     points = probed_points(task)
@@ -145,7 +146,7 @@ def point_scores(task: Task, readout: Readout, points: Points) -> Scores:
     undefined = np.full(len(z), np.nan)
     ladder = dict.fromkeys(("equal_p", "winner", "true_p"), undefined)
     if readout.factored:
-        ladder = replaced_errors(readout.when, p, target, t)
+        ladder = replaced_errors(readout.y, p, target, t)
     first = np.unique(points.of_probe, return_index=True)[1]  # one probe of each point
     observed = {
         name: scores.error(
@@ -175,8 +176,8 @@ def point_scores(task: Task, readout: Readout, points: Points) -> Scores:
         "detection": timing.detected,
         "half_width_ms": timing.half_width_ms,
         "amplitude": scores.amplitude(z, t, only),
-        "amplitude_when": scores.amplitude(readout.when, t, only),
-        "p_hat": readout.what if readout.factored else np.full(p.shape, np.nan),
+        "amplitude_y": scores.amplitude(readout.y, t, only),
+        "p_hat": readout.p_hat if readout.factored else np.full(p.shape, np.nan),
         "probability": p,
     }
     found = dict(zip(("block", "trial", "cue"), points.table.T.copy(), strict=True))
@@ -265,7 +266,7 @@ def calibration_scores(found: Scores, task: Task) -> Scores:
     )
     p = found["probability"][last].ravel()
     out = {}
-    for name, source in (("p_hat", "p_hat"), ("when", "amplitude_when"), ("amplitude", "amplitude")):
+    for name, source in (("p_hat", "p_hat"), ("y", "amplitude_y"), ("amplitude", "amplitude")):
         line = fit_line(p, found[source][last].ravel())
         out[f"calibration_r_{name}"], out[f"calibration_slope_{name}"] = map(
             np.atleast_1d, (line.r, line.slope)
@@ -276,7 +277,7 @@ def calibration_scores(found: Scores, task: Task) -> Scores:
 def _brier_scores(recording: Recording, label: str, readout: Readout, task: Task) -> Scores:
     n = len(task.probability)
     out = {"brier": np.full(n, np.nan), "brier_true": np.full(n, np.nan)}
-    path = f"/readouts/{label}/trials/what"
+    path = schema.readout(label, "trials", "p_hat")
     truth = task.of_trials(task.probability)
     for b in range(n):
         here = task.trial_block == b

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from spikewhen.analysis.observers import Seen
+from spikewhen.reservoir.files import schema
 
 if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
@@ -73,8 +74,8 @@ class Readout(NamedTuple):
     time_ms: np.ndarray  # (T,)
     sigma_ms: float
     factored: bool
-    when: np.ndarray  # (q, T, K)
-    what: np.ndarray  # (q, K)
+    y: np.ndarray  # (q, T, K)
+    p_hat: np.ndarray  # (q, K)
     prediction: np.ndarray  # (q, T, K)
 
 
@@ -101,7 +102,7 @@ def channel_order(recording: Recording) -> np.ndarray:
     roles. Found by comparing the stored probabilities with the config's; equal
     probabilities everywhere leave the stored order.
     """
-    stored = recording["/blocks/probability"]
+    stored = recording[schema.block("probability")]
     order = np.arange(stored.shape[2])
     blocks = recording.config.get("paradigm", {}).get("blocks", ())
     if len(blocks) == len(stored) and order.size > 1:
@@ -115,14 +116,14 @@ def channel_order(recording: Recording) -> np.ndarray:
 def read_task(recording: Recording) -> Task:
     """Collect the task of a recording."""
     order = channel_order(recording)
-    event = recording["/trials/event"]
-    block, first = recording["/probes/block"], recording["/blocks/first_trial"]
+    event = recording[schema.trial("event")]
+    block, first = recording[schema.probe("block")], recording[schema.block("first_trial")]
     probability, latency, sd = (
-        recording[f"/blocks/{name}"][..., order] for name in ("probability", "latency_ms", "latency_sd_ms")
+        recording[schema.block(name)][..., order] for name in ("probability", "latency_ms", "latency_sd_ms")
     )
     late, share = latency, np.zeros_like(latency)
-    if "/blocks/late_share" in recording:
-        late, share = (recording[f"/blocks/{name}"][..., order] for name in ("late_ms", "late_share"))
+    if schema.block("late_share") in recording:
+        late, share = (recording[schema.block(name)][..., order] for name in ("late_ms", "late_share"))
     return Task(
         probability,
         latency,
@@ -131,28 +132,27 @@ def read_task(recording: Recording) -> Task:
         share,
         first,
         Seen(
-            recording["/trials/cue"],
+            recording[schema.trial("cue")],
             np.where(event < 0, -1, np.argsort(order)[event]),
-            recording["/trials/event_time_ms"],
+            recording[schema.trial("event_time_ms")],
         ),
-        recording["/trials/block"],
+        recording[schema.trial("block")],
         block,
-        recording["/probes/after_trial"] - first[block],
-        recording["/probes/cue"],
+        recording[schema.probe("after_trial")] - first[block],
+        recording[schema.probe("cue")],
         order,
     )
 
 
 def read_readout(recording: Recording, label: str, channels: np.ndarray) -> Readout:
     """Collect what a readout said on the probes."""
-    base = f"/readouts/{label}"
-    when, what, prediction = (recording[f"{base}/probes/{k}"] for k in ("when", "what", "prediction"))
+    y, p_hat, prediction = (recording[schema.readout(label, "probes", k)] for k in schema.OUTPUTS)
     return Readout(
-        np.asarray(recording[f"{base}/time_ms"], float),
-        float(recording[f"{base}/sigma_ms"][0]),
-        bool(recording.attrs[base]["factored"]),
-        when[..., channels],
-        what[..., channels],
+        np.asarray(recording[schema.readout(label, "time_ms")], float),
+        float(recording[schema.readout(label, "sigma_ms")][0]),
+        bool(recording.attrs[schema.readout(label)]["factored"]),
+        y[..., channels],
+        p_hat[..., channels],
         prediction[..., channels],
     )
 

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from benchmarks.clock import Run, cores
 from spikewhen.experiments.batch import carry_out
-from spikewhen.experiments.workers import ALGEBRA
 from spikewhen.experiments.config import Experiment, load_config
 from spikewhen.experiments.jobs import make_jobs
+from spikewhen.experiments.workers import ALGEBRA
 from spikewhen.reservoir.cpu.engine import CpuBackend
-from spikewhen.reservoir.files.recording import MemorySink
+from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import build_network
 from spikewhen.reservoir.time_grid import make_grid
 from spikewhen.reservoir.training import Trainer

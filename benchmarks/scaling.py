@@ -18,7 +18,7 @@ from benchmarks.clock import cores, say
 from benchmarks.meet import experiment
 from benchmarks.table import markdown
 from spikewhen.reservoir.cpu.engine import CpuBackend
-from spikewhen.reservoir.files.recording import MemorySink
+from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import build_network
 from spikewhen.reservoir.rules import RULES
 from spikewhen.reservoir.time_grid import make_grid

@@ -99,7 +99,7 @@ class Ours:
         """Run once."""
         cpu, activity = self.simulate()
         rate = activity.spike_neuron.size / self.n / self.seconds
-        return Run(cpu / self.seconds, rate, rmse(sampled(activity.when[0][:, 0]), self.target, self.learns))
+        return Run(cpu / self.seconds, rate, rmse(sampled(activity.y[0][:, 0]), self.target, self.learns))
 
 
 def sampled(series: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from spikewhen.experiments.train import train_to_file
 from spikewhen.experiments.workers import Died, Tick, make_crew
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.errors import ActivityError, InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording, read_run
 from spikewhen.reservoir.types import Backend
 
@@ -50,13 +51,8 @@ class Result:
 
 def summarise_run(recording: Recording, job: Job, skipped: bool = False) -> Result:
     """Take from a recording what tables and summaries need, labels in the config's order."""
-    scores: dict[str, dict[str, np.ndarray]] = {label: {} for label in job.experiment.rules}
-    for place, array in recording.arrays.items():
-        if place.startswith("/scores/"):
-            _, _, label, score = place.split("/")
-            scores[label][score] = array
-    health = {k: v for k, v in recording.attrs["/spikes"].items() if isinstance(v, float)}
-    first, *rest = bytes(recording["/warnings"]).decode().splitlines()
+    scores = {label: schema.read_scores(recording, label) for label in job.experiment.rules}
+    line, warnings = schema.health_messages(recording)
     return Result(
         job.name,
         job.run_id,
@@ -65,9 +61,9 @@ def summarise_run(recording: Recording, job: Job, skipped: bool = False) -> Resu
         recording.config,
         list(scores),
         scores,
-        health,
-        first,
-        [line.removeprefix("warning: ") for line in rest],
+        schema.health(recording),
+        line,
+        warnings,
         skipped,
     )
 
@@ -234,7 +230,7 @@ def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Ti
 def _read(job: Job) -> Recording:
     """Read what tables and summaries need of a finished run."""
     try:
-        return read_run(job.path, ("/config", "/warnings", "/scores/"))
+        return read_run(job.path, (schema.CONFIG, schema.WARNINGS, f"{schema.scores()}/"))
     except InputError as error:
         raise InputError(error.where, error.value, f"{error.allowed}; delete it to run again") from error
 

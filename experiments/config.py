@@ -17,7 +17,8 @@ from spikewhen.paradigms import PARADIGMS
 from spikewhen.paradigms.meet import Meet
 from spikewhen.reservoir.compile import describe_class
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.recording import SCHEMA_VERSION, run_id
+from spikewhen.reservoir.files.recording import run_id
+from spikewhen.reservoir.files.schema import SCHEMA_VERSION
 from spikewhen.reservoir.health import HealthSpec
 from spikewhen.reservoir.network import NetworkSpec
 from spikewhen.reservoir.rules import RULES

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spikewhen.experiments.jobs import Job, cores
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import read_run
 
 
@@ -65,7 +66,7 @@ def write_sidecar(job: Job, started: float, spent_s: tuple[float, float], backen
         },
     }
     if job.recording is not None:
-        software = read_run(job.recording, ("/software",)).software
+        software = read_run(job.recording, (schema.SOFTWARE,)).software
         facts["trained_on"] = {"run_id": job.recording.stem, "software": software}
     path = job.path.with_suffix(".json")
     write_whole(path, json.dumps(facts, indent=2) + "\n")

@@ -14,7 +14,7 @@ from spikewhen.experiments.provenance import write_whole
 from spikewhen.experiments.tables import align
 
 SUMMARY_VERSION = 1
-CALIBRATION = ("p_hat", "when", "amplitude")
+CALIBRATION = ("p_hat", "y", "amplitude")
 
 
 def summarise_results(name: str, results: Sequence[Result], overrides: Iterable[str] = ()) -> dict[str, Any]:

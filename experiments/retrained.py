@@ -14,8 +14,11 @@ import numpy as np
 from spikewhen.experiments.train import recorded_experiment
 from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.recording import MemorySink, Recording
-from spikewhen.reservoir.replay_engine import RecordedEngine, read_network
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.recording import Recording
+from spikewhen.reservoir.files.schema import read_network
+from spikewhen.reservoir.files.sinks import MemorySink
+from spikewhen.reservoir.replay_engine import RecordedEngine
 from spikewhen.reservoir.time_grid import make_grid
 from spikewhen.reservoir.training import RecordSpec, Trainer
 
@@ -68,7 +71,7 @@ def learned_under(
             RecordSpec(spikes="none", trials=False),
             experiment.simulation.settle_ms,
         )
-        if not np.array_equal(trainer.onsets_ms(), recording["/trials/onset_ms"]):
+        if not np.array_equal(trainer.onsets_ms(), recording[schema.trial("onset_ms")]):
             raise InputError("paradigm.blocks", block, "a block of as many trials as the run's")
         trainer.run()
         yield sink.recording

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -17,22 +16,16 @@ import numpy as np
 from spikewhen.experiments.config import Experiment
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.recording import (
-    SCHEMA_VERSION,
-    FileSink,
-    MemorySink,
-    Recording,
-    Sink,
-    read_run,
-    run_id,
-)
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.recording import Recording, read_run, run_id
+from spikewhen.reservoir.files.schema import write_static
+from spikewhen.reservoir.files.sinks import FileSink, MemorySink, Sink
 from spikewhen.reservoir.health import health_line, warnings
 from spikewhen.reservoir.network import build_network, check_network
 from spikewhen.reservoir.replay import features
 from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.training import Trainer, write_static
+from spikewhen.reservoir.training import Trainer
 from spikewhen.reservoir.types import (
-    NUMERICS_VERSION,
     Backend,
     Engine,
     Network,
@@ -216,12 +209,7 @@ def _prepare(
 
 def _run(experiment: Experiment, config: dict, sink: Sink, parts: Parts, progress: Progress) -> None:
     grid, session, network, engine = parts[:4]
-    sink.annotate(
-        "/", schema_version=SCHEMA_VERSION, numerics_version=NUMERICS_VERSION, run_id=run_id(config)
-    )
-    for name, table in (("config", config), ("software", software())):
-        text = json.dumps(table).encode()
-        sink.put(f"/{name}", np.frombuffer(text, np.uint8), "1")
+    schema.write_head(sink, config, software(), run_id(config))
     trainer = Trainer(
         engine,
         network,
@@ -237,17 +225,16 @@ def _run(experiment: Experiment, config: dict, sink: Sink, parts: Parts, progres
     write_static(sink, network, session, trainer.onsets_ms())
     report = trainer.run()
     if parts.health is not None and repr(sorted(report.items())) != repr(sorted(parts.health.items())):
-        raise InputError("/spikes", health_line(report), "all the spikes that the file's health line is of")
-    for name, value in report.items():
-        sink.annotate("/spikes", **{name: value})
-    lines = [health_line(report), *(f"warning: {w}" for w in warnings(report, experiment.health))]
-    sink.put("/warnings", np.frombuffer("\n".join(lines).encode(), np.uint8), "1")
+        raise InputError(
+            schema.SPIKES, health_line(report), "all the spikes that the file's health line is of"
+        )
+    schema.write_health(sink, report, health_line(report), warnings(report, experiment.health))
 
 
 def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None, geometry: bool) -> None:
     """Score what was written, where the analysis knows the task."""
-    known = "/blocks/probability" in recording or "/blocks/frequency_hz" in recording
-    probed = all(f"/readouts/{label}/probes/prediction" in recording for label in recording.labels)
+    known = schema.block("probability") in recording or schema.block("frequency_hz") in recording
+    probed = all(schema.readout(label, "probes", "prediction") in recording for label in recording.labels)
     if not (known and probed):
         return
     from spikewhen.analysis.score_names import (
@@ -255,10 +242,10 @@ def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None, geometr
     )
     from spikewhen.analysis.score_run import score_run
 
-    replay = features if recording.attrs["/spikes/reservoir"]["subset"] == "all" else None
+    replay = features if recording.attrs[schema.spikes("reservoir")]["subset"] == "all" else None
     for label, found in score_run(recording, replay, ceiling=ceiling, geometry=geometry).items():
         for name, values in found.items():
-            sink.put(f"/scores/{label}/{name}", values, SCORES[name].unit)
+            sink.put(schema.scores(label, name), values, SCORES[name].unit)
 
 
 class _OnDisk(Mapping):

@@ -15,15 +15,18 @@ from spikewhen.experiments.config import SECTIONS, Experiment, load_config
 from spikewhen.experiments.jobs import Job, make_jobs
 from spikewhen.experiments.run import Parts, Progress, software, write_file, write_memory
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.recording import MemorySink, Recording, open_run, read_run, run_id
-from spikewhen.reservoir.replay_engine import RecordedEngine, read_network
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.recording import Recording, open_recording, read_run, run_id
+from spikewhen.reservoir.files.schema import read_network, write_static
+from spikewhen.reservoir.files.sinks import MemorySink
+from spikewhen.reservoir.replay_engine import RecordedEngine
 from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.training import Trainer, write_static
+from spikewhen.reservoir.training import Trainer
 
 FREE = ("rules", "trace", "record", "health")
 """Sections of a config that no spike depends on while the loop is open."""
 
-SMALL = ("/config", "/software", "/network/", "/blocks/", "/trials/", "/probes/")
+SMALL = (schema.CONFIG, schema.SOFTWARE, *schema.DRAWN)
 """What is loaded of a recording; its spikes are read by slices."""
 
 
@@ -118,7 +121,7 @@ def _refuse_other(where: str, new: Any, old: Any) -> None:
 @contextmanager
 def _opened(path: str | Path, experiment: Experiment) -> Iterator[tuple[dict, Parts]]:
     """Everything a training needs; spikes are read while the block lasts."""
-    with open_run(path, SMALL) as recording:
+    with open_recording(path, SMALL) as recording:
         with _one_line(path):
             config = trained_config(recording, experiment)
             seeds = experiment.seeds.resolve(config["seed"])
@@ -130,7 +133,7 @@ def _opened(path: str | Path, experiment: Experiment) -> Iterator[tuple[dict, Pa
                 session,
                 read_network(recording),
                 engine,
-                health=_health(recording),
+                health=schema.health(recording),
                 ceiling=_ceiling(recording, config),
             )
             _check_tables(recording, experiment, parts)
@@ -148,10 +151,6 @@ def _one_line(path: str | Path) -> Iterator[None]:
         if error.where.startswith(("--", str(path))):  # about the command, or named already
             raise
         raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
-
-
-def _health(recording: Recording) -> dict[str, float]:
-    return {k: v for k, v in recording.attrs["/spikes"].items() if isinstance(v, float)}
 
 
 def _ceiling(recording: Recording, config: dict) -> np.ndarray | None:
@@ -210,7 +209,7 @@ def training_jobs(
     rules = load_config(config, of_rules).rules if config else None
     for path in files:
         with _one_line(path):
-            recording = read_run(path, ("/config",))
+            recording = read_run(path, (schema.CONFIG,))
             experiment = recorded_experiment(recording, others)
             if rules is not None:
                 experiment = replace(experiment, rules=rules)

@@ -168,8 +168,8 @@ class Batch:
         put("p_hat", np.zeros((size, n, v.channels), self.real))
         put("constants", np.array([tuple(x.constants) for x in readouts], rule.constants))
         put("what_constants", np.array([x.what_constants for x in readouts], self.real))
-        put("what", np.stack([x.what for x in readouts]))
-        put("total", np.stack([x.mean for x in readouts]))
+        put("v", np.stack([x.v for x in readouts]))
+        put("window_sum", np.stack([x.window_sum for x in readouts]))
         put("mean", np.zeros((size, v.m), self.real))
         put("count", np.stack([x.count for x in readouts]))
         put("seen", np.stack([x.seen for x in readouts]))
@@ -254,10 +254,10 @@ class Batch:
         for i, (request, grid) in enumerate(zip(self.requests, self.grids, strict=True)):
             done, failed = found["progress"][i]
             trials = request.trials
-            when = [b[0][i, : self.steps[i]].copy() for b in back]
-            what = [b[1][i, : len(trials.outcome)].copy() for b in back]
+            y = [b[0][i, : self.steps[i]].copy() for b in back]
+            p_hat = [b[1][i, : len(trials.outcome)].copy() for b in back]
             step, cell = np.concatenate([np.zeros((2, 0), np.int64), *spikes[i]], axis=1)
-            activity: Activity | ActivityError = Activity(step, cell.astype(np.int32), when, what)
+            activity: Activity | ActivityError = Activity(step, cell.astype(np.int32), y, p_hat)
             if failed:
                 try:
                     check_finite(
@@ -270,17 +270,17 @@ class Batch:
 
     def _readout_back(self, r: int, rule: RuleText) -> tuple[np.ndarray, np.ndarray]:
         """Write a readout's arrays back; returns y and p_hat of all replicates."""
-        read = {name: self.stacks[f"{r}/{name}"].read() for name in ("y", "p_hat", "total", "count")}
+        read = {name: self.stacks[f"{r}/{name}"].read() for name in ("y", "p_hat", "window_sum", "count")}
         learned = {}
         if self.learns:
-            names = ["what", "seen", "surprise", *(name for name, *_ in rule.state)]
+            names = ["v", "seen", "surprise", *(name for name, *_ in rule.state)]
             learned = {name: self.stacks[f"{r}/{name}"].read() for name in names}
         for i, request in enumerate(self.requests):
             readout = request.readouts[r]
-            readout.mean[:] = read["total"][i]
+            readout.window_sum[:] = read["window_sum"][i]
             readout.count[:] = read["count"][i]
             if request.trials.learn:
-                readout.what[:] = learned["what"][i]
+                readout.v[:] = learned["v"][i]
                 readout.seen[:] = learned["seen"][i]
                 readout.surprise[:] = learned["surprise"][i]
                 for name, array in zip(readout.state._fields, readout.state, strict=True):

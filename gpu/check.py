@@ -88,9 +88,9 @@ def _hash(request: Request, activity: Activity | Exception) -> str:
     if isinstance(activity, Exception):
         raise activity
     digest = hashlib.blake2b(digest_size=12)
-    arrays = [activity.spike_step, activity.spike_neuron, *activity.when, *activity.what, *request.state]
+    arrays = [activity.spike_step, activity.spike_neuron, *activity.y, *activity.p_hat, *request.state]
     for readout in request.readouts:
-        arrays += [*readout.state, readout.what, readout.mean, readout.count, readout.seen]
+        arrays += [*readout.state, readout.v, readout.window_sum, readout.count, readout.seen]
         arrays += [readout.surprise]
     for array in arrays:
         digest.update(array.tobytes())

@@ -5,13 +5,13 @@
 __device__ void read_out(const Arrays &r, i64 t, const real *x, real *y)
 {
     for (int k = threadIdx.x >> 5; k < K; k += WARPS) {
-        real sum = dot(r.state.when + k * M, x);
+        real sum = dot(r.state.w + k * M, x);
         if ((threadIdx.x & 31) == 0)
             y[k] = r.y[t * K + k] = sum;
     }
     if (r.window[t]) {
         for (int i = threadIdx.x; i < M; i += THREADS)
-            r.total[i] = r.total[i] + x[i];
+            r.window_sum[i] = r.window_sum[i] + x[i];
         if (threadIdx.x == 0)
             r.count[0] += 1;
     }
@@ -36,12 +36,12 @@ __device__ void end_trial(const Arrays &r, const real *outcome, real *p_hat, boo
     const i64 seen = r.seen[0] + 1;
     const real factor = real(1) / real(larger(r.count[0], (i64)1));
     for (int i = threadIdx.x; i < M; i += THREADS) {
-        r.mean[i] = r.total[i] * factor;
-        r.total[i] = 0;
+        r.mean[i] = r.window_sum[i] * factor;
+        r.window_sum[i] = 0;
     }
     __syncthreads();
     for (int k = threadIdx.x >> 5; k <= K; k += WARPS) {
-        real sum = dot(k < K ? r.what + k * M : r.mean, r.mean);
+        real sum = dot(k < K ? r.v + k * M : r.mean, r.mean);
         if ((threadIdx.x & 31) == 0)
             sums[k] = sum;
     }
@@ -61,7 +61,7 @@ __device__ void end_trial(const Arrays &r, const real *outcome, real *p_hat, boo
         if (learns) {
             const real c = rate * (outcome[k] - sums[k]) / norm;
             for (int i = threadIdx.x; i < M; i += THREADS)
-                r.what[k * M + i] = r.what[k * M + i] + c * r.mean[i];
+                r.v[k * M + i] = r.v[k * M + i] + c * r.mean[i];
         }
     }
     __syncthreads();

@@ -62,8 +62,8 @@ class ReferenceEngine:
         """Advance state and readouts in place; see `spikewhen.reservoir.types.Engine`."""
         d, grid, m = self.derived, self.grid, self.grid.steps_per_readout
         n_steps, n_trials = len(trials.inputs), len(trials.outcome)
-        when = [np.zeros((n_steps, r.what.shape[0]), grid.dtype) for r in readouts]
-        what = [np.zeros((n_trials, r.what.shape[0]), grid.dtype) for r in readouts]
+        ys = [np.zeros((n_steps, r.v.shape[0]), grid.dtype) for r in readouts]
+        p_hats = [np.zeros((n_trials, r.v.shape[0]), grid.dtype) for r in readouts]
         spikes: list[tuple[int, int]] = []
         feeds_back = bool(d.feedback.any())
         for t in range(n_steps):
@@ -78,13 +78,13 @@ class ReferenceEngine:
             x = _features(d, state)
             for r, readout in enumerate(readouts):
                 y = np.array([dot_reference(w, x) for w in readout.state[0]], grid.dtype)
-                when[r][t] = y
-                _learn(readout, x, y, teaching[r], trials, t, first // m, what[r])
+                ys[r][t] = y
+                _learn(readout, x, y, teaching[r], trials, t, first // m, p_hats[r])
                 if feeds_back:
                     state.output[:] = y
             check_finite(state, (first + m) * grid.dt_ms)
         step, neuron = np.array(spikes, np.int64).reshape(-1, 2).T
-        return Activity(step.copy(), neuron.astype(np.int32), when, what)
+        return Activity(step.copy(), neuron.astype(np.int32), ys, p_hats)
 
 
 def _drive(d: StepConstants, trials: Trials, t: int, output: np.ndarray | None) -> np.ndarray:
@@ -176,9 +176,9 @@ def _features(d: StepConstants, s: State) -> np.ndarray:
     return x
 
 
-def _learn(readout: Readout, x, y, teaching: Teaching, trials: Trials, t: int, clock: int, what) -> None:
+def _learn(readout: Readout, x, y, teaching: Teaching, trials: Trials, t: int, clock: int, p_hats) -> None:
     if teaching.window[t]:
-        readout.mean[:] = readout.mean + x
+        readout.window_sum[:] = readout.window_sum + x
         readout.count[0] += 1
     i = trials.trial_end[t]
     if trials.learn:
@@ -186,16 +186,16 @@ def _learn(readout: Readout, x, y, teaching: Teaching, trials: Trials, t: int, c
             readout.constants, readout.state, x, y, teaching.target[t], teaching.gate[t], clock, i >= 0
         )
     if i >= 0:
-        mean, what[i] = predict_reference(readout.what, readout.mean, readout.count)
+        mean, p_hats[i] = predict_reference(readout.v, readout.window_sum, readout.count)
         if trials.learn:
             learn_reference(
                 readout.what_constants,
-                readout.what,
+                readout.v,
                 readout.seen,
                 readout.surprise,
                 mean,
-                what[i],
+                p_hats[i],
                 trials.outcome[i],
             )
-        readout.mean[:] = 0
+        readout.window_sum[:] = 0
         readout.count[0] = 0

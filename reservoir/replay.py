@@ -12,6 +12,7 @@ import numpy as np
 
 from spikewhen.reservoir.compile import compile_kernel
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.step_constants import normalise_floor, normalise_rate, trace_tables
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
@@ -138,8 +139,8 @@ class KeptSpikes:
     """
 
     def __init__(self, recording: Recording, probes: bool = False):
-        self.group = "/spikes/probes" if probes else "/spikes/reservoir"
-        self._n = recording["/network/cell_type"].size
+        self.group = schema.spikes("probes") if probes else schema.spikes("reservoir")
+        self._n = recording[schema.CELL_TYPE].size
         kept = recording.attrs[self.group]["subset"]
         if kept != "all":
             raise InputError("record.spikes", kept, "all, to have the features again")
@@ -211,12 +212,12 @@ def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float
         If not all spikes were kept.
     """
     grid = grid_of(recording)
-    tracer = Tracer(grid, recording["/network/cell_type"].size)
+    tracer = Tracer(grid, recording[schema.CELL_TYPE].size)
     spikes = KeptSpikes(recording)
     m, h = grid.steps_per_readout, grid.readout_step_ms
     every = round(every_ms / h)
     length, before = _trial_steps(recording, h)
-    starts = np.round(recording["/trials/onset_ms"] / h).astype(np.int64) - before
+    starts = np.round(recording[schema.trial("onset_ms")] / h).astype(np.int64) - before
     rows = np.asarray(rows, np.int64)
     out = np.empty((rows.size, length // every, tracer.n + 1), grid.dtype)
     state, clock = tracer.start(), 0
@@ -242,9 +243,9 @@ def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float
         return out
     probes = KeptSpikes(recording, probes=True)
     for r, q in enumerate(map(int, rows)):
-        after = int(recording["/probes/after_trial"][q])
+        after = int(recording[schema.probe("after_trial")][q])
         advance(int(starts[after - 1]) + length if after else 0, nothing)
-        gap = round(recording["/probes/interval_ms"][q] / h)
+        gap = round(recording[schema.probe("interval_ms")][q] / h)
         # A probe's clock is 0 at cue onset.
         follow(state.copy(), *probes.between(q, q + 1), -(gap + before) * m, gap + length, out[r])
     return out

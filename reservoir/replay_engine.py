@@ -8,23 +8,18 @@ kernels train on them. The result equals that of a run in which the rule took pa
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from spikewhen.reservoir.cpu.readout import train
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import KeptSpikes, Tracer
 from spikewhen.reservoir.types import (
     Activity,
-    Cells,
-    Encoders,
-    Network,
     Readout,
     Session,
     State,
-    Synapses,
     Teaching,
     TimeGrid,
     Trials,
@@ -53,7 +48,7 @@ class RecordedEngine:
     def __init__(self, recording: Recording, grid: TimeGrid, session: Session, chunk: int | None = None):
         check_recording(recording)
         self.grid = grid
-        self._tracer = Tracer(grid, recording["/network/cell_type"].size, chunk)
+        self._tracer = Tracer(grid, recording[schema.CELL_TYPE].size, chunk)
         self._spikes, self._probes = KeptSpikes(recording), KeptSpikes(recording, probes=True)
         self._after = round(float(session.time_ms[-1]) / grid.readout_step_ms)  # the cue to the trial's end
 
@@ -66,8 +61,8 @@ class RecordedEngine:
     ) -> Activity:
         """Advance traces and readouts in place; see `spikewhen.reservoir.types.Engine`."""
         real, n_steps = self.grid.dtype, len(trials.trial_end)
-        when = [np.zeros((n_steps, r.what.shape[0]), real) for r in readouts]
-        what = [np.zeros((len(trials.outcome), r.what.shape[0]), real) for r in readouts]
+        ys = [np.zeros((n_steps, r.v.shape[0]), real) for r in readouts]
+        p_hats = [np.zeros((len(trials.outcome), r.v.shape[0]), real) for r in readouts]
         step, cell = self._spikes_of(trials, n_steps)
         first = trials.first_step // self.grid.steps_per_readout
         for part, x in self._tracer.chunks(state, step, cell, trials.first_step, n_steps):
@@ -75,17 +70,17 @@ class RecordedEngine:
                 train(readout.rule.step)(
                     readout.arrays(),
                     x,
-                    when[r][part],
+                    ys[r][part],
                     taught.target[part],
                     taught.gate[part],
                     taught.window[part],
                     trials.trial_end[part],
                     trials.outcome,
-                    what[r],
+                    p_hats[r],
                     first + part.start,
                     trials.learn,
                 )
-        return Activity(step, cell, when, what)
+        return Activity(step, cell, ys, p_hats)
 
     def _spikes_of(self, trials: Trials, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
         m, first = self.grid.steps_per_readout, trials.first_step
@@ -95,7 +90,9 @@ class RecordedEngine:
         step, cell = self._probes.between(q, q + 1)
         step = step + (first + (n_steps - self._after) * m)  # a probe's own clock is 0 at cue onset
         if step.size and not first <= step[0] <= step[-1] < first + n_steps * m:
-            raise InputError("/spikes/probes/step", int(step[0] - first), f"spikes within probe {q}")
+            raise InputError(
+                schema.spikes("probes", "step"), int(step[0] - first), f"spikes within probe {q}"
+            )
         return step, cell
 
 
@@ -107,7 +104,7 @@ def check_recording(recording: Recording) -> None:
     InputError
         If spikes are missing, or a readout took part in making them.
     """
-    feedback = "/network/encoders/feedback"
+    feedback = schema.encoder("feedback")
     if feedback in recording and np.any(recording[feedback]):
         raise InputError(
             "network.feedback_pa",
@@ -115,23 +112,3 @@ def check_recording(recording: Recording) -> None:
             "0, an open loop: with feedback a rule shapes the spikes, and another has to simulate its own",
         )
     KeptSpikes(recording)
-
-
-def read_network(recording: Recording) -> Network:
-    """Rebuild the network that `spikewhen.reservoir.training.write_static` wrote."""
-    cell_type, attrs = recording["/network/cell_type"], recording.attrs
-    nothing = np.zeros((0, cell_type.size))
-
-    def fields(group: str, kind: Any) -> dict[str, np.ndarray]:
-        paths = {name: f"/network/{group}/{name}" for name in kind._fields if name != "rise_ms"}
-        # An encoder of no channel is not written.
-        return {k: recording[p] if p in recording else nothing for k, p in paths.items()}
-
-    return Network(
-        Cells(**fields("neurons", Cells)),
-        Synapses(**fields("synapses", Synapses), rise_ms=attrs["/network/synapses"]["rise_ms"]),
-        Encoders(**fields("encoders", Encoders)),
-        cell_type,
-        tuple(attrs["/network/cell_type"]["names"]),
-        recording["/network/neurons/v_start"],
-    )

@@ -8,17 +8,18 @@ run untouched.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from spikewhen.reservoir.errors import ActivityError, InputError
-from spikewhen.reservoir.files.recording import Sink
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.health import HealthMonitor
+from spikewhen.reservoir.rules.base import predict
 from spikewhen.reservoir.spec import Spec, param, steps
 from spikewhen.reservoir.types import (
     Activity,
@@ -155,23 +156,23 @@ class Trainer:
         activity = self.engine.run(self.state, trials, list(self.readouts.values()), teaching)
         self._check_outputs(activity, trials.first_step)
         self.health.add(activity.spike_step, activity.spike_neuron)
-        self._keep_spikes("/spikes/reservoir", activity, 0)
+        self._keep_spikes("reservoir", activity, 0)
         if self.record.trials:
             self._keep_readouts("trials", begin, activity, at)
         self.progress(len(rows))
 
     def _check_outputs(self, activity: Activity, first_step: int) -> None:
-        for label, what in zip(self.readouts, activity.what, strict=True):
-            bad = np.argwhere(~np.isfinite(what))
+        for label, p_hat in zip(self.readouts, activity.p_hat, strict=True):
+            bad = np.argwhere(~np.isfinite(p_hat))
             if bad.size:
                 at = first_step * self.grid.dt_ms
-                raise ActivityError(f"p_hat of {label}", int(bad[0, 1]), at, float(what[tuple(bad[0])]))
-        for label, when in zip(self.readouts, activity.when, strict=True):
-            bad = np.argwhere(~np.isfinite(when))
+                raise ActivityError(f"p_hat of {label}", int(bad[0, 1]), at, float(p_hat[tuple(bad[0])]))
+        for label, y in zip(self.readouts, activity.y, strict=True):
+            bad = np.argwhere(~np.isfinite(y))
             if bad.size:
                 t, k = map(int, bad[0])
                 time_ms = first_step * self.grid.dt_ms + (t + 1) * self.grid.readout_step_ms
-                raise ActivityError(f"output of {label}", k, time_ms, float(when[t, k]))
+                raise ActivityError(f"output of {label}", k, time_ms, float(y[t, k]))
 
     def _probe(self, after: int) -> None:
         probes = self.session.probes
@@ -196,7 +197,7 @@ class Trainer:
             frozen = [r.frozen() for r in self.readouts.values()]
             activity = self.engine.run(self.state.copy(), trials, frozen, teaching)
             onset = start + gap - round(before / self.grid.readout_step_ms)  # of the cue, in readout steps
-            self._keep_spikes("/spikes/probes", activity, onset * self.grid.steps_per_readout, probe=q)
+            self._keep_spikes("probes", activity, onset * self.grid.steps_per_readout, probe=q)
             self._keep_readouts("probes", q, activity, [where])
             self.progress(1)
 
@@ -230,127 +231,42 @@ class Trainer:
 
     def _create(self) -> None:
         s, sink, real = self.session, self.sink, self.grid.dtype
-        n, q, k = s.trials.block.size, s.probes.block.size, s.n_channels
-        kept_time = s.time_ms[self._every - 1 :: self._every]
+        k, time_ms = s.n_channels, s.time_ms[self._every - 1 :: self._every]
+        rows = {"trials": s.trials.block.size if self.record.trials else 0, "probes": s.probes.block.size}
         for label, readout in self.readouts.items():
-            base = f"/readouts/{label}"
-            rule = readout.rule
-            sink.put(f"{base}/time_ms", kept_time, "ms")
-            sink.put(f"{base}/sigma_ms", np.array([s.sigma_ms]), "ms")
-            sink.annotate(
-                base,
-                rule=rule.name,
-                parameters=json.dumps(asdict(rule), sort_keys=True),
-                factored=rule.factored,
-            )
-            for which, rows in (("trials", n if self.record.trials else 0), ("probes", q)):
-                if rows:
-                    sink.create(f"{base}/{which}/when", (rows, kept_time.size, k), real, "1")
-                    sink.create(f"{base}/{which}/what", (rows, k), real, "1")
-                    sink.create(f"{base}/{which}/prediction", (rows, kept_time.size, k), real, "1")
-            sink.put(f"/weights/{label}/trial", self._probe_points, "1")
-            if self._probe_points.size:
-                shape = (self._probe_points.size, k, self.n_features)
-                sink.create(f"/weights/{label}/when", shape, real, "1")
-                sink.create(f"/weights/{label}/what", shape, real, "1")
-        for group in ("/spikes/reservoir", "/spikes/probes"):
-            sink.create(f"{group}/step", (0,), np.int64, "dt")
-            sink.create(f"{group}/timestamps", (0,), np.float64, "ms")
-            sink.create(f"{group}/node_ids", (0,), np.int32, "1")
-            sink.annotate(group, recorded=np.flatnonzero(self._kept), subset=self.record.spikes)
-        sink.create("/spikes/probes/probe", (0,), np.int32, "1")
+            schema.create_readout(sink, label, readout.rule, s.sigma_ms, time_ms, rows, (k, real))
+            schema.create_weights(sink, label, self._probe_points, (k, self.n_features, real))
+        schema.create_spikes(sink, np.flatnonzero(self._kept), self.record.spikes)
 
-    def _keep_spikes(self, group: str, activity: Activity, zero: int, probe: int | None = None) -> None:
+    def _keep_spikes(self, which: str, activity: Activity, zero: int, probe: int | None = None) -> None:
         kept = self._kept[activity.spike_neuron]
         step = activity.spike_step[kept] - zero
-        self.sink.append(f"{group}/step", step)
-        self.sink.append(f"{group}/timestamps", (step + 1) * self.grid.dt_ms)  # a spike ends its step
-        self.sink.append(f"{group}/node_ids", activity.spike_neuron[kept])
+        self.sink.append(schema.spikes(which, "step"), step)
+        self.sink.append(schema.spikes(which, "timestamps"), (step + 1) * self.grid.dt_ms)  # at a step's end
+        self.sink.append(schema.spikes(which, "node_ids"), activity.spike_neuron[kept])
         if probe is not None:
-            self.sink.append(f"{group}/probe", np.full(step.size, probe, np.int32))
+            self.sink.append(schema.spikes(which, "probe"), np.full(step.size, probe, np.int32))
 
     def _keep_readouts(self, which: str, first: int, activity: Activity, at: list[slice]) -> None:
         for r, (label, readout) in enumerate(self.readouts.items()):
-            rows = np.stack([activity.when[r][w][self._every - 1 :: self._every] for w in at])
-            what = activity.what[r]
-            base = f"/readouts/{label}/{which}"
-            self.sink.write(f"{base}/when", first, rows)
-            self.sink.write(f"{base}/what", first, what)
-            self.sink.write(f"{base}/prediction", first, predict(rows, what, readout.rule.factored))
+            y = np.stack([activity.y[r][w][self._every - 1 :: self._every] for w in at])
+            p_hat = activity.p_hat[r]
+            said = y, p_hat, predict(y, p_hat, readout.rule.factored)
+            for name, rows in zip(schema.OUTPUTS, said, strict=True):
+                self.sink.write(schema.readout(label, which, name), first, rows)
 
     def _keep_weights(self, after: int) -> None:
         row = int(np.searchsorted(self._probe_points, after))
         for label, readout in self.readouts.items():
-            self.sink.write(f"/weights/{label}/when", row, readout.state[0][None, :, : self.n_features])
-            self.sink.write(f"/weights/{label}/what", row, readout.what[None, :, : self.n_features])
+            for name, rows in (("w", readout.state[0]), ("v", readout.v)):
+                self.sink.write(schema.weights(label, name), row, rows[None, :, : self.n_features])
 
     def _finish(self) -> dict[str, float]:
         for label, readout in self.readouts.items():
-            for name, array in zip(readout.state._fields, readout.state, strict=True):
-                self.sink.put(f"/rule_state/{label}/{name}", array, "1")
-            self.sink.put(f"/rule_state/{label}/what", readout.what, "1")
-            self.sink.put(f"/rule_state/{label}/surprise", readout.surprise, "1")
+            schema.write_rule_state(self.sink, label, readout)
         return self.health.report(self.duration_ms)
 
     def onsets_ms(self) -> np.ndarray:
         """Cue onset of every trial on the run's clock, ``(n,)``."""
         before = self.session.time_ms[0] - self.grid.readout_step_ms
         return self._starts * self.grid.readout_step_ms - before
-
-
-def predict(when: np.ndarray, what: np.ndarray, factored: bool) -> np.ndarray:
-    """The prediction object z_k(t).
-
-    ``clip(p_hat_k, 0, 1) max(y_k, 0)`` for factored readouts, ``max(y, 0)`` for
-    merged ones.
-
-    Parameters
-    ----------
-    when : (n, T, K) ndarray, y
-    what : (n, K) ndarray, p-hat
-    """
-    y = np.maximum(when, 0)
-    return np.clip(what, 0, 1)[:, None, :] * y if factored else y
-
-
-def write_static(sink: Sink, network: Network, session: Session, onsets_ms: np.ndarray) -> None:
-    """Write the network, the blocks, the trials and the probes."""
-    units = dict(
-        capacitance="pF",
-        k="nS/mV",
-        v_rest="mV",
-        v_threshold="mV",
-        v_peak="mV",
-        a="1/ms",
-        b="nS",
-        c="mV",
-        d="pA",
-        bias="pA",
-    )
-    for name, array in network.cells._asdict().items():
-        sink.put(f"/network/neurons/{name}", array, units[name])
-    sink.put("/network/neurons/v_start", network.v_start, "mV")
-    sink.put("/network/cell_type", network.cell_type, "1")
-    sink.annotate("/network/cell_type", names=list(network.type_names))
-    synapses = network.synapses
-    weight_unit = "pA ms" if synapses.rise_ms > 0 else "pA"
-    for name, unit in (
-        ("indptr", "1"),
-        ("target", "1"),
-        ("weight", weight_unit),
-        ("delay_steps", "dt"),
-        ("decay_ms", "ms"),
-    ):
-        sink.put(f"/network/synapses/{name}", getattr(synapses, name), unit)
-    sink.annotate("/network/synapses", rise_ms=synapses.rise_ms)
-    for name, array in network.encoders._asdict().items():
-        if array.size:
-            sink.put(f"/network/encoders/{name}", array, "pA")
-    for name, (array, unit) in session.blocks.items():
-        sink.put(f"/blocks/{name}", array, unit)
-    for name, array in session.trials._asdict().items():
-        if name != "interval_ms":
-            sink.put(f"/trials/{name}", array, "ms" if name.endswith("_ms") else "1")
-    sink.put("/trials/onset_ms", onsets_ms, "ms")
-    for name, array in session.probes._asdict().items():
-        sink.put(f"/probes/{name}", array, "ms" if name.endswith("_ms") else "1")

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from spikewhen.reservoir.errors import InputError
+
 NUMERICS_VERSION = 2
 """Changes whenever the order of operations, and with it any result, changes."""
 
@@ -190,10 +192,10 @@ class Readout:
     ----------
     rule : spikewhen.reservoir.rules.Rule
     state : NamedTuple
-        Made by ``rule.init``; its first field is ``when`` ``(K, M)``.
-    what : (K, M) ndarray
+        Made by ``rule.init``; its first field is ``w`` ``(K, M)``.
+    v : (K, M) ndarray
         Weights V of the offline readout; zeros stay zeros without one.
-    mean : (M,) ndarray
+    window_sum : (M,) ndarray
         Sum of the features over the "what" window of the running trial.
     count : (1,) int64 ndarray
         Number of readout steps in that sum.
@@ -207,14 +209,21 @@ class Readout:
         m = padded(n_features)
         self.rule = rule
         state = rule.init(n_channels, n_features, grid.dtype)
+        fields = getattr(state, "_fields", ())
+        if fields[:1] != ("w",) or {"v", "surprise"} & set(fields):
+            raise InputError(
+                f"state of rule {rule.name}",
+                ", ".join(fields) or type(state).__name__,
+                "a NamedTuple whose first field is w, and none v or surprise",
+            )
         self.state = type(state)(*map(aligned, state))
         self.constants = rule.constants(grid.readout_step_ms, grid.dtype)
         real = np.dtype(grid.dtype).type
         # Without an identity readout the rate is 0, so V stays 0.
         nothing = tuple(map(real, (0, 1, 0, 0, 0, 1)))
         self.what_constants = rule.what.constants(grid.dtype) if rule.what else nothing
-        self.what = aligned(np.zeros((n_channels, m), grid.dtype))
-        self.mean = aligned(np.zeros(m, grid.dtype))
+        self.v = aligned(np.zeros((n_channels, m), grid.dtype))
+        self.window_sum = aligned(np.zeros(m, grid.dtype))
         self.count = np.zeros(1, np.int64)
         self.seen = np.zeros(1, np.int64)
         self.surprise = aligned(np.zeros(n_channels, grid.dtype))
@@ -226,8 +235,8 @@ class Readout:
             self.constants,
             tuple(self.state),
             self.what_constants,
-            self.what,
-            self.mean,
+            self.v,
+            self.window_sum,
             self.count,
             self.seen,
             self.surprise,
@@ -238,7 +247,7 @@ class Readout:
         """Return a view for a probe: the same weights, its own running mean."""
         other = object.__new__(Readout)
         other.__dict__.update(self.__dict__)
-        other.mean, other.count = np.zeros_like(self.mean), np.zeros_like(self.count)
+        other.window_sum, other.count = np.zeros_like(self.window_sum), np.zeros_like(self.count)
         return other
 
 
@@ -247,8 +256,8 @@ class Activity(NamedTuple):
 
     spike_step: np.ndarray  # (S,) int64, dt steps on the stream's clock
     spike_neuron: np.ndarray  # (S,) int32
-    when: list[np.ndarray]  # per readout (T, K): y
-    what: list[np.ndarray]  # per readout (n, K): p-hat before that trial's update
+    y: list[np.ndarray]  # per readout (T, K)
+    p_hat: list[np.ndarray]  # per readout (n, K), before that trial's update
 
 
 class Paradigm(Protocol):

@@ -5,6 +5,7 @@ import sys
 from spikewhen.experiments.study import command
 from spikewhen.experiments.study.claim import Claim, Judged, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol
+from spikewhen.reservoir.files import schema
 
 FACTOR = 1.0
 """Edited by a test."""
@@ -12,7 +13,7 @@ FACTOR = 1.0
 
 def measure(protocol, recording):
     """Take something that depends on the run and on this file."""
-    rate = float(recording.attrs["/spikes"]["rate_hz"])
+    rate = float(recording.attrs[schema.SPIKES]["rate_hz"])
     return {"rate": FACTOR * rate, "labels": len(recording.labels), "undefined": float("nan"), 3: "key"}
 
 

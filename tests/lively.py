@@ -1,15 +1,19 @@
 """Small networks that fire, and what drives an engine through a stretch of trials."""
 
+import json
+
 import numpy as np
 
 from spikewhen.paradigms.meet import Block, Meet
 from spikewhen.reservoir.compile import compile_kernel
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.dot import dot_reference
-from spikewhen.reservoir.files.recording import MemorySink, Recording
+from spikewhen.reservoir.files.recording import Recording
+from spikewhen.reservoir.files.schema import write_static
+from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import NetworkSpec, build_network
 from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor, WhatReadout
-from spikewhen.reservoir.training import RecordSpec, Trainer, write_static
+from spikewhen.reservoir.training import RecordSpec, Trainer
 from spikewhen.reservoir.types import Readout, Teaching, TimeGrid, Trials
 
 N = 40
@@ -123,9 +127,9 @@ def outcome_of(engine, rules, trials, state=None) -> dict[str, np.ndarray]:
     found = {"spike_step": activity.spike_step, "spike_neuron": activity.spike_neuron}
     found |= {f"state.{k}": v for k, v in state._asdict().items()}
     for i, readout in enumerate(readouts):
-        found |= {f"{i}.y": activity.when[i], f"{i}.p_hat": activity.what[i]}
+        found |= {f"{i}.y": activity.y[i], f"{i}.p_hat": activity.p_hat[i]}
         found |= {f"{i}.{k}": v for k, v in readout.state._asdict().items()}
-        found |= {f"{i}.V": readout.what, f"{i}.seen": readout.seen, f"{i}.mean": readout.mean}
+        found |= {f"{i}.V": readout.v, f"{i}.seen": readout.seen, f"{i}.window_sum": readout.window_sum}
         found[f"{i}.surprise"] = readout.surprise
     return found
 
@@ -219,3 +223,17 @@ def train(*args, **options) -> Recording:
     write_static(trainer.sink, trainer.network, trainer.session, trainer.onsets_ms())
     trainer.run()
     return trainer.sink.recording
+
+
+def equal(a: Recording, b: Recording) -> bool:
+    """Whether two recordings hold the same arrays, bit for bit, and the same attributes."""
+    return (
+        json.dumps(a.attrs, sort_keys=True) == json.dumps(b.attrs, sort_keys=True)
+        and a.arrays.keys() == b.arrays.keys()
+        and all(
+            x.dtype == b.arrays[p].dtype
+            and x.shape == b.arrays[p].shape
+            and x.tobytes() == b.arrays[p].tobytes()
+            for p, x in a.arrays.items()
+        )
+    )

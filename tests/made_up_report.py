@@ -68,7 +68,7 @@ def calibrated(m: Maker) -> dict:
             "probability": table.tolist(),
             "p_hat": m(table),
             "amplitude": m(0.8 * table),
-            "amplitude_when": m(np.full(table.shape, 0.8)),
+            "amplitude_y": m(np.full(table.shape, 0.8)),
         }
     return out
 
@@ -83,7 +83,7 @@ def switches(m: Maker) -> dict:
             "residual": m(np.array([m.falling(0, 1.0)] * 5)[..., None] * [1, 1]),
             "amplitude": m(np.ones((5, len(TRIAL), 2)) * 0.5),
             "p_hat": m(np.ones((5, len(TRIAL), 2)) * 0.5),
-            "amplitude_when": m(np.ones((5, len(TRIAL), 2)) * 0.8),
+            "amplitude_y": m(np.ones((5, len(TRIAL), 2)) * 0.8),
             "error_change_point": m(0.5 * course),
         },
         "naive": {s: m(m.falling(0.3)) for s in ("timing", "probability", "both")},

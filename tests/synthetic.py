@@ -9,6 +9,7 @@ import numpy as np
 
 from spikewhen.analysis.targets import bump
 from spikewhen.paradigms.meet import Block, Meet
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.rules import WhatReadout
 
@@ -41,8 +42,8 @@ def record(spec, s, seed=0, noise=0.0, factored=True, tau=8.0, label="local") ->
     early_bump, late_bump = (bump(s.time_ms[:, None], a, s.sigma_ms) for a in (latency[:, None, :], late))
     y = learned[:, None, None] * ((1 - share) * early_bump + share * late_bump)
     y = y + noise * rng.standard_normal((*y.shape[:1], 1, y.shape[2]))
-    when = y if factored else y * p[:, None, :]
-    z = np.maximum(when, 0) * (p[:, None, :] if factored else 1)
+    y = y if factored else y * p[:, None, :]
+    z = np.maximum(y, 0) * (p[:, None, :] if factored else 1)
     k = p.shape[1]
     points = np.unique(s.probes.after_trial)
     v, w = rng.standard_normal((2, points.size, k, N_NEURONS + 1))
@@ -50,30 +51,31 @@ def record(spec, s, seed=0, noise=0.0, factored=True, tau=8.0, label="local") ->
         "paradigm": {"blocks": [{"probability": b.probability} for b in spec.blocks]},
         "rules": {label: {}},
     }
-    base = f"/readouts/{label}"
-    arrays = {f"/blocks/{name}": a for name, (a, _) in s.blocks.items()}
-    arrays |= {f"/trials/{name}": a for name, a in s.trials._asdict().items()}
-    arrays |= {f"/probes/{name}": a for name, a in s.probes._asdict().items()}
+    arrays = {schema.block(name): a for name, (a, _) in s.blocks.items()}
+    arrays |= {schema.trial(name): a for name, a in s.trials._asdict().items()}
+    arrays |= {schema.probe(name): a for name, a in s.probes._asdict().items()}
     arrays |= {
-        "/config": np.frombuffer(json.dumps(config).encode(), np.uint8),
-        f"{base}/time_ms": s.time_ms,
-        f"{base}/sigma_ms": np.array([s.sigma_ms]),
-        f"{base}/probes/when": when,
-        f"{base}/probes/what": p if factored else np.zeros_like(p),
-        f"{base}/probes/prediction": z,
-        f"{base}/trials/what": s.probability[s.trials.block, s.trials.cue],
-        f"/weights/{label}/trial": points,
-        f"/weights/{label}/when": w,
-        f"/weights/{label}/what": v if factored else np.zeros_like(v),
+        schema.CONFIG: np.frombuffer(json.dumps(config).encode(), np.uint8),
+        schema.readout(label, "time_ms"): s.time_ms,
+        schema.readout(label, "sigma_ms"): np.array([s.sigma_ms]),
+        schema.readout(label, "probes", "y"): y,
+        schema.readout(label, "probes", "p_hat"): p if factored else np.zeros_like(p),
+        schema.readout(label, "probes", "prediction"): z,
+        schema.readout(label, "trials", "p_hat"): s.probability[s.trials.block, s.trials.cue],
+        schema.weights(label, "trial"): points,
+        schema.weights(label, "w"): w,
+        schema.weights(label, "v"): v if factored else np.zeros_like(v),
     }
     rule = {"what": asdict(WhatReadout())}
-    attrs = {base: {"rule": "three_factor", "parameters": json.dumps(rule), "factored": factored}}
+    attrs = {
+        schema.readout(label): {"rule": "three_factor", "parameters": json.dumps(rule), "factored": factored}
+    }
     return Recording(arrays, attrs)
 
 
 def time_cells(recording, which, rows, every_ms):
     """Features of neurons that prefer a time after the cue, noisy, and a bias column."""
-    time = recording["/readouts/local/time_ms"]
+    time = recording[schema.readout("local", "time_ms")]
     stride = round(every_ms / (time[1] - time[0]))
     t = time[stride - 1 :: stride]
     rng = np.random.default_rng([which == "probes", len(rows)])

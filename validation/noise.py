@@ -103,8 +103,8 @@ class NormalNoise:
         return Activity(
             np.concatenate([p.spike_step for p in parts]),
             np.concatenate([p.spike_neuron for p in parts]),
-            [np.concatenate(y) for y in zip(*(p.when for p in parts), strict=True)],
-            [np.sum(p, axis=0) for p in zip(*(p.what for p in parts), strict=True)],
+            [np.concatenate(y) for y in zip(*(p.y for p in parts), strict=True)],
+            [np.sum(p, axis=0) for p in zip(*(p.p_hat for p in parts), strict=True)],
         )
 
 

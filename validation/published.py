@@ -15,6 +15,7 @@ import numpy as np
 from spikewhen.analysis.free_run import rmse
 from spikewhen.experiments.config import Experiment, load_config
 from spikewhen.experiments.run import run as run_experiment
+from spikewhen.reservoir.files import schema
 from spikewhen.validation.findings import Context, Finding
 
 NEEDS_BRIAN2 = False
@@ -58,20 +59,23 @@ def learn_sine(experiment: Experiment, seed: int) -> Sine:
     """Learn, run free, measure."""
     recording = run_experiment(experiment, seed)
     (label,) = experiment.rules
-    base, n = f"/readouts/{label}", experiment.network.n_neurons
-    t = recording[f"{base}/time_ms"]
-    y = recording[f"{base}/trials/when"][0, :, 0]
+    n = experiment.network.n_neurons
+    t = recording[schema.readout(label, "time_ms")]
+    y = recording[schema.readout(label, "trials", "y")][0, :, 0]
     target = np.sin(2 * np.pi * experiment.paradigm.frequency_hz[0] * t / 1000)
     late = t > SETTLED_MS
     # The run begins with a second of settling, in which the untrained network fires at 5 to 6 Hz.
-    at, end = recording["/spikes/reservoir/timestamps"] - recording["/trials/onset_ms"][0], float(t[-1])
+    at, end = (
+        recording[schema.spikes("reservoir", "timestamps")] - recording[schema.trial("onset_ms")][0],
+        float(t[-1]),
+    )
     by_second = np.histogram(at, np.arange(0, end + 1, 1000))[0] / n
-    found = {name: float(recording[f"/scores/{label}/{name}"][0]) for name in Sine._fields[2:5]}
+    found = {name: float(recording[schema.scores(label, name)][0]) for name in Sine._fields[2:5]}
     return Sine(
         rate_learning_hz=float(np.sum(at > SETTLED_MS) / n / (end - SETTLED_MS) * 1000),
         rmse_learning=rmse(y[late], target[late]),
         **found,
-        rate_free_hz=float(recording["/spikes/probes/timestamps"].size / n / end * 1000),
+        rate_free_hz=float(recording[schema.spikes("probes", "timestamps")].size / n / end * 1000),
         rate_by_second_hz=[float(x) for x in by_second],
     )
 

@@ -35,7 +35,7 @@ class Said(NamedTuple):
     """A prediction on the probes of B contingencies."""
 
     p_hat: np.ndarray  # (B, R, K)
-    when: np.ndarray  # (B, R, T, K)
+    y: np.ndarray  # (B, R, T, K)
     z: np.ndarray | None = None  # (B, R, T, K) of a readout without p-hat
 
 
@@ -60,7 +60,7 @@ def _timing(change: Callable) -> Callable:
 
     def said(p, latency):
         right = _right(p, latency)
-        return right._replace(when=change(right.when, p, latency))
+        return right._replace(y=change(right.y, p, latency))
 
     return said
 
@@ -83,7 +83,7 @@ def _unsteady(y, p, latency):
 def _hazard(p, latency) -> Said:
     right = _right(p, latency)
     z = hazard_target(TIME_MS, p, latency, np.zeros_like(p), SIGMA_MS)
-    return right._replace(z=np.broadcast_to(z[:, None], right.when.shape))
+    return right._replace(z=np.broadcast_to(z[:, None], right.y.shape))
 
 
 PREDICTIONS: dict[str, Callable[[np.ndarray, np.ndarray], Said]] = {
@@ -147,11 +147,11 @@ def score_prediction(name: str, contingencies: tuple[tuple[float, float, float],
         probe_cue=np.zeros(probes.size, int),
         channels=np.arange(k),
     )
-    z = combine(said.p_hat, said.when) if said.z is None else said.z
-    when = said.when if said.z is None else said.z
+    z = combine(said.p_hat, said.y) if said.z is None else said.z
+    y = said.y if said.z is None else said.z
     shape = (probes.size, TIME_MS.size, k)
     readout = Readout(
-        TIME_MS, SIGMA_MS, said.z is None, when.reshape(shape), said.p_hat.reshape(-1, k), z.reshape(shape)
+        TIME_MS, SIGMA_MS, said.z is None, y.reshape(shape), said.p_hat.reshape(-1, k), z.reshape(shape)
     )
     found = point_scores(task, readout, probed_points(task))
     found |= calibration_scores(found, task)
@@ -187,9 +187,7 @@ CHECKS = {
     "slope of p-hat": Check(
         "1 ± .1", lambda _, levels: levels["calibration_slope_p_hat"], lambda x: abs(x - 1) <= 0.1
     ),
-    "slope of y": Check(
-        "0 ± .1", lambda _, levels: levels["calibration_slope_when"], lambda x: abs(x) <= 0.1
-    ),
+    "slope of y": Check("0 ± .1", lambda _, levels: levels["calibration_slope_y"], lambda x: abs(x) <= 0.1),
     "Brier": Check(
         "true p's + .01",
         lambda _, levels: (levels["brier"] - levels["brier_true"]).mean(),
@@ -242,8 +240,8 @@ def _tables() -> Iterator[tuple[str, list[str], list[list[str]]]]:
     rows = [[n, *(_number(e) for e in score_prediction(n, SHIPPED)["error"])] for n in PREDICTIONS]
     yield "E in the shipped contingencies", titles, rows
 
-    of = [(which, name) for name in ("p_hat", "when", "amplitude") for which in ("r", "slope")]
-    titles = [f"{which} of {dict(p_hat='p-hat', when='y').get(n, 'product')}" for which, n in of]
+    of = [(which, name) for name in ("p_hat", "y", "amplitude") for which in ("r", "slope")]
+    titles = [f"{which} of {dict(p_hat='p-hat', y='y').get(n, 'product')}" for which, n in of]
     rows = []
     for name in PREDICTIONS:
         found = score_prediction(name, LEVELS)

@@ -13,10 +13,12 @@ import numpy as np
 from spikewhen.analysis.score_run import score_run
 from spikewhen.experiments.config import Experiment, load_config
 from spikewhen.reservoir.cpu.engine import CpuBackend
-from spikewhen.reservoir.files.recording import MemorySink
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.schema import write_static
+from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import build_network
 from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.training import Trainer, write_static
+from spikewhen.reservoir.training import Trainer
 from spikewhen.reservoir.types import Engine, Network, TimeGrid
 from spikewhen.validation.activity import statistics
 from spikewhen.validation.findings import Context
@@ -74,13 +76,12 @@ def measure(experiment: Experiment, seed: int, load: Load | None = None) -> Outc
     sink, engine = MemorySink(), (load or CpuBackend().load)(network, grid)
     settle = experiment.simulation.settle_ms
     trainer = Trainer(engine, network, grid, session, experiment.rules, sink, experiment.record, settle)
-    config = json.dumps(experiment.resolved(seed)).encode()
-    sink.put("/config", np.frombuffer(config, np.uint8), "1")
+    schema.write_text(sink, schema.CONFIG, json.dumps(experiment.resolved(seed)))
     write_static(sink, network, session, trainer.onsets_ms())
     trainer.run()
     recording = sink.recording
     (scores,) = score_run(recording).values()
-    time_ms, neuron = (recording[f"/spikes/reservoir/{name}"] for name in ("timestamps", "node_ids"))
+    time_ms, neuron = (recording[schema.spikes("reservoir", name)] for name in ("timestamps", "node_ids"))
     activity = statistics(time_ms, neuron, network.n_neurons, settle, trainer.duration_ms)
     return Outcome(activity.rate_hz, activity.cv, float(np.mean(scores["error"])))
 

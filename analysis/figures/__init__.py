@@ -28,6 +28,7 @@ from spikewhen.analysis.figures import (
 from spikewhen.analysis.figures.runs import Runs
 from spikewhen.analysis.figures.sheet import Sheet, paper, write_table
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 FIGURES: dict[str, ModuleType] = {
@@ -75,7 +76,7 @@ def draw_all(
     if not recordings:
         raise InputError("recordings", 0, "at least one run")
     runs, written, reasons = Runs(recordings), [], []
-    signals = {"/blocks/frequency_hz" in r for r in runs}
+    signals = {schema.block("frequency_hz") in r for r in runs}
     for name, module in FIGURES.items():
         try:
             written += draw_one(Path(folder) / "figures", name, module, runs, formats)
@@ -132,7 +133,7 @@ def draw_one(
 def provenance(recordings: list[Recording]) -> dict[str, str]:
     """Return what the metadata of a file says of its sources: runs, commit, config hash."""
     runs = Runs.of(recordings)
-    commits = sorted({r.software.get("commit", "unknown") for r in runs if "/software" in r})
+    commits = sorted({r.software.get("commit", "unknown") for r in runs if schema.SOFTWARE in r})
     return {
         "Runs": " ".join(sorted(r.run_id for r in runs)),
         "Commit": " ".join(commits) or "unknown",

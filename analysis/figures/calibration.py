@@ -32,7 +32,7 @@ class Quantity(NamedTuple):
 
 QUANTITIES = (
     Quantity("p_hat", r"learned probability $\hat{p}$", "identity", 1.0, 0.0),
-    Quantity("amplitude_when", r"timing: mean $y$ at the latency", "perfect, flat", 0.0, PERFECT),
+    Quantity("amplitude_y", r"timing: mean $y$ at the latency", "perfect, flat", 0.0, PERFECT),
     Quantity("amplitude", r"product: mean $\hat{z}$ at the latency", "perfect, .93 p", PERFECT, 0.0),
 )
 

@@ -10,6 +10,7 @@ from spikewhen.analysis.figures.runs import Group, Runs, Series, pretty, seeds_o
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
 from spikewhen.analysis.free_run import fit_sinusoid
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 BEFORE_MS, AFTER_MS = 600.0, 1400.0
@@ -27,8 +28,8 @@ ROW_MM = 44.0
 
 def _pick(runs: Runs) -> tuple[Group, list[Series]]:
     for group in runs.groups:
-        if "/blocks/frequency_hz" in group.first:
-            series = [s for s in runs.series([group]) if f"/readouts/{s.label}/probes/when" in s.runs[0]]
+        if schema.block("frequency_hz") in group.first:
+            series = [s for s in runs.series([group]) if schema.readout(s.label, "probes", "y") in s.runs[0]]
             if series:
                 return group, series[:MAX_LABELS]
     raise InputError("recordings", len(runs), "at least one run of the task signal with its free run")
@@ -50,7 +51,7 @@ def caption(recordings: list[Recording]) -> str:
 
 def target_of(recording: Recording, clock_ms: np.ndarray) -> np.ndarray:
     """Return the target at times since learning began."""
-    frequency, size = recording["/blocks/frequency_hz"], recording["/blocks/amplitude"]
+    frequency, size = recording[schema.block("frequency_hz")], recording[schema.block("amplitude")]
     return (size * np.sin(2 * np.pi * frequency * clock_ms[:, None] / 1000)).sum(1)
 
 
@@ -66,16 +67,16 @@ def draw(recordings: list[Recording]) -> Sheet:
 
 def _row(sheet: Sheet, runs: Runs, s: Series, top: float, panels: str) -> None:
     r = s.runs[0]
-    t = np.asarray(r[f"/readouts/{s.label}/time_ms"], float)
-    free = r[f"/readouts/{s.label}/probes/when"][0, :, 0]
-    zero = r["/probes/after_trial"][0] * t[-1]
+    t = np.asarray(r[schema.readout(s.label, "time_ms")], float)
+    free = r[schema.readout(s.label, "probes", "y")][0, :, 0]
+    zero = r[schema.probe("after_trial")][0] * t[-1]
     left, middle = sheet.axes(15, top, 68, 28, panels[0]), sheet.axes(92, top, 42, 28, panels[1], 7)
     after = t <= min(AFTER_MS, t[-1])
     time, output = t[after], free[after]
-    if f"/readouts/{s.label}/trials/when" in r:
+    if schema.readout(s.label, "trials", "y") in r:
         tail = t > t[-1] - BEFORE_MS
         time = np.concatenate([t[tail] - t[-1], time])
-        output = np.concatenate([r[f"/readouts/{s.label}/trials/when"][-1, tail, 0], output])
+        output = np.concatenate([r[schema.readout(s.label, "trials", "y")][-1, tail, 0], output])
     dashed: dict[str, Any] = dict(color=INK, lw=0.8, ls=(0, (3, 1.5)), zorder=3)
     sheet.line(left, panels[0], "output", time, output, color=OUTPUT, lw=1.1)
     sheet.line(left, panels[0], "target", time, target_of(r, zero + time), **dashed)
@@ -85,7 +86,7 @@ def _row(sheet: Sheet, runs: Runs, s: Series, top: float, panels: str) -> None:
         left.text(
             0, 1.02, "learning ", transform=left.get_xaxis_transform(), ha="right", va="bottom", color=MIDDLE
         )
-    frequency = r["/blocks/frequency_hz"]
+    frequency = r[schema.block("frequency_hz")]
     end = t > t[-1] - min(3000.0 / frequency.min(), t[-1])
     sheet.line(middle, panels[1], "output", t[end] / 1000, free[end], color=OUTPUT, lw=1.1)
     if frequency.size == 1:

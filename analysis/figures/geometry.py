@@ -22,6 +22,7 @@ from spikewhen.analysis.geometry.subspaces import basis, random_angles
 from spikewhen.analysis.statistics import mean_interval
 from spikewhen.analysis.views import Scores, read_readout, read_task
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import features
 
@@ -48,7 +49,7 @@ def _group(runs: Runs) -> tuple[Group, list[Series]]:
             s
             for s in runs.series([group])
             if all(
-                r.attrs[f"/readouts/{s.label}"]["factored"] and f"/weights/{s.label}/what" in r
+                r.attrs[schema.readout(s.label)]["factored"] and schema.weights(s.label, "v") in r
                 for r in s.runs
             )
         ]
@@ -74,11 +75,11 @@ def _learned(recording: Recording, label: str) -> bool:
 
 
 def _scored(recording: Recording, label: str) -> bool:
-    return f"/scores/{label}/overlap_chance" in recording
+    return schema.scores(label, "overlap_chance") in recording
 
 
 def _replayable(recording: Recording) -> bool:
-    return recording.attrs.get("/spikes/reservoir", {}).get("subset") == "all"
+    return recording.attrs.get(schema.spikes("reservoir"), {}).get("subset") == "all"
 
 
 def caption(recordings: list[Recording]) -> str:

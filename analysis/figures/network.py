@@ -15,6 +15,7 @@ from spikewhen.analysis.figures.sheet import (
     PALE,
     Sheet,
 )
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 N_DOTS, N_LINKS = 70, 60
@@ -30,7 +31,7 @@ def draw_network(sheet: Sheet, group: Group) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     r, net = group.first, group.config.get("network", {})
-    kind, names = r["/network/cell_type"], list(r.attrs["/network/cell_type"]["names"])
+    kind, names = r[schema.CELL_TYPE], list(r.attrs[schema.CELL_TYPE]["names"])
     ax.add_patch(
         FancyBboxPatch((19, 8), 30, 36, "round,pad=0,rounding_size=4", fc="#F7F7F7", ec=MIDDLE, lw=0.6)
     )
@@ -84,8 +85,8 @@ def _scatter(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _links(ax: Axes, r: Recording, shown: np.ndarray, place: np.ndarray) -> None:
-    start, target = r["/network/synapses/indptr"], r["/network/synapses/target"]
-    weight, drawn = r["/network/synapses/weight"], 0
+    start, target = r[schema.synapses("indptr")], r[schema.synapses("target")]
+    weight, drawn = r[schema.synapses("weight")], 0
     # Every third dot first, so that all types send some.
     for i in np.argsort(np.arange(shown.size) % 3, kind="stable"):
         neuron = shown[i]
@@ -111,7 +112,7 @@ def _arrow(ax: Axes, start, end, **style) -> None:
 def _inputs(ax: Axes, group: Group, r: Recording) -> None:
     task = group.config["paradigm"]
     injected = task.get("stimulus_drives_reservoir", False)
-    share = (r["/network/encoders/cue"] > 0).mean()
+    share = (r[schema.encoder("cue")] > 0).mean()
     several = f"{len(task['cues'])} cues" if len(task["cues"]) > 1 else task["cues"][0]
     ax.text(9, 14.5, several, ha="center", fontweight="bold")
     ax.text(

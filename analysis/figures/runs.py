@@ -16,6 +16,7 @@ from spikewhen.analysis.score_run import score_run
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.views import Scores, Task, read_task
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 RULES = {
@@ -75,7 +76,7 @@ class Group:
     @property
     def events(self) -> list[str]:
         """Names of the events."""
-        k = self.first["/blocks/probability"].shape[2]
+        k = self.first[schema.block("probability")].shape[2]
         names = list(self.config.get("paradigm", {}).get("events", ()))
         return names if len(names) == k else [chr(ord("A") + i) for i in range(k)]
 
@@ -137,10 +138,10 @@ class Runs(list):
         found = [
             g
             for g in self.groups
-            if "/blocks/probability" in g.first
-            and g.first["/probes/block"].size
+            if schema.block("probability") in g.first
+            and g.first[schema.probe("block")].size
             and g.labels
-            and f"/readouts/{g.labels[0]}/probes/prediction" in g.first
+            and schema.readout(g.labels[0], "probes", "prediction") in g.first
         ]
         if not found:
             raise InputError("recordings", len(self), "at least one run of the task meet with probes")
@@ -148,8 +149,7 @@ class Runs(list):
 
     def scores(self, recording: Recording, label: str) -> Scores:
         """Return the stored scores of a readout, else compute those that need no spikes."""
-        base = f"/scores/{label}/"
-        stored = {p.removeprefix(base): a for p, a in recording.arrays.items() if p.startswith(base)}
+        stored = schema.read_scores(recording, label)
         if "error" in stored or "free_rmse" in stored:
             return stored
         if id(recording) not in self._scores:

@@ -20,6 +20,7 @@ from spikewhen.analysis.figures.sheet import (
 )
 from spikewhen.analysis.figures.trial_view import Shown, early_probe, last_probe, traces, training_trial
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 LEFT_MM, PLOT_MM, GAP_MM = 22.0, 62.0, 10.0
@@ -32,7 +33,7 @@ def _pick(runs: Runs) -> tuple[Group, Series]:
         (group, series)
         for group in runs.meet
         for series in runs.series([group])
-        if series.runs[0]["/spikes/reservoir/node_ids"].size
+        if series.runs[0][schema.spikes("reservoir", "node_ids")].size
     ]
     if not spiking:
         raise InputError("record.spikes", "none", "some spikes kept, to show a trial")
@@ -40,7 +41,7 @@ def _pick(runs: Runs) -> tuple[Group, Series]:
 
 
 def _keeps_trials(series: Series) -> bool:
-    return f"/readouts/{series.label}/trials/when" in series.runs[0]
+    return schema.readout(series.label, "trials", "y") in series.runs[0]
 
 
 def _left(series: Series) -> Shown:
@@ -52,7 +53,7 @@ def caption(recordings: list[Recording]) -> str:
     _, series = _pick(Runs.of(recordings))
     left, probe = _left(series), last_probe(series)
     training = _keeps_trials(series)
-    subset = series.runs[0].attrs["/spikes/reservoir"]["subset"]
+    subset = series.runs[0].attrs[schema.spikes("reservoir")]["subset"]
     return (
         f"{left.name[0].upper()}{left.name[1:]} (left) and {probe.name} (right) of rule "
         f"{series.name}, run {series.runs[0].run_id}. From above: inputs (an open event is told to the "
@@ -75,20 +76,20 @@ def draw(recordings: list[Recording]) -> Sheet:
     """Draw the figure."""
     group, series = _pick(Runs.of(recordings))
     r = series.runs[0]
-    t = np.asarray(r[f"/readouts/{series.label}/time_ms"], float)
+    t = np.asarray(r[schema.readout(series.label, "time_ms")], float)
     both = _left(series), last_probe(series)
     probe = both[1]
-    n = r["/network/cell_type"].size
+    n = r[schema.CELL_TYPE].size
     late, ever = (np.bincount(probe.spike_cell[probe.spike_ms > t0], minlength=n) for t0 in (LATE_MS, 0.0))
     fired = late + ever / (1 + ever.max())  # ever: of those that fire equally often later
-    kind = r["/network/cell_type"]
+    kind = r[schema.CELL_TYPE]
     cells = np.array([np.flatnonzero(kind == i)[np.argmax(fired[kind == i])] for i in np.unique(kind)])[::-1]
     trace = group.config.get("trace", {})
-    names = [r.attrs["/network/cell_type"]["names"][i] for i in kind[cells]]
+    names = [r.attrs[schema.CELL_TYPE]["names"][i] for i in kind[cells]]
     kernel = trace.get("decay_ms", 45.0), trace.get("rise_ms", 0.0)
     deep = 2.8 * (len(group.events) + 1)
     sheet = Sheet(DOUBLE_MM, 134 + deep, [r])
-    factored = bool(r.attrs[f"/readouts/{series.label}"]["factored"])
+    factored = bool(r.attrs[schema.readout(series.label)]["factored"])
     drawn = [traces(shown, cells, t, *kernel) for shown in both]
     peaks = np.max([values.max(1) for values in drawn], axis=0)
     top_y = max(1.0, *(float(s.y.max()) for s in both))
@@ -170,9 +171,9 @@ def _inputs(sheet: Sheet, ax: Axes, panel: str, group: Group, shown: Shown, firs
 
 
 def _raster(sheet: Sheet, ax: Axes, panel: str, r: Recording, shown: Shown, first: bool) -> None:
-    kind = r["/network/cell_type"]
-    names = list(r.attrs["/network/cell_type"]["names"])
-    recorded = np.asarray(r.attrs["/spikes/reservoir"]["recorded"], np.int64)
+    kind = r[schema.CELL_TYPE]
+    names = list(r.attrs[schema.CELL_TYPE]["names"])
+    recorded = np.asarray(r.attrs[schema.spikes("reservoir")]["recorded"], np.int64)
     order = recorded[np.argsort(kind[recorded], kind="stable")]
     place = np.full(kind.size, -1)
     place[order] = np.arange(order.size)

@@ -10,6 +10,7 @@ import numpy as np
 from spikewhen.analysis.figures.runs import Series
 from spikewhen.analysis.targets import bump, marginal_target
 from spikewhen.analysis.views import read_task
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 
@@ -29,7 +30,7 @@ class Shown(NamedTuple):
 
 
 def _block(recording: Recording) -> int:
-    return int(np.min(recording["/probes/block"]))
+    return int(np.min(recording[schema.probe("block")]))
 
 
 def training_trial(series: Series) -> Shown:
@@ -41,14 +42,18 @@ def training_trial(series: Series) -> Shown:
     rows = np.flatnonzero((task.trial_block == block) & (np.arange(task.trial_block.size) < seen))
     came = rows[task.seen.event[rows] >= 0]
     i = int(came[-1] if came.size else rows[-1])
-    base = f"/readouts/{series.label}"
-    t, sigma = np.asarray(r[f"{base}/time_ms"], float), float(r[f"{base}/sigma_ms"][0])
+    t, sigma = (
+        np.asarray(r[schema.readout(series.label, "time_ms")], float),
+        float(r[schema.readout(series.label, "sigma_ms")][0]),
+    )
     event = int(task.seen.event[i])
-    y, z, p_hat = (r[f"{base}/trials/{k}"][i][..., task.channels] for k in ("when", "prediction", "what"))
+    y, p_hat, z = (
+        r[schema.readout(series.label, "trials", k)][i][..., task.channels] for k in schema.OUTPUTS
+    )
     target = np.zeros_like(y)
     if event >= 0:
         target[:, event] = bump(t, task.seen.time_ms[i], sigma)
-    where = r["/spikes/reservoir/timestamps"] - r["/trials/onset_ms"][i]
+    where = r[schema.spikes("reservoir", "timestamps")] - r[schema.trial("onset_ms")][i]
     near = (where > t[0] - 600) & (where <= t[-1])
     return Shown(
         f"training trial {i + 1 - task.first_trial[block]} of block {block + 1}",
@@ -56,7 +61,7 @@ def training_trial(series: Series) -> Shown:
         event,
         float(task.seen.time_ms[i]),
         where[near],
-        r["/spikes/reservoir/node_ids"][near],
+        r[schema.spikes("reservoir", "node_ids")][near],
         y,
         p_hat,
         z,
@@ -80,17 +85,21 @@ def _probe(series: Series, which: Callable) -> Shown:
     block = _block(r)
     seen = int(which(task.probe_trial[task.probe_block == block]))
     q = int(np.flatnonzero((task.probe_block == block) & (task.probe_trial == seen))[0])
-    base = f"/readouts/{series.label}"
-    t, sigma = np.asarray(r[f"{base}/time_ms"], float), float(r[f"{base}/sigma_ms"][0])
-    y, z, p_hat = (r[f"{base}/probes/{k}"][q][..., task.channels] for k in ("when", "prediction", "what"))
-    mine = r["/spikes/probes/probe"] == q
+    t, sigma = (
+        np.asarray(r[schema.readout(series.label, "time_ms")], float),
+        float(r[schema.readout(series.label, "sigma_ms")][0]),
+    )
+    y, p_hat, z = (
+        r[schema.readout(series.label, "probes", k)][q][..., task.channels] for k in schema.OUTPUTS
+    )
+    mine = r[schema.spikes("probes", "probe")] == q
     return Shown(
         f"cue-only probe after trial {seen} of block {block + 1}",
         int(task.probe_cue[q]),
         -1,
         np.nan,
-        r["/spikes/probes/timestamps"][mine],
-        r["/spikes/probes/node_ids"][mine],
+        r[schema.spikes("probes", "timestamps")][mine],
+        r[schema.spikes("probes", "node_ids")][mine],
         y,
         p_hat,
         z,

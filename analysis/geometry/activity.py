@@ -12,6 +12,7 @@ import numpy as np
 
 from spikewhen.analysis.geometry.subspaces import basis
 from spikewhen.analysis.targets import bump
+from spikewhen.reservoir.files import schema
 
 if TYPE_CHECKING:
     from spikewhen.analysis.views import Features, Readout, Task
@@ -117,12 +118,10 @@ def final_weights(
     None without probes in the block, or where the label has no weights.
     """
     after = task.probe_seen[task.probe_block == block]
-    if after.size == 0 or f"/weights/{label}/trial" not in recording:
+    if after.size == 0 or schema.weights(label, "trial") not in recording:
         return None
-    row = int(np.flatnonzero(recording[f"/weights/{label}/trial"] == after.max())[0])
-    what, when = (
-        recording[f"/weights/{label}/{k}"][row][task.channels].astype(float) for k in ("what", "when")
-    )
+    row = int(np.flatnonzero(recording[schema.weights(label, "trial")] == after.max())[0])
+    what, when = (recording[schema.weights(label, k)][row][task.channels].astype(float) for k in ("v", "w"))
     return what, when
 
 

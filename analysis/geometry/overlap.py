@@ -33,6 +33,7 @@ from spikewhen.analysis.geometry.subspaces import (
     root,
 )
 from spikewhen.analysis.ridge import fit_ridge
+from spikewhen.reservoir.files import schema
 
 if TYPE_CHECKING:
     from spikewhen.analysis.views import Scores, Task
@@ -287,7 +288,7 @@ def score_geometry(
     probes : Activity
         On its last probes.
     """
-    attributes = recording.attrs[f"/readouts/{label}"]
+    attributes = recording.attrs[schema.readout(label)]
     weights = learned_weights(recording, label, block, task)
     if not attributes["factored"] or weights is None:
         return {}

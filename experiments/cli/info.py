@@ -34,10 +34,12 @@ def info(
 
 def inspect(path: Path) -> dict[str, Any]:
     """Read a result file, checking it whole, and say what it holds; JSON-able."""
+    from spikewhen.reservoir.files import schema
     from spikewhen.reservoir.files.recording import read_run
 
     recording = read_run(path)
-    lines = bytes(recording["/warnings"]).decode().splitlines() if "/warnings" in recording else []
+    line, warnings = schema.health_messages(recording)
+    scores = f"{schema.scores()}/"
     config = recording.config
     return {
         "file": str(path),
@@ -48,24 +50,24 @@ def inspect(path: Path) -> dict[str, Any]:
         "seed": config["seed"],
         "seeds": config["seeds"],
         "paradigm": config["paradigm"]["name"],
-        "neurons": _rows(recording, "/network/cell_type"),
+        "neurons": _rows(recording, schema.CELL_TYPE),
         "own_arrays": "arrays" in config,
         "rules": {label: config["rules"][label]["rule"] for label in recording.labels},
-        "blocks": max((len(a) for p, a in recording.arrays.items() if p.startswith("/blocks/")), default=0),
-        "trials": _rows(recording, "/trials/block"),
-        "probes": _rows(recording, "/probes/block"),
+        "blocks": max(
+            (len(a) for p, a in recording.arrays.items() if p.startswith(f"{schema.block()}/")), default=0
+        ),
+        "trials": _rows(recording, schema.trial("block")),
+        "probes": _rows(recording, schema.probe("block")),
         "software": recording.software,
-        "health": lines[:1],
-        "warnings": lines[1:],
+        "health": [line] if line else [],
+        "warnings": warnings,
         "arrays": {
             p: {"shape": list(a.shape), "type": str(a.dtype), "units": recording.attrs[p].get("units", "")}
             for p, a in recording.arrays.items()
-            if not p.startswith("/scores/")
+            if not p.startswith(scores)
         },
         "scores": {
-            p.removeprefix("/scores/"): _plain(a)
-            for p, a in recording.arrays.items()
-            if p.startswith("/scores/")
+            p.removeprefix(scores): _plain(a) for p, a in recording.arrays.items() if p.startswith(scores)
         },
     }
 
@@ -98,7 +100,7 @@ def describe(found: dict[str, Any]) -> str:
         ("network", f"{found['neurons']} neurons"),
         ("rules", ", ".join(f"{label} ({rule})" for label, rule in found["rules"].items())),
         *(("health", line) for line in found["health"]),
-        *(("", line) for line in found["warnings"]),
+        *(("warning", line) for line in found["warnings"]),
     ]
     arrays = [
         (p, " x ".join(map(str, a["shape"])), a["type"], "" if a["units"] == "1" else a["units"])

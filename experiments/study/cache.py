@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from spikewhen.analysis.bands import jsonable
 from spikewhen.experiments.provenance import write_whole
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 VERSION = 1
@@ -59,8 +60,7 @@ def keep(wanted: Wanted, recording: Recording) -> None:
 
 def warnings_of(recording: Recording) -> list[str]:
     """Return what a run says of its network's health, beyond the line on rates."""
-    lines = bytes(recording["/warnings"]).decode().splitlines()
-    return [line.removeprefix("warning: ") for line in lines[1:]]
+    return schema.health_messages(recording)[1]
 
 
 def kept(wanted: Wanted) -> dict[str, Any]:

@@ -85,23 +85,23 @@ class CpuEngine:
         if self.feeds_back and len(readouts) != 1:
             raise InputError("rules", len(readouts), "exactly one readout when its output is fed back")
         grid, n_steps = self.grid, len(trials.inputs)
-        when = [np.zeros((n_steps, r.what.shape[0]), grid.dtype) for r in readouts]
-        what = [np.zeros((len(trials.outcome), r.what.shape[0]), grid.dtype) for r in readouts]
+        ys = [np.zeros((n_steps, r.v.shape[0]), grid.dtype) for r in readouts]
+        p_hats = [np.zeros((len(trials.outcome), r.v.shape[0]), grid.dtype) for r in readouts]
         ids, at = [], []
         work = arrange(state)
         for begin in range(0, n_steps, self.chunk):
             part = slice(begin, min(begin + self.chunk, n_steps))
-            count = self._run_chunk(work, trials, part, readouts, teaching, when, what)
+            count = self._run_chunk(work, trials, part, readouts, teaching, ys, p_hats)
             ids.append(self._ids[:count].copy())
             at.append(self._steps[:count].copy())
             write_back(work, state)
             check_finite(state, (trials.first_step + part.stop * grid.steps_per_readout) * grid.dt_ms)
         empty = [np.zeros(0, np.int64)]
         return Activity(
-            np.concatenate(at or empty), np.concatenate(ids or empty).astype(np.int32), when, what
+            np.concatenate(at or empty), np.concatenate(ids or empty).astype(np.int32), ys, p_hats
         )
 
-    def _run_chunk(self, work, trials, part, readouts, teaching, when, what) -> int:
+    def _run_chunk(self, work, trials, part, readouts, teaching, ys, p_hats) -> int:
         grid, d, m = self.grid, self.derived, self.grid.steps_per_readout
         step = trials.first_step + part.start * m
         constants = (
@@ -137,7 +137,7 @@ class CpuEngine:
                 step // m,
                 trials.learn,
             )
-            for y, p_hat, taught in zip(when, what, teaching, strict=True)
+            for y, p_hat, taught in zip(ys, p_hats, teaching, strict=True)
         ]
         if self.feeds_back:
             simulate = closed_loop(self.variant, readouts[0].rule.step)

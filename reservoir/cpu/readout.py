@@ -29,23 +29,23 @@ def learning_step(step_of_rule: Any) -> Any:
 
     @nb.njit(nogil=True, error_model="numpy", _nrt=True)
     def rule_and_end(readout, x, y, target, gate, trial_end, outcome, p_hats, clock, learns):
-        constants, state, what_constants, what, total, count, seen, surprise, scratch = readout
+        constants, state, what_constants, v, window_sum, count, seen, surprise, scratch = readout
         ends = trial_end >= 0
         if learns:
             step_of_rule(constants, state, x, y, target, gate, clock, ends)
         if ends:
-            predict(what, total, count, scratch, p_hats[trial_end])
+            predict(v, window_sum, count, scratch, p_hats[trial_end])
             if learns:
-                learn(what_constants, what, seen, surprise, scratch, p_hats[trial_end], outcome[trial_end])
-            total[:] = 0
+                learn(what_constants, v, seen, surprise, scratch, p_hats[trial_end], outcome[trial_end])
+            window_sum[:] = 0
             count[0] = 0
 
     @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
     def learn_step(readout, x, y, target, gate, window, trial_end, outcome, p_hats, clock, learns):
-        total, count = readout[4], readout[5]
+        window_sum, count = readout[4], readout[5]
         if window:
             for r in range(0, x.size, 32):
-                add_row(total, r, x, r)
+                add_row(window_sum, r, x, r)
             count[0] += 1
         if learns or trial_end >= 0:
             rule_and_end(readout, x, y, target, gate, trial_end, outcome, p_hats, clock, learns)

@@ -1,8 +1,9 @@
-"""A checksum over a whole result file, in the user block that HDF5 leaves in front of it.
+"""What keeps a result file whole: a checksum over all of it, and a file that survives a full disk.
 
 HDF5's own checksums cover data, not all of its tables: one wrong byte there can
 end the process inside the library. So a file is compared with its checksum
-before HDF5 sees it. Other readers of HDF5 pass over the block.
+before HDF5 sees it. The checksum stands in the user block that HDF5 leaves in
+front of a file; other readers of HDF5 pass over it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
+from typing import Any
 
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 
 BLOCK = 512
 """Bytes of the user block, the least that HDF5 allows."""
 
 TITLE = b"spikewhen result; SHA-256 of the bytes after this block: "
+
+
+OLD_TITLE = b"whatwhen result; "
+"""How files of version 2 and before begin; they are refused by their version, not as damaged."""
 
 
 def _block(file: io.RawIOBase) -> bytes:
@@ -46,7 +53,63 @@ def check_seal(path: Path) -> None:
     """
     with open(path, "rb", buffering=0) as file:
         found = file.read(BLOCK)
+        if found.startswith(OLD_TITLE):
+            schema.check_version(path, 2)
         if not found.startswith(TITLE):
             raise InputError(str(path), "no checksum in front", "an undamaged HDF5 result file")
         if found != _block(file):
             raise InputError(str(path), "its checksum is another", "an undamaged HDF5 result file")
+
+
+class GuardedFile(io.FileIO):
+    """A file that HDF5 can always write to: it remembers the first failure instead.
+
+    HDF5 swallows some failed writes (losing data without a word) and can crash the
+    process after others. Here what cannot be written is kept in memory, so that
+    HDF5 can close in good order, and `FileSink` raises the failure after each call.
+    """
+
+    error: OSError | None = None
+
+    def __init__(self, path: Path):
+        super().__init__(path, "w+b")
+        self._unwritten: list[tuple[int, bytes]] = []
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`, or remember why not."""
+        start, view = self.tell(), memoryview(data).cast("B")
+        done = 0
+        try:
+            while self.error is None and done < len(view):
+                done += super().write(view[done:])
+        except OSError as error:
+            error.filename = self.name
+            self.error = error
+        if done < len(view):
+            self._unwritten.append((start + done, bytes(view[done:])))
+            self.seek(start + len(view))
+        return len(view)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what was written, to the file or only to memory."""
+        start, view = self.tell(), memoryview(buffer).cast("B")
+        n = super().readinto(view) or 0
+        view[n:] = bytes(len(view) - n)
+        for place, data in self._unwritten:
+            first, last = max(start, place), min(start + len(view), place + len(data))
+            if first < last:
+                view[first - start : last - start] = data[first - place : last - place]
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, or remember why not."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the first failure."""
+        if self.error is not None:
+            raise self.error

@@ -1,12 +1,11 @@
-"""Result files: one run, one HDF5 file, written once and whole.
+"""A finished run as arrays by path, and how a result file is read into it.
 
-`FileSink` and `MemorySink` take the same calls from `spikewhen.reservoir.training`; a
-`Recording` is what either of them ends as. The layout is in docs/format.md.
+Paths come from `spikewhen.reservoir.files.schema`. Files are written by
+`spikewhen.reservoir.files.sinks`.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -14,16 +13,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import h5py
 import numpy as np
 
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.guarded import GuardedFile
-from spikewhen.reservoir.files.integrity import BLOCK, check_seal, seal
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.integrity import check_seal
 
-SCHEMA_VERSION = 2
 MAX_RATIO = 1100
 """No gzip stream unpacks to more than about 1032 times its size."""
 
@@ -59,15 +57,12 @@ class Recording:
     @property
     def config(self) -> dict:
         """The full resolved config."""
-        return json.loads(self._text("/config"))
+        return json.loads(schema.read_text(self, schema.CONFIG))
 
     @property
     def software(self) -> dict:
         """Versions and commit."""
-        return json.loads(self._text("/software"))
-
-    def _text(self, path: str) -> str:
-        return bytes(self.arrays[path]).decode()
+        return json.loads(schema.read_text(self, schema.SOFTWARE))
 
     @property
     def run_id(self) -> str:
@@ -77,171 +72,7 @@ class Recording:
     @property
     def labels(self) -> list[str]:
         """Labels of the readouts, in the config's order."""
-        found = {p.split("/")[2] for p in self.arrays if p.startswith("/readouts/")}
-        return [label for label in self.config.get("rules", {}) if label in found]
-
-
-def equal(a: Recording, b: Recording) -> bool:
-    """Whether two recordings hold the same arrays, bit for bit, and attributes."""
-    return (
-        json.dumps(a.attrs, sort_keys=True) == json.dumps(b.attrs, sort_keys=True)
-        and a.arrays.keys() == b.arrays.keys()
-        and all(
-            x.dtype == b.arrays[p].dtype
-            and x.shape == b.arrays[p].shape
-            and x.tobytes() == b.arrays[p].tobytes()
-            for p, x in a.arrays.items()
-        )
-    )
-
-
-class Sink(Protocol):
-    """Where a run goes while it runs."""
-
-    def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None: ...
-    def write(self, path: str, start: int, rows: np.ndarray) -> None: ...
-    def append(self, path: str, rows: np.ndarray) -> None: ...
-    def put(self, path: str, array: np.ndarray, units: str = "") -> None: ...
-    def annotate(self, path: str, **attributes: Any) -> None: ...
-
-
-class MemorySink:
-    """Collects a run in memory."""
-
-    def __init__(self) -> None:
-        self.recording = Recording()
-
-    def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None:
-        """Make an array of zeros; a first dimension of 0 grows by `append`."""
-        self.put(path, np.zeros(shape, dtype), units)
-
-    def write(self, path: str, start: int, rows: np.ndarray) -> None:
-        """Write rows from `start` on."""
-        self.recording.arrays[path][start : start + len(rows)] = rows
-
-    def append(self, path: str, rows: np.ndarray) -> None:
-        """Add rows at the end."""
-        old = self.recording.arrays[path]
-        self.recording.arrays[path] = np.concatenate([old, rows.astype(old.dtype)])
-
-    def put(self, path: str, array: np.ndarray, units: str = "") -> None:
-        """Write a whole array."""
-        self.recording.arrays[path] = np.array(array)
-        if units:
-            self.annotate(path, units=units)
-
-    def annotate(self, path: str, **attributes: Any) -> None:
-        """Set attributes of a group or an array."""
-        plain = {
-            k: v.tolist() if isinstance(v, (np.generic, np.ndarray)) else v for k, v in attributes.items()
-        }
-        self.recording.attrs.setdefault(path, {}).update(plain)
-
-
-class FileSink:
-    """Streams a run into a temporary file; `commit` makes it the result.
-
-    Parameters
-    ----------
-    path : Path
-        The result, ``<run_id>.h5``. Until `commit` only a temporary file beside
-        it exists; a crash leaves no file under the result's name.
-    """
-
-    def __init__(self, path: Path):
-        self.path = Path(path)
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o644)
-        except OSError as error:
-            raise InputError(
-                "--out", str(self.path.parent), f"a writable folder ({error.strerror})"
-            ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its owner may have removed the file before we had the lock: then it locks nothing.
-            if not os.path.samestat(os.fstat(self._lock), os.stat(self.path.with_suffix(".lock"))):
-                raise FileNotFoundError
-        except OSError as error:
-            os.close(self._lock)
-            raise InputError("--out", str(self.path), "a run that no other process is writing") from error
-        self._temporary = self.path.with_suffix(".partial")  # a stale one is ours: we hold the lock
-        self._raw = GuardedFile(self._temporary)
-        self._file = h5py.File(self._raw, "w", libver=("v108", "v110"), userblock_size=BLOCK)
-
-    def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None:
-        """Make a data set; a first dimension of 0 grows by `append`."""
-        grows = shape[0] == 0
-        layout: dict[str, Any] = {}
-        if grows:
-            layout = dict(maxshape=(None, *shape[1:]), chunks=(65536, *shape[1:]))
-        elif np.prod(shape) > 0:
-            row = int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize
-            layout = dict(chunks=(max(1, min(shape[0], 2**18 // max(row, 1))), *shape[1:]))
-        self._file.create_dataset(
-            path, shape, dtype, compression="gzip", shuffle=True, fletcher32=True, track_times=False, **layout
-        )
-        if units:
-            self.annotate(path, units=units)
-
-    def write(self, path: str, start: int, rows: np.ndarray) -> None:
-        """Write rows from `start` on."""
-        self._dataset(path)[start : start + len(rows)] = rows
-        self._raw.check()
-
-    def append(self, path: str, rows: np.ndarray) -> None:
-        """Add rows at the end."""
-        data = self._dataset(path)
-        n = data.shape[0]
-        data.resize(n + len(rows), axis=0)
-        data[n:] = rows
-        self._raw.check()
-
-    def put(self, path: str, array: np.ndarray, units: str = "") -> None:
-        """Write a whole array."""
-        array = np.asarray(array)
-        if array.ndim == 0:
-            raise ValueError(f"{path}: every data set has a dimension")
-        self.create(path, array.shape, array.dtype, units)
-        if array.size:
-            self._dataset(path)[...] = array
-        self._raw.check()
-
-    def annotate(self, path: str, **attributes: Any) -> None:
-        """Set attributes of a group or a data set."""
-        node = self._file.require_group(path) if path not in self._file else self._file[path]
-        for name, value in attributes.items():
-            node.attrs[name] = value
-
-    def _dataset(self, path: str) -> h5py.Dataset:
-        return self._file[path]
-
-    def commit(self) -> None:
-        """Close, sync and give the file its name."""
-        self._file.close()
-        self._raw.check()
-        seal(self._raw)
-        self._raw.check()
-        os.fsync(self._raw.fileno())
-        self._raw.close()
-        os.replace(self._temporary, self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-        self._unlock()
-
-    def abort(self) -> None:
-        """Throw the unfinished file away."""
-        try:
-            self._file.close()
-        finally:
-            self._raw.close()
-            self._temporary.unlink(missing_ok=True)
-            self._unlock()
-
-    def _unlock(self) -> None:
-        self.path.with_suffix(".lock").unlink(missing_ok=True)
-        os.close(self._lock)
+        return schema.labels(self)
 
 
 def read_run(path: str | Path, only: tuple[str, ...] = ("/",)) -> Recording:
@@ -258,13 +89,13 @@ def read_run(path: str | Path, only: tuple[str, ...] = ("/",)) -> Recording:
     InputError
         If the file is missing, damaged or not one of ours; names the part.
     """
-    with open_run(path, only) as recording:
+    with open_recording(path, only) as recording:
         in_memory = {p: a for p, a in recording.arrays.items() if isinstance(a, np.ndarray)}
         return Recording(in_memory, recording.attrs)
 
 
 @contextmanager
-def open_run(path: str | Path, load: tuple[str, ...] = ("/",)) -> Iterator[Recording]:
+def open_recording(path: str | Path, load: tuple[str, ...] = ("/",)) -> Iterator[Recording]:
     """Read a result file, but leave large arrays in it, to be read by slices.
 
     Follows hard links only, refuses external and virtual storage, and bounds
@@ -289,11 +120,7 @@ def open_run(path: str | Path, load: tuple[str, ...] = ("/",)) -> Iterator[Recor
             check_seal(path)
             file = stack.enter_context(h5py.File(path, "r"))
             recording.attrs["/"] = _attributes(file)
-            version = recording.attrs["/"].get("schema_version")
-            if version != SCHEMA_VERSION:
-                raise InputError(
-                    str(path), f"schema_version {version}", f"a result file of version {SCHEMA_VERSION}"
-                )
+            schema.check_version(path, recording.attrs["/"].get("schema_version"))
             for name, node in _walk(file, path):
                 attributes = _attributes(node)
                 if attributes:

@@ -10,6 +10,6 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
         if (gate[k] > 0) {
             const real factor = c.eta * gate[k] * (target[k] - y[k]);
             for (int i = threadIdx.x; i < M; i += THREADS)
-                s.when[k * M + i] = s.when[k * M + i] + factor * x[i];
+                s.w[k * M + i] = s.w[k * M + i] + factor * x[i];
         }
 }

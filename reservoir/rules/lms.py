@@ -16,25 +16,25 @@ from spikewhen.reservoir.types import padded
 class LMSState(NamedTuple):
     """Weights only."""
 
-    when: np.ndarray  # (K, M)
+    w: np.ndarray  # (K, M)
 
 
 @nb.njit(nogil=True, error_model="numpy")
 def _step(constants, state, x, y, target, gate, clock, trial_end):
     eta = constants[0]
-    when = state[0]
-    for k in range(when.shape[0]):
+    w = state[0]
+    for k in range(w.shape[0]):
         if gate[k] > 0:
             c = eta * gate[k] * (target[k] - y[k])
             for i in range(x.size):
-                when[k, i] = when[k, i] + c * x[i]
+                w[k, i] = w[k, i] + c * x[i]
 
 
 def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
     eta = constants[0]
-    when = state[0]
+    w = state[0]
     for k in np.flatnonzero(gate > 0):
-        when[k] = when[k] + (eta * gate[k] * (target[k] - y[k])) * x
+        w[k] = w[k] + (eta * gate[k] * (target[k] - y[k])) * x
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LMS(Rule):
 
     def init(self, n_channels: int, n_features: int, dtype: Any) -> LMSState:
         """Return zero weights for `n_channels` outputs."""
-        return LMSState(when=np.zeros((n_channels, padded(n_features)), dtype))
+        return LMSState(w=np.zeros((n_channels, padded(n_features)), dtype))
 
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
         """Return (eta,)."""

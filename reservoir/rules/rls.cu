@@ -82,7 +82,7 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
             if (p_rows == 1 || k == a) {
                 const p_type factor = sqrt_gate * (p_type(target[k]) - p_type(y[k])) / den;
                 for (int i = threadIdx.x; i < M; i += THREADS)
-                    s.when[k * M + i] = s.when[k * M + i] + when_type(factor * kappa[i]);
+                    s.w[k * M + i] = s.w[k * M + i] + w_type(factor * kappa[i]);
             }
         for (int i = threadIdx.x; i < M; i += THREADS)
             s.q[a * M + i] = kappa[i] / root_den;

@@ -34,7 +34,7 @@ class RLSState(NamedTuple):
     when P is next passed over, so that each update reads and writes P once.
     """
 
-    when: np.ndarray  # (K, M)
+    w: np.ndarray  # (K, M)
     p: np.ndarray  # (n_p, n_tiles, 32, 32) lower tiles, row by row; n_p = 1 if shared
     q: np.ndarray  # (n_p, M) of the correction still to be applied
     pending: np.ndarray  # (n_p,) int64, 1 where there is one
@@ -149,7 +149,7 @@ def correct_and_multiply(p, q, gain, x, out):
 @nb.njit(nogil=True, error_model="numpy")
 def _step(constants, state, x, y, target, gate, clock, trial_end):
     forget, gain, interval = constants
-    when, p, q, pending = state
+    w, p, q, pending = state
     if clock % interval != 0:
         return
     real, shared = p.dtype.type, p.shape[0] == 1
@@ -164,11 +164,11 @@ def _step(constants, state, x, y, target, gate, clock, trial_end):
         # Without a correction q is 0 and changes no bit.
         correct_and_multiply(p[a], q[a], gain if pending[a] else real(1), weighted, kappa)
         den = forget + dot(weighted, kappa)
-        for k in range(when.shape[0]):
+        for k in range(w.shape[0]):
             if shared or k == a:
                 c = root * (real(target[k]) - real(y[k])) / den
                 for i in range(m):
-                    when[k, i] = when[k, i] + when.dtype.type(c * kappa[i])
+                    w[k, i] = w[k, i] + w.dtype.type(c * kappa[i])
         sq = math.sqrt(den)
         for i in range(m):
             q[a, i] = kappa[i] / sq
@@ -177,7 +177,7 @@ def _step(constants, state, x, y, target, gate, clock, trial_end):
 
 def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
     forget, gain, interval = constants
-    when, p, q, pending = state
+    w, p, q, pending = state
     if clock % interval != 0:
         return
     real = p.dtype.type
@@ -188,9 +188,9 @@ def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
         weighted = root * x.astype(real)
         kappa = multiply_reference(p[a], weighted)
         den = forget + dot_reference(weighted, kappa)
-        for k in range(len(when)) if len(p) == 1 else [a]:
+        for k in range(len(w)) if len(p) == 1 else [a]:
             c = root * (real(target[k]) - real(y[k])) / den
-            when[k] = when[k] + (c * kappa).astype(when.dtype)
+            w[k] = w[k] + (c * kappa).astype(w.dtype)
         q[a], pending[a] = kappa / np.sqrt(den), 1
 
 
@@ -240,7 +240,7 @@ class RLS(Rule):
         real = np.dtype(self.precision)
         n_p = 1 if self.shares_p or n_channels == 1 else n_channels
         return RLSState(
-            when=np.zeros((n_channels, m), dtype),
+            w=np.zeros((n_channels, m), dtype),
             p=np.stack([self._start(n_features)] * n_p).astype(real),
             q=np.zeros((n_p, m), real),
             pending=np.zeros(n_p, np.int64),

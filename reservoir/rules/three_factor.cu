@@ -7,7 +7,7 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
                      const real *gate, i64 clock, bool trial_end, void *sums, unsigned char *workspace, void *scratch)
 {
     constexpr bool consolidates = learning_rows > 0;
-    real *weights = consolidates ? s.learning : s.when, *e = s.eligibility, *sum = (real *)sums;
+    real *weights = consolidates ? s.learning : s.w, *e = s.eligibility, *sum = (real *)sums;
     bool active = false;
     for (int k = 0; k < K; k++)
         active = active || gate[k] > 0;
@@ -34,5 +34,5 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
     if (consolidates && trial_end)
         for (int k = 0; k < K; k++)  // as above: a thread moves the weights that it has learned
             for (int i = threadIdx.x; i < M; i += THREADS)
-                s.when[k * M + i] = s.when[k * M + i] + c.beta * (s.learning[k * M + i] - s.when[k * M + i]);
+                s.w[k * M + i] = s.w[k * M + i] + c.beta * (s.learning[k * M + i] - s.w[k * M + i]);
 }

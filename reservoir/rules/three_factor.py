@@ -32,7 +32,7 @@ from spikewhen.reservoir.types import padded
 class ThreeFactorState(NamedTuple):
     """Weights and eligibility."""
 
-    when: np.ndarray  # (K, M) weights w that make y
+    w: np.ndarray  # (K, M) weights w that make y
     learning: np.ndarray  # (K, M) weights f that learn; (0, M) without consolidation
     eligibility: np.ndarray  # (M,) e
 
@@ -40,41 +40,41 @@ class ThreeFactorState(NamedTuple):
 @nb.njit(nogil=True, error_model="numpy")
 def _step(constants, state, x, y, target, gate, clock, trial_end):
     eta, epsilon, e_keep, e_gain, beta, own = constants
-    when, learning, e = state
+    w, learning, e = state
     for i in range(x.size):
         e[i] = e_keep * e[i] + e_gain * x[i]
     consolidate = learning.shape[0] > 0
-    weights = learning if consolidate else when
+    weights = learning if consolidate else w
     active = False
-    for k in range(when.shape[0]):
+    for k in range(w.shape[0]):
         active = active or gate[k] > 0
     if active:
         norm = epsilon + math.sqrt(dot(e, e) * dot(x, x))
-        for k in range(when.shape[0]):
+        for k in range(w.shape[0]):
             if gate[k] > 0:
                 out = dot(weights[k], x) if consolidate else y[k]
                 c = eta * gate[k] * (target[k] - own * out) / norm
                 for i in range(x.size):
                     weights[k, i] = weights[k, i] + c * e[i]
     if consolidate and trial_end:
-        for k in range(when.shape[0]):
+        for k in range(w.shape[0]):
             for i in range(x.size):
-                when[k, i] = when[k, i] + beta * (learning[k, i] - when[k, i])
+                w[k, i] = w[k, i] + beta * (learning[k, i] - w[k, i])
 
 
 def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
     eta, epsilon, e_keep, e_gain, beta, own = constants
-    when, learning, e = state
+    w, learning, e = state
     e[:] = e_keep * e + e_gain * x
     consolidate = learning.shape[0] > 0
-    weights = learning if consolidate else when
+    weights = learning if consolidate else w
     if np.any(gate > 0):
         norm = epsilon + np.sqrt(dot_reference(e, e) * dot_reference(x, x))
         for k in np.flatnonzero(gate > 0):
             out = dot_reference(weights[k], x) if consolidate else y[k]
             weights[k] = weights[k] + (eta * gate[k] * (target[k] - own * out) / norm) * e
     if consolidate and trial_end:
-        when[:] = when + beta * (learning - when)
+        w[:] = w + beta * (learning - w)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class ThreeFactor(Rule):
         """Return zero weights for `n_channels` outputs."""
         m = padded(n_features)
         return ThreeFactorState(
-            when=np.zeros((n_channels, m), dtype),
+            w=np.zeros((n_channels, m), dtype),
             learning=np.zeros((n_channels if self.consolidation > 0 else 0, m), dtype),
             eligibility=np.zeros(m, dtype),
         )

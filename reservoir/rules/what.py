@@ -62,14 +62,14 @@ class WhatReadout(Spec):
         return tuple(map(real, (*numbers, self.surprise, self.surprise_rate, self.surprise_scale**2)))
 
 
-def predict_reference(what, total, count):
+def predict_reference(v, window_sum, count):
     """p_hat = V m in plain NumPy; returns ``(m, p_hat)``. Without a window m = 0."""
-    one = total.dtype.type(1)
-    mean = total * (one / total.dtype.type(max(int(count[0]), 1)))
-    return mean, np.array([dot_reference(row, mean) for row in what], total.dtype)
+    one = window_sum.dtype.type(1)
+    mean = window_sum * (one / window_sum.dtype.type(max(int(count[0]), 1)))
+    return mean, np.array([dot_reference(row, mean) for row in v], window_sum.dtype)
 
 
-def learn_reference(constants, what, seen, surprise, mean, p_hat, outcome):
+def learn_reference(constants, v, seen, surprise, mean, p_hat, outcome):
     """Update V, and s in `surprise` (K,), in place, in plain NumPy, the definition."""
     eta, epsilon, anneal, gain, recency, scale = constants
     one = type(eta)(1)
@@ -78,34 +78,34 @@ def learn_reference(constants, what, seen, surprise, mean, p_hat, outcome):
     share = np.max(surprise * surprise) / scale
     rate = max(eta + gain * min(one, share), anneal / type(eta)(seen[0]))
     norm = epsilon + dot_reference(mean, mean)
-    for k in range(what.shape[0]):
-        what[k] = what[k] + (rate * (outcome[k] - p_hat[k]) / norm) * mean
+    for k in range(v.shape[0]):
+        v[k] = v[k] + (rate * (outcome[k] - p_hat[k]) / norm) * mean
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False)
-def predict(what, total, count, mean, p_hat):
+def predict(v, window_sum, count, mean, p_hat):
     """Write m and p_hat = V m."""
-    one = total.dtype.type(1)
-    factor = one / total.dtype.type(max(count[0], 1))
+    one = window_sum.dtype.type(1)
+    factor = one / window_sum.dtype.type(max(count[0], 1))
     for i in range(mean.size):
-        mean[i] = total[i] * factor
-    for k in range(what.shape[0]):
-        p_hat[k] = dot(what[k], mean)
+        mean[i] = window_sum[i] * factor
+    for k in range(v.shape[0]):
+        p_hat[k] = dot(v[k], mean)
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False)
-def learn(constants, what, seen, surprise, mean, p_hat, outcome):
+def learn(constants, v, seen, surprise, mean, p_hat, outcome):
     """Update V and s in place; equals `learn_reference` bit for bit."""
     eta, epsilon, anneal, gain, recency, scale = constants
     seen[0] += 1
-    top = what.dtype.type(0)
+    top = v.dtype.type(0)
     for k in range(surprise.size):
         surprise[k] = surprise[k] + recency * ((outcome[k] - p_hat[k]) - surprise[k])
         top = max(top, surprise[k] * surprise[k])
-    share = min(what.dtype.type(1), top / scale)
-    rate = max(eta + gain * share, anneal / what.dtype.type(seen[0]))
+    share = min(v.dtype.type(1), top / scale)
+    rate = max(eta + gain * share, anneal / v.dtype.type(seen[0]))
     norm = epsilon + dot(mean, mean)
-    for k in range(what.shape[0]):
+    for k in range(v.shape[0]):
         c = rate * (outcome[k] - p_hat[k]) / norm
         for i in range(mean.size):
-            what[k, i] = what[k, i] + c * mean[i]
+            v[k, i] = v[k, i] + c * mean[i]

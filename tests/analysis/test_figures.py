@@ -23,6 +23,7 @@ from spikewhen.analysis.score_names import SCORES
 from spikewhen.analysis.score_run import score_run
 from spikewhen.paradigms.meet import Block, Meet
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import features
 from spikewhen.reservoir.rules.gate import Gate
@@ -54,31 +55,31 @@ def meet_run(seed=0, blocks=TWO_EVENTS, events="AB", cues=("cue",), labels=("loc
         part = record(spec, session, label=label, noise=noise, seed=seed)
         out.arrays |= part.arrays
         out.attrs |= part.attrs
-        base = f"/readouts/{label}"
         n = session.trials.block.size
-        for name in ("when", "prediction"):
-            out.arrays[f"{base}/trials/{name}"] = np.repeat(part[f"{base}/probes/{name}"][:1], n, axis=0)
-        out.arrays |= {f"/scores/{label}/{n}": rng.uniform(0.001, 0.9, 1) for n in ACTIVITY}
+        for name in ("y", "prediction"):
+            first = part[schema.readout(label, "probes", name)][:1]
+            out.arrays[schema.readout(label, "trials", name)] = np.repeat(first, n, axis=0)
+        out.arrays |= {schema.scores(label, n): rng.uniform(0.001, 0.9, 1) for n in ACTIVITY}
     n = 40
     step = np.sort(rng.integers(0, 100_000, 4000))
     owner = np.sort(rng.integers(0, session.probes.block.size, 1000))
     out.arrays |= {
-        "/network/cell_type": np.repeat([0, 1], [32, 8]).astype(np.int8),
-        "/network/synapses/indptr": np.arange(n + 1) * 4,
-        "/network/synapses/target": rng.integers(0, n, 4 * n).astype(np.int32),
-        "/network/synapses/weight": rng.standard_normal(4 * n),
-        "/network/encoders/cue": (rng.random((len(cues), n)) < 0.3) * 1.0,
-        "/trials/onset_ms": 1500.0 * np.arange(session.trials.block.size),
-        "/spikes/reservoir/timestamps": step * 0.6,
-        "/spikes/reservoir/node_ids": rng.integers(0, n, step.size),
-        "/spikes/probes/timestamps": rng.uniform(-500, 1000, owner.size),
-        "/spikes/probes/node_ids": rng.integers(0, n, owner.size),
-        "/spikes/probes/probe": owner,
+        schema.CELL_TYPE: np.repeat([0, 1], [32, 8]).astype(np.int8),
+        schema.synapses("indptr"): np.arange(n + 1) * 4,
+        schema.synapses("target"): rng.integers(0, n, 4 * n).astype(np.int32),
+        schema.synapses("weight"): rng.standard_normal(4 * n),
+        schema.encoder("cue"): (rng.random((len(cues), n)) < 0.3) * 1.0,
+        schema.trial("onset_ms"): 1500.0 * np.arange(session.trials.block.size),
+        schema.spikes("reservoir", "timestamps"): step * 0.6,
+        schema.spikes("reservoir", "node_ids"): rng.integers(0, n, step.size),
+        schema.spikes("probes", "timestamps"): rng.uniform(-500, 1000, owner.size),
+        schema.spikes("probes", "node_ids"): rng.integers(0, n, owner.size),
+        schema.spikes("probes", "probe"): owner,
     }
     out.attrs |= {
         "/": {"run_id": f"{seed:015x}{int(pa > 0)}"},
-        "/network/cell_type": {"names": ["RS", "FS"]},
-        "/spikes/reservoir": {"subset": "subset", "recorded": list(range(n))},
+        schema.CELL_TYPE: {"names": ["RS", "FS"]},
+        schema.spikes("reservoir"): {"subset": "subset", "recorded": list(range(n))},
     }
     window = {"window_start_ms": 0.0, "window_end_ms": 150.0}
     rule = {"rule": "three_factor", "gate": asdict(Gate()), "what": window}
@@ -90,8 +91,8 @@ def meet_run(seed=0, blocks=TWO_EVENTS, events="AB", cues=("cue",), labels=("loc
         "paradigm": {"name": "meet", **asdict(spec)},
         "rules": dict.fromkeys(labels, rule),
     }
-    put_text(out, "/config", config)
-    put_text(out, "/software", {"commit": "abc123"})
+    put_text(out, schema.CONFIG, config)
+    put_text(out, schema.SOFTWARE, {"commit": "abc123"})
     return out
 
 
@@ -100,16 +101,16 @@ def signal_run(seed=0):
     y = 0.9 * np.sin(2 * np.pi * 5.1 * t / 1000) + 0.05 * np.random.default_rng(seed).standard_normal(t.size)
     out = Recording(
         {
-            "/blocks/frequency_hz": np.array([5.0]),
-            "/blocks/amplitude": np.array([1.0]),
-            "/probes/after_trial": np.array([1]),
-            "/readouts/force/time_ms": t,
-            "/readouts/force/probes/when": y[None, :, None],
+            schema.block("frequency_hz"): np.array([5.0]),
+            schema.block("amplitude"): np.array([1.0]),
+            schema.probe("after_trial"): np.array([1]),
+            schema.readout("force", "time_ms"): t,
+            schema.readout("force", "probes", "y"): y[None, :, None],
         },
         {"/": {"run_id": f"{seed:016x}"}},
     )
-    put_text(out, "/config", {"seed": seed, "paradigm": {"name": "signal"}, "rules": {"force": {}}})
-    put_text(out, "/software", {"commit": "abc123"})
+    put_text(out, schema.CONFIG, {"seed": seed, "paradigm": {"name": "signal"}, "rules": {"force": {}}})
+    put_text(out, schema.SOFTWARE, {"commit": "abc123"})
     return out
 
 
@@ -255,7 +256,7 @@ def test_a_rule_trained_twice_counts_once_and_two_settings_of_it_are_refused():
     series = {s.label: s.runs for s in runs.series(runs.groups)}
     assert series["local"] == [runs[0], runs[2]] and series["b"] == [runs[0]]
     changed = meet_run(2)
-    put_text(changed, "/config", changed.config | {"rules": {"local": {"eta": 0.5}}})
+    put_text(changed, schema.CONFIG, changed.config | {"rules": {"local": {"eta": 0.5}}})
     runs.append(changed)
     with pytest.raises(InputError, match=r"rules.local = 'two settings"):
         runs.series(Runs(runs).groups)
@@ -265,9 +266,9 @@ def test_a_rule_trained_twice_counts_once_and_two_settings_of_it_are_refused():
 @pytest.mark.parametrize("n_blocks", [1, 2])
 def test_where_nothing_ever_comes_some_figures_are_skipped(n_blocks, tmp_path, caplog):
     run = meet_run(blocks=tuple(Block(((0.0, 0.0),), ((300.0, 600.0),)) for _ in range(n_blocks)))
-    run.arrays = {path: a for path, a in run.arrays.items() if not path.startswith("/scores/")}
-    run.arrays["/weights/local/what"][:] = 0
-    run.attrs["/spikes/reservoir"]["subset"] = "all"
+    run.arrays = {path: a for path, a in run.arrays.items() if not path.startswith(f"{schema.scores()}/")}
+    run.arrays[schema.weights("local", "v")][:] = 0
+    run.attrs[schema.spikes("reservoir")]["subset"] = "all"
     with caplog.at_level(logging.INFO, "spikewhen.analysis"):
         names = {p.stem for p in draw_all(tmp_path, [run], ("svg",))}
     reasons = [r.getMessage() for r in caplog.records if r.name == "spikewhen.analysis.figures"]
@@ -278,9 +279,9 @@ def test_where_nothing_ever_comes_some_figures_are_skipped(n_blocks, tmp_path, c
 
 def test_a_run_that_learned_nothing_leaves_the_geometry_of_the_others():
     runs = [meet_run(0), meet_run(4)]
-    runs[0].arrays["/weights/local/what"][:] = 0
+    runs[0].arrays[schema.weights("local", "v")][:] = 0
     for name in ACTIVITY:
-        del runs[0].arrays[f"/scores/local/{name}"]
+        del runs[0].arrays[schema.scores("local", name)]
     with paper():
         rows = FIGURES["geometry"].draw(runs).rows
     learned = [row for row in rows if row["series"] == "local: what and when, learned"]
@@ -349,10 +350,10 @@ def test_drawn_traces_are_the_features_of_the_run(rise_ms):
         "seeds": {"noise": 0},
         "paradigm": {"before_ms": 10.0, "after_ms": 110.0},
     }
-    put_text(run, "/config", config)
-    t, i = run["/readouts/local/time_ms"], 5
-    spikes = run["/spikes/reservoir/timestamps"] - run["/trials/onset_ms"][i]
-    shown = Shown("", 0, 0, 0.0, spikes, run["/spikes/reservoir/node_ids"], *[np.zeros(0)] * 4)
+    put_text(run, schema.CONFIG, config)
+    t, i = run[schema.readout("local", "time_ms")], 5
+    spikes = run[schema.spikes("reservoir", "timestamps")] - run[schema.trial("onset_ms")][i]
+    shown = Shown("", 0, 0, 0.0, spikes, run[schema.spikes("reservoir", "node_ids")], *[np.zeros(0)] * 4)
     cells = np.arange(40)
     expected = features(run, "trials", np.array([i]))[0][:, :-1].T * np.sqrt(cells.size)
     np.testing.assert_allclose(
@@ -372,7 +373,7 @@ def test_stored_scores_come_before_computed_ones():
     run = meet_run()
     computed = score_run(run)["local"]["error"]
     np.testing.assert_array_equal(Runs([run]).scores(run, "local")["error"], computed)
-    run.arrays["/scores/local/error"] = computed + 1
+    run.arrays[schema.scores("local", "error")] = computed + 1
     np.testing.assert_array_equal(Runs([run]).scores(run, "local")["error"], computed + 1)
 
 

@@ -22,6 +22,7 @@ from spikewhen.analysis.summary import (
 from spikewhen.analysis.targets import bump
 from spikewhen.analysis.views import read_readout, read_task
 from spikewhen.paradigms.meet import Block
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 
@@ -66,9 +67,9 @@ def test_timing_and_amplitude_are_those_of_the_learner(scored):
     np.testing.assert_allclose(scored["timing_error_ms"][3], 0)
     np.testing.assert_allclose(scored["detection"][[0, 3]], [[0, 0], [1, 1]])
     np.testing.assert_allclose(scored["amplitude"][3], [0.93 * 0.8, 0.93 * 0.2], atol=0.01)
-    np.testing.assert_allclose(scored["amplitude_when"][3], 0.93, atol=0.01)
+    np.testing.assert_allclose(scored["amplitude_y"][3], 0.93, atol=0.01)
     np.testing.assert_allclose(scored["calibration_r_p_hat"], 1)
-    np.testing.assert_allclose(scored["calibration_slope_when"], 0, atol=1e-9)
+    np.testing.assert_allclose(scored["calibration_slope_y"], 0, atol=1e-9)
 
 
 def test_a_switch_leaves_nothing_and_does_not_overshoot(scored):
@@ -82,7 +83,7 @@ def test_a_switch_leaves_nothing_and_does_not_overshoot(scored):
 def test_scores_of_a_peak_are_means_over_the_probes_that_have_one():
     spec, s = session(repeats=2)
     recording = record(spec, s)
-    recording.arrays["/readouts/local/probes/prediction"][::2] = 0
+    recording.arrays[schema.readout("local", "probes", "prediction")][::2] = 0
     found = score_run(recording)["local"]
     np.testing.assert_allclose(found["detection"][3], 0.5)
     np.testing.assert_allclose(found["timing_error_ms"][3], 0)
@@ -91,7 +92,7 @@ def test_scores_of_a_peak_are_means_over_the_probes_that_have_one():
 def test_error_is_split_at_the_latency_of_each_event():
     spec, s = session()
     recording = record(spec, s)
-    z = recording.arrays["/readouts/local/probes/prediction"]
+    z = recording.arrays[schema.readout("local", "probes", "prediction")]
     z *= s.time_ms[:, None] < s.latency[s.probes.block, s.probes.cue][:, None, :]
     found = score_run(recording)["local"]
     np.testing.assert_allclose(found["error_before"][3], np.exp(-5))
@@ -112,7 +113,7 @@ def test_an_event_with_two_times_is_scored_against_its_mixture(seed):
     found = score_run(recording, time_cells)["local"]
     np.testing.assert_allclose(found["error"], np.exp(-found["trial"] / 8), atol=1e-9)
     np.testing.assert_allclose(found["timing_error_ms"][3], 0)
-    for name in ("amplitude", "amplitude_when"):
+    for name in ("amplitude", "amplitude_y"):
         assert np.array_equal(np.isnan(found[name][3]), np.arange(2) == two), name
         assert np.isfinite(found[name][4:]).all(), name
     assert np.isnan(found["residual"][4:, two]).all() and np.isnan(found["overshoot"][0, two])
@@ -142,7 +143,7 @@ def test_the_ceiling_is_taught_both_times_of_an_event_that_did_not_come():
 def test_the_peak_at_either_time_is_in_time():
     spec, s = session(blocks=TWO_TIMES)
     recording = record(spec, s)
-    z = recording.arrays["/readouts/local/probes/prediction"]
+    z = recording.arrays[schema.readout("local", "probes", "prediction")]
     first = s.probes.block == 0
     z[first, :, 0] = bump(s.time_ms, 590.0, 30.0)
     np.testing.assert_allclose(score_run(recording)["local"]["timing_error_ms"][:4, 0], 10)
@@ -188,7 +189,7 @@ def test_counterbalanced_seeds_score_alike_in_the_roles_of_the_config(seed):
     recording = record(spec, s)
     # Makes channel A of the config fail, wherever it is stored.
     a = int(s.probability[0, 0].argmax())
-    recording.arrays["/readouts/local/probes/prediction"][..., a] = 0
+    recording.arrays[schema.readout("local", "probes", "prediction")][..., a] = 0
     found = score_run(recording)["local"]
     np.testing.assert_allclose(found["probability"][0], [0.8, 0.2])
     np.testing.assert_allclose(found["error_channel"][3], [1, np.exp(-5)], atol=1e-6)
@@ -215,11 +216,11 @@ def test_a_merged_readout_has_no_probability_of_its_own():
     assert "loss_when" not in found
 
 
-@pytest.mark.parametrize("name", ["what", "when"])
+@pytest.mark.parametrize("name", ["v", "w"])
 def test_weights_that_are_all_zero_have_no_geometry(name):
     spec, s = session()
     recording = record(spec, s)
-    recording.arrays[f"/weights/local/{name}"][:] = 0
+    recording.arrays[schema.weights("local", name)][:] = 0
     found = score_run(recording, time_cells)["local"]
     assert np.all(np.isnan(found["overlap"])) and np.all(np.isnan(found["angle_deg"]))
     assert "overlap_chance" not in found and "loss_when" not in found
@@ -245,10 +246,10 @@ def test_chance_in_both_metrics_is_of_the_same_refits():
 def test_ceiling_and_geometry_do_not_depend_on_which_readouts_are_kept(kept):
     recording = record(*session())
     every = score_run(recording, time_cells)["local"]
-    base = "/readouts/local"
-    recording.arrays[f"{base}/time_ms"] = recording[f"{base}/time_ms"][kept - 1 :: kept]
-    for name in ("when", "prediction"):
-        path = f"{base}/probes/{name}"
+    time = schema.readout("local", "time_ms")
+    recording.arrays[time] = recording[time][kept - 1 :: kept]
+    for name in ("y", "prediction"):
+        path = schema.readout("local", "probes", name)
         recording.arrays[path] = recording[path][:, kept - 1 :: kept]
 
     def cells(recording, *rest):
@@ -268,7 +269,7 @@ def test_where_nothing_ever_comes_the_error_is_undefined():
 def test_trials_that_were_not_kept_leave_the_brier_score_undefined():
     spec, s = session()
     recording = record(spec, s)
-    del recording.arrays["/readouts/local/trials/what"]
+    del recording.arrays[schema.readout("local", "trials", "p_hat")]
     found = score_run(recording)["local"]
     assert np.all(np.isnan(found["brier"])) and np.all(np.isfinite(found["brier_true"]))
 
@@ -276,16 +277,18 @@ def test_trials_that_were_not_kept_leave_the_brier_score_undefined():
 def test_a_free_run_is_judged_by_its_fit():
     t = np.arange(1.0, 2051.0)
     arrays = {
-        "/config": np.frombuffer(json.dumps({"rules": {"force": {}}}).encode(), np.uint8),
-        "/blocks/frequency_hz": np.array([5.0]),
-        "/blocks/amplitude": np.array([1.0]),
-        "/probes/after_trial": np.array([1]),
-        "/readouts/force/time_ms": t,
+        schema.CONFIG: np.frombuffer(json.dumps({"rules": {"force": {}}}).encode(), np.uint8),
+        schema.block("frequency_hz"): np.array([5.0]),
+        schema.block("amplitude"): np.array([1.0]),
+        schema.probe("after_trial"): np.array([1]),
+        schema.readout("force", "time_ms"): t,
     }
 
     def judge(size, f):
         y = size * np.sin(2 * np.pi * f * (t + 2050) / 1000)
-        return score_run(Recording(arrays | {"/readouts/force/probes/when": y[None, :, None]}, {}))["force"]
+        return score_run(Recording(arrays | {schema.readout("force", "probes", "y"): y[None, :, None]}, {}))[
+            "force"
+        ]
 
     found = judge(0.9, 5.1)
     assert found["free_frequency_hz"].item() == pytest.approx(5.1, abs=1e-3)

@@ -12,6 +12,7 @@ from spikewhen.experiments.retrained import learned_under
 from spikewhen.experiments.run import run
 from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 
 SMALL = (
     "network.n_neurons=60",
@@ -64,9 +65,9 @@ class TestRetrained:
         meet = replace(loaded.paradigm, trials_per_block=TRIALS, probes_after=(TRIALS,), blocks=(other,))
         direct = run(replace(loaded, paradigm=meet, rules=grid.GRID.experiment().rules), 0)
         for label in ("local", "merged"):
-            for path in (f"/weights/{label}/when", f"/readouts/{label}/probes/prediction"):
+            for path in (schema.weights(label, "w"), schema.readout(label, "probes", "prediction")):
                 np.testing.assert_array_equal(found[path], direct[path])
-            assert not np.array_equal(found[f"/weights/{label}/when"], made[f"/weights/{label}/when"])
+            assert not np.array_equal(found[schema.weights(label, "w")], made[schema.weights(label, "w")])
 
     def test_a_block_of_other_length_is_refused(self, recordings):
         longer = replace(grid.condition(0.5, 300.0), trials=TRIALS + 1)

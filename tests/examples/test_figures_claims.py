@@ -24,6 +24,7 @@ from spikewhen.examples.yamada_chao_2026 import figures as claims
 from spikewhen.examples.yamada_chao_2026.claims import CLAIMS
 from spikewhen.experiments.study.result import FILE, Report, draw_report
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 OF_RUNS = ("figure_1_task", "figure_2_trial")
@@ -35,7 +36,7 @@ class WithRun(Report):
 
     def run(self, protocol):
         run = meet_run()
-        run.arrays = {path: a for path, a in run.arrays.items() if "/trials/when" not in path}
+        run.arrays = {path: a for path, a in run.arrays.items() if "trials/y" not in path}
         return run
 
 
@@ -207,10 +208,12 @@ def measured(claim):
                 part = record(spec, session, seed=seed, noise=0.05, factored=rule.factored, label=label)
                 whole.arrays |= part.arrays
                 whole.attrs |= part.attrs
-            put_text(whole, "/config", {"paradigm": asdict(spec), "rules": {k: {} for k in experiment.rules}})
+            put_text(
+                whole, schema.CONFIG, {"paradigm": asdict(spec), "rules": {k: {} for k in experiment.rules}}
+            )
             for label, found in score_run(whole).items():
                 found["error_ridge"] = 0.5 * found["error"]
-                whole.arrays |= {f"/scores/{label}/{name}": a for name, a in found.items()}
+                whole.arrays |= {schema.scores(label, name): a for name, a in found.items()}
             out[protocol.name][seed] = claim.measure(protocol.name, whole)
     return out
 

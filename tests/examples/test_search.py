@@ -31,6 +31,7 @@ from spikewhen.examples.yamada_chao_2026.search.space import (
 from spikewhen.examples.yamada_chao_2026.search.study import mean_over_seeds, open_study
 from spikewhen.examples.yamada_chao_2026.search.validate import Found, table, trials_to
 from spikewhen.experiments.config import load_config
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.rules import Gate, ThreeFactor, WhatReadout
 
 SMALL = {"network.out_degree": 6, "network.n_neurons": 60}
@@ -156,8 +157,10 @@ def test_p_hat_from_mean_features_is_that_of_a_run(monkeypatch, identity):
     seed = what.taught(1003)
     rule = ThreeFactor(eta=0.0, gate=Gate(baseline=0.0), what=identity)
     run = train(simulate(what.session(what.P_EVERY_25), 1003), {"r": rule}, trials=True)
-    np.testing.assert_array_equal(what.p_hats(identity, seed, "every 25"), run["/readouts/r/trials/what"])
-    assert np.ptp(run["/readouts/r/trials/what"]) > 0.1
+    np.testing.assert_array_equal(
+        what.p_hats(identity, seed, "every 25"), run[schema.readout("r", "trials", "p_hat")]
+    )
+    assert np.ptp(run[schema.readout("r", "trials", "p_hat")]) > 0.1
 
 
 def test_trials_to_the_naive_level():

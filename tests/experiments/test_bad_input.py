@@ -13,6 +13,7 @@ import small
 from sealing import sealed
 
 from spikewhen.gpu.device import why_not
+from spikewhen.reservoir.files import schema
 
 
 def refused(result, *parts: str) -> str:
@@ -174,7 +175,7 @@ def result_file(tmp_path_factory):
 
 def damage_data(path: Path) -> None:
     with h5py.File(path) as file:
-        chunk = file["/network/synapses/weight"].id.get_chunk_info(0)
+        chunk = file[schema.synapses("weight")].id.get_chunk_info(0)
     raw = bytearray(path.read_bytes())
     raw[chunk.byte_offset + chunk.size // 2] ^= 0xFF
     path.write_bytes(raw)
@@ -196,12 +197,12 @@ def foreign(path: Path) -> None:
 
 def linked(path: Path) -> None:
     with sealed(path, "a") as file:
-        file["/readouts/elsewhere"] = h5py.ExternalLink("/etc/passwd", "/")
+        file[schema.readout("elsewhere")] = h5py.ExternalLink("/etc/passwd", "/")
 
 
 def huge(path: Path) -> None:
     with sealed(path, "a") as file:
-        file.create_dataset("/weights/huge", (2**40,), "f8", chunks=(1024,))
+        file.create_dataset(schema.weights("huge"), (2**40,), "f8", chunks=(1024,))
 
 
 @pytest.mark.parametrize("harm", [damage_data, cut, no_hdf5, foreign, linked, huge, Path.unlink])

@@ -13,12 +13,13 @@ from pathlib import Path
 import h5py
 import pytest
 import small
+from lively import equal
 
 from spikewhen.experiments import batch
 from spikewhen.experiments.config import load_config
 from spikewhen.experiments.jobs import make_jobs
 from spikewhen.experiments.run import run
-from spikewhen.reservoir.files.recording import equal
+from spikewhen.reservoir.files import schema
 
 COMMAND = [sys.executable, "-m", "spikewhen.experiments.cli.app"]
 
@@ -43,7 +44,7 @@ def test_run_writes_results_sidecars_and_summary(done):
     sidecar = json.loads((folder / "out" / f"{jobs[0].run_id}.json").read_text())
     assert (sidecar["seed"], sidecar["config"], sidecar["backend"]) == (0, "small", "cpu")
     with h5py.File(jobs[0].path) as file:
-        assert "error" in file["/scores/local"] and b" Hz" in bytes(file["/warnings"][()])
+        assert "error" in file[schema.scores("local")] and b" Hz" in bytes(file[schema.WARNINGS][()])
 
 
 def test_summary_names_its_runs(done):
@@ -106,8 +107,8 @@ def test_set_and_precision_reach_the_file(tmp_path):
     assert result.exit_code == 0, result.stderr
     (path,) = (tmp_path / "o").glob("*.h5")
     with h5py.File(path) as file:
-        assert file["/network/cell_type"].shape == (40,)
-        assert file["/readouts/local/probes/when"].dtype == "float32"
+        assert file[schema.CELL_TYPE].shape == (40,)
+        assert file[schema.readout("local", "probes", "y")].dtype == "float32"
 
 
 def test_feedback_gives_every_rule_a_run_and_compare_pairs_them(tmp_path):
@@ -128,10 +129,14 @@ def test_info_tells_what_is_there(done):
     folder, *_ = done
     path = next((folder / "out").glob("*.h5"))
     text = small.spikewhen("info", path)
-    assert text.exit_code == 0 and path.stem in text.stdout and "/readouts/local/probes/when" in text.stdout
+    assert (
+        text.exit_code == 0
+        and path.stem in text.stdout
+        and schema.readout("local", "probes", "y") in text.stdout
+    )
     found = json.loads(small.spikewhen("info", path, "--json").stdout)
     assert found["run_id"] == path.stem and found["trials"] == 2 and found["probes"] == 2
-    assert found["arrays"]["/probes/interval_ms"]["units"] == "ms"
+    assert found["arrays"][schema.probe("interval_ms")]["units"] == "ms"
 
 
 def test_doctor_explains_itself():

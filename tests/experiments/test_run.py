@@ -14,6 +14,7 @@ from spikewhen.experiments import load_config, run
 from spikewhen.experiments.compare import run_table
 from spikewhen.experiments.run import run_to_file
 from spikewhen.reservoir.errors import ActivityError, InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import read_run
 from spikewhen.reservoir.rules import ThreeFactor, WhatReadout
 
@@ -83,8 +84,10 @@ def test_a_numpy_seed_is_a_seed(small, tmp_path):
 
 def test_only_what_is_asked_for_is_read(small, tmp_path):
     path = run_to_file(small, 1000, tmp_path)
-    part, whole = read_run(path, ("/config", "/scores/")), read_run(path)
-    assert {p for p in whole.arrays if p == "/config" or p.startswith("/scores/")} == set(part.arrays)
+    part, whole = read_run(path, (schema.CONFIG, f"{schema.scores()}/")), read_run(path)
+    assert {p for p in whole.arrays if p == schema.CONFIG or p.startswith(f"{schema.scores()}/")} == set(
+        part.arrays
+    )
     assert part.attrs == whole.attrs
 
 

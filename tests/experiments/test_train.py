@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small
+from lively import equal
 from sealing import sealed
 from test_bad_input import refused
 
@@ -19,7 +20,8 @@ from spikewhen.experiments import train as trained
 from spikewhen.experiments.run import run_to_file
 from spikewhen.experiments.train import train_to_file
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.recording import equal, read_run
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.recording import read_run
 from spikewhen.reservoir.network import build_network
 
 KEEP = 'record.spikes="all"'
@@ -63,7 +65,7 @@ def test_the_file_is_the_one_that_the_run_would_have_written(tmp_path, table, la
     found = train_to_file(recording, wanted, tmp_path / "trained")
     assert found.name == there.name != recording.name
     assert found.read_bytes() == there.read_bytes()
-    assert read_run(found)[f"/rule_state/{label}/when"].any()
+    assert read_run(found)[schema.rule_state(label, "w")].any()
 
 
 def test_a_recording_trained_with_its_own_rules_is_itself(done):
@@ -120,7 +122,7 @@ def test_the_ceiling_is_taken_over_from_the_same_activity_and_code_only(
     found = recordings.ridge_errors
     monkeypatch.setattr(recordings, "ridge_errors", lambda *a: fits.append(1) or found(*a))
     assert train_to_file(recording, other, tmp_path / "c").read_bytes() == there.read_bytes()
-    assert np.isfinite(read_run(there)["/scores/rls/error_ridge"]).any()
+    assert np.isfinite(read_run(there)[schema.scores("rls", "error_ridge")]).any()
     assert fits == ([] if taken else [1])
 
 
@@ -217,11 +219,11 @@ def test_files_that_are_refused(done, tmp_path):
 @pytest.mark.parametrize(
     ("path", "change", "named"),
     [
-        ("/spikes/reservoir/node_ids", lambda a: np.r_[(a[0] + 30) % 60, a[1:]], "/spikes"),
-        ("/trials/event", lambda a: 1 - a, "/trials/event"),
-        ("/trials/onset_ms", lambda a: a + 1, "/trials/onset_ms"),
-        ("/blocks/latency_ms", lambda a: a + 1, "/blocks/latency_ms"),
-        ("/probes/interval_ms", lambda a: a + 1, "/probes/interval_ms"),
+        (schema.spikes("reservoir", "node_ids"), lambda a: np.r_[(a[0] + 30) % 60, a[1:]], schema.SPIKES),
+        (schema.trial("event"), lambda a: 1 - a, schema.trial("event")),
+        (schema.trial("onset_ms"), lambda a: a + 1, schema.trial("onset_ms")),
+        (schema.block("latency_ms"), lambda a: a + 1, schema.block("latency_ms")),
+        (schema.probe("interval_ms"), lambda a: a + 1, schema.probe("interval_ms")),
     ],
 )
 def test_a_file_that_contradicts_its_config_is_refused_and_leaves_nothing(
@@ -249,4 +251,4 @@ def test_a_rule_of_ones_own_is_trained_from_a_script(done, monkeypatch):
     _, config, (first, _) = done
     experiment = replace(load_config(config, (KEEP,)), rules={"own": own_rule(monkeypatch, 0.25)})
     found, there = train(first, experiment), run(experiment, read_run(first).config["seed"])
-    assert equal(found, there) and found["/rule_state/own/when"].any()
+    assert equal(found, there) and found[schema.rule_state("own", "w")].any()

@@ -26,7 +26,7 @@ from spikewhen.gpu.lockstep import Lockstep
 from spikewhen.gpu.upload import loaded_bytes
 from spikewhen.reservoir.cpu.engine import CpuEngine
 from spikewhen.reservoir.errors import ActivityError, DeviceError, InputError
-from spikewhen.reservoir.files.recording import MemorySink
+from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.rules import LMS, ThreeFactor
 from spikewhen.reservoir.types import Readout
 
@@ -44,9 +44,13 @@ def left_by(request, activity):
     """Everything a stretch leaves behind."""
     found = {"step": activity.spike_step, "neuron": activity.spike_neuron, **request.state._asdict()}
     for i, readout in enumerate(request.readouts):
-        found |= {f"{i}.y": activity.when[i], f"{i}.p_hat": activity.what[i], f"{i}.V": readout.what}
+        found |= {f"{i}.y": activity.y[i], f"{i}.p_hat": activity.p_hat[i], f"{i}.V": readout.v}
         found |= {f"{i}.{k}": v for k, v in readout.state._asdict().items()}
-        found |= {f"{i}.mean": readout.mean, f"{i}.count": readout.count, f"{i}.seen": readout.seen}
+        found |= {
+            f"{i}.window_sum": readout.window_sum,
+            f"{i}.count": readout.count,
+            f"{i}.seen": readout.seen,
+        }
         found[f"{i}.surprise"] = readout.surprise
     return found
 
@@ -115,7 +119,7 @@ def test_a_stretch_of_nothing_changes_nothing():
     )
     request = prepared(engine, [VARIANTS["rls"]], nothing)
     activity = engine.run(*request)
-    assert activity.spike_step.size == activity.when[0].size == activity.what[0].size == 0
+    assert activity.spike_step.size == activity.y[0].size == activity.p_hat[0].size == 0
     assert_same_bits(request.state._asdict(), engine.start()._asdict())
 
 
@@ -251,7 +255,7 @@ def test_a_probe_changes_nothing_of_what_it_shares():
         probe = trials._replace(learn=False, stream=3, first_step=800)
         activity = engine.run(request.state.copy(), probe, [frozen], request.teaching)
         assert all(np.array_equal(a, b) for a, b in zip(request.readouts[0].state, before, strict=True))
-        left.append({"y": activity.when[0], "p_hat": activity.what[0], "step": activity.spike_step})
+        left.append({"y": activity.y[0], "p_hat": activity.p_hat[0], "step": activity.spike_step})
     assert_same_bits(*left)
 
 

@@ -52,7 +52,7 @@ def test_several_warps_equal_the_cpu_engine(dtype, option):
     trials = two_trials(grid, 300, n_steps=50, current=option == "double")
     left = compare(network, grid, [VARIANTS["three_factor"]], trials)
     assert left["spike_step"].size > 150 and np.unique(left["spike_neuron"]).size > 100
-    assert left["0.when"].any() and left["0.V"].any() and left["0.p_hat"][1].any()
+    assert left["0.w"].any() and left["0.V"].any() and left["0.p_hat"][1].any()
 
 
 @pytest.mark.parametrize("threads", [0, 96], ids=["", "three warps"])
@@ -62,7 +62,7 @@ def test_all_rules_learn_the_same_beside_each_other(dtype, threads):
     network, grid = lively_network(), small_grid(dtype)
     left = compare(network, grid, list(VARIANTS.values()), two_trials(grid), threads=threads)
     for i, rule in enumerate(VARIANTS.values()):
-        assert left[f"{i}.when"].any(), rule
+        assert left[f"{i}.w"].any(), rule
         assert left[f"{i}.V"].any() == (rule.what is not None)
 
 
@@ -108,7 +108,7 @@ def test_a_network_over_many_blocks_equals_the_cpu_engine(dtype, option):
     rule = VARIANTS["rls" if closed else "three_factor_consolidation"]
     trials = two_trials(grid, 300, n_steps=50)
     left = compare(network, grid, [rule], trials, wide=True, threads=32)
-    assert left["spike_step"].size > 150 and left["0.when"].any()
+    assert left["spike_step"].size > 150 and left["0.w"].any()
 
 
 def test_a_network_that_no_block_holds_goes_over_many():

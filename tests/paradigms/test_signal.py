@@ -6,6 +6,7 @@ from lively import lively_network, make_trainer, small_grid
 
 from spikewhen.paradigms.signal import Signal
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.rules import RLS, Gate
 
 
@@ -35,10 +36,10 @@ def test_force_keeps_a_fed_back_output_on_the_sine_while_it_learns():
     )
     trainer.run()
     recording = trainer.sink.recording
-    error = recording["/readouts/force/trials/when"][0] - trainer.session.target(0)
+    error = recording[schema.readout("force", "trials", "y")][0] - trainer.session.target(0)
     assert np.sqrt(np.mean(error**2)) < 0.4 < np.sqrt(0.5)
-    assert recording["/readouts/force/probes/when"].shape == (1, 400, 1)
-    assert recording["/readouts/force/probes/when"].any()
+    assert recording[schema.readout("force", "probes", "y")].shape == (1, 400, 1)
+    assert recording[schema.readout("force", "probes", "y")].any()
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_the_plain_loop_fires_our_spikes(net, wanted, learns, steps):
     same = first_difference((ours.spike_step, ours.spike_neuron), spikes)
     assert ours.spike_step[:same].size > 500
     assert same == len(ours.spike_step) or ours.spike_step[same] >= steps
-    assert np.allclose(output[:steps], ours.when[0][:steps, 0], atol=1e-6)
+    assert np.allclose(output[:steps], ours.y[0][:steps, 0], atol=1e-6)
     assert count == pytest.approx(len(ours.spike_step), rel=0.01)
     assert np.abs(output).max() > 0.5 if learns else not output.any()
 

@@ -73,7 +73,7 @@ def test_the_reference_and_the_cpu_agree_on_a_line(dtype):
     trials, rules = line_trials(grid), [VARIANTS["three_factor"]]
     expected = outcome_of(ReferenceBackend().load(network, grid), rules, trials)
     assert_same_bits(outcome_of(CpuEngine(network, grid), rules, trials), expected)
-    assert expected["spike_step"].size == 2 * N and expected["0.when"].any()
+    assert expected["spike_step"].size == 2 * N and expected["0.w"].any()
 
 
 @needs_compiler

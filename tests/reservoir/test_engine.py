@@ -79,7 +79,7 @@ def test_cpu_equals_the_reference(dtype, kernel, feedback_pa, noise, current):
     left = both_engines(network, grid, [VARIANTS["three_factor"]], trials, chunks=(None, 7))
     assert left["spike_step"].size > 30
     assert np.ptp(left["spike_step"]) > 300 and np.unique(left["spike_neuron"]).size > 15
-    assert left["0.when"].any() and left["0.V"].any() and left["0.p_hat"][1].any()
+    assert left["0.w"].any() and left["0.V"].any() and left["0.p_hat"][1].any()
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
@@ -90,7 +90,7 @@ def test_all_rules_learn_the_same_beside_each_other(dtype, kernel):
     left = both_engines(network, grid, list(VARIANTS.values()), trials, chunks=(1, 7, 25, None))
     assert left["spike_step"].size > 60
     for i, rule in enumerate(VARIANTS.values()):
-        assert left[f"{i}.when"].any(), rule
+        assert left[f"{i}.w"].any(), rule
         assert left[f"{i}.V"].any() == (rule.what is not None)
 
 
@@ -209,12 +209,12 @@ def test_a_run_continues_from_where_it_stopped(feedback_pa):
             trial_end=trials.trial_end[part],
         )
         activity = engine.run(state, piece, [readout], [Teaching(*[a[part] for a in taught])])
-        found += activity.what[0]
+        found += activity.p_hat[0]
         spikes.append(activity.spike_step)
     assert np.array_equal(np.concatenate(spikes), whole["spike_step"])
     assert np.array_equal(found, whole["0.p_hat"])
     assert_same_bits(state._asdict(), {k: whole[f"state.{k}"] for k in state._fields})
-    assert readout.state.when.tobytes() == whole["0.when"].tobytes()
+    assert readout.state.w.tobytes() == whole["0.w"].tobytes()
 
 
 def test_what_another_run_left_of_a_pair_of_draws_is_not_taken_up():

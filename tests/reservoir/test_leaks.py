@@ -11,6 +11,7 @@ from spikewhen.analysis.score_run import score_run
 from spikewhen.experiments.config import load_config
 from spikewhen.experiments.run import run
 from spikewhen.paradigms.meet import Block, Meet
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor, WhatReadout
 from spikewhen.reservoir.training import RecordSpec
 
@@ -91,7 +92,7 @@ def p_hat_on_probes(strength, end_ms, **options):
         interval_max_ms=400.0,
     )
     found = learn(task, {"what": what_readout(end_ms)}, kept_ms=50.0, **options)
-    return found["/readouts/what/probes/what"].mean(0)
+    return found[schema.readout("what", "probes", "p_hat")].mean(0)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def test_p_hat_of_the_shipped_network_does_not_depend_on_the_strength_of_the_eve
 def test_the_first_trial_teaches_what_the_same_bits_whatever_the_event_evokes(end_ms):
     task = dict(trials=1, repeats=1, blocks=(Block(((1.0, 0.0),), (LATENCY,)),))
     found = [learn(meet(strength=s, **task), {"what": what_readout(end_ms)}) for s in (None, 0.5, 4.0)]
-    quiet, weak, strong = (r["/weights/what/what"] for r in found)
+    quiet, weak, strong = (r[schema.weights("what", "v")] for r in found)
     assert quiet[0, 0].any()
     same = np.array_equal(quiet, weak) and np.array_equal(quiet, strong)
     assert same == (end_ms == BEFORE_ANY_EVENT)
@@ -143,8 +144,8 @@ def test_an_injected_event_changes_nothing_before_its_onset():
     quiet, driven = (
         train(short_meet(**task, stimulus_drives_reservoir=d, event_strength=4.0)) for d in (False, True)
     )
-    t = quiet["/readouts/local/time_ms"]
-    first = [r["/readouts/local/trials/when"][0] for r in (quiet, driven)]
+    t = quiet[schema.readout("local", "time_ms")]
+    first = [r[schema.readout("local", "trials", "y")][0] for r in (quiet, driven)]
     assert first[0][t <= 60].any()
     assert np.array_equal(first[0][t <= 60], first[1][t <= 60])
     assert not np.array_equal(first[0][t > 60], first[1][t > 60])
@@ -163,20 +164,22 @@ def anticipation(request):
 
 def test_probes_anticipate_with_events_injected_and_not(anticipation):
     _, found = anticipation
-    t = found["/readouts/local/time_ms"]
+    t = found[schema.readout("local", "time_ms")]
     early = (t > 240) & (t <= 300)
     for label, scores in score_run(found).items():
         assert scores["error_before"][-1] < 0.85, "a response that begins with the event scores 1"
         # The expectation is .61 on average in the last 60 ms before A.
-        assert found[f"/readouts/{label}/probes/when"][:, early, 0].mean() > 0.3
+        assert found[schema.readout(label, "probes", "y")][:, early, 0].mean() > 0.3
 
 
 def test_what_a_probe_shows_after_the_latency_is_not_an_evoked_response(anticipation):
     """A gate that ends at onset never learns to expect the response that an injected event evokes."""
     strength, found = anticipation
-    t, a = found["/readouts/stops/time_ms"], found["/trials/event"] == 0
+    t, a = found[schema.readout("stops", "time_ms")], found[schema.trial("event")] == 0
     a[:50] = False
-    trial, probe = (found[f"/readouts/stops/{w}/when"][..., 0].astype(float) for w in ("trials", "probes"))
+    trial, probe = (
+        found[schema.readout("stops", w, "y")][..., 0].astype(float) for w in ("trials", "probes")
+    )
     gap = trial[a].mean(0) - probe.mean(0)
     assert abs(gap[(t > 240) & (t <= 300)].mean()) < 0.15
     evoked = abs(gap[(t > 300) & (t <= 400)].mean())
@@ -211,8 +214,8 @@ def test_a_causal_teacher_knows_nothing_of_an_event_that_has_not_come(causal, un
 
     one, other = ends_with(0), ends_with(1)
     for label in TEACHERS:
-        t = one[f"/readouts/{label}/time_ms"]
-        y, z = (r[f"/readouts/{label}/trials/when"] for r in (one, other))
+        t = one[schema.readout(label, "time_ms")]
+        y, z = (r[schema.readout(label, "trials", "y")] for r in (one, other))
         assert np.array_equal(y[:3], z[:3]) and y[-1, t <= 60].any()
         assert np.array_equal(y[-1, t <= 60], z[-1, t <= 60]) == causal, label
 
@@ -247,12 +250,12 @@ def test_targets_are_made_of_what_was_delivered_not_of_its_probability(permuted)
 
     told = {**TEACHERS, "merged_zero": replace(TEACHERS["merged"], gate=Gate(undelivered="zero"))}
     as_drawn, changed = train(spec, told), train(fixed(spec, change), told)
-    assert not np.array_equal(changed["/blocks/probability"], as_drawn["/blocks/probability"]) == (
-        permuted == "probabilities"
-    )
+    assert not np.array_equal(
+        changed[schema.block("probability")], as_drawn[schema.block("probability")]
+    ) == (permuted == "probabilities")
     for label in told:
-        for name in ("when", "what"):
-            a, b = (r[f"/weights/{label}/{name}"] for r in (as_drawn, changed))
+        for name in ("w", "v"):
+            a, b = (r[schema.weights(label, name)] for r in (as_drawn, changed))
             if a.any():
                 assert np.array_equal(a, b) == (permuted == "probabilities"), (label, name)
 
@@ -269,7 +272,7 @@ def test_channels_that_are_not_delivered_learn_nothing(then, gate):
     task = short_meet(blocks=(Block(((0.5, 0.5),), ((40.0, 80.0),)),), counterbalance=False)
     found = train(fixed(task, change), {k: replace(r, gate=gate) for k, r in TEACHERS.items()})
     for label in TEACHERS:
-        first, last = found[f"/weights/{label}/when"]  # after 1 and 4 trials
+        first, last = found[schema.weights(label, "w")]  # after 1 and 4 trials
         assert first[1].any() and not first[0].any()
         assert np.array_equal(first[1], last[1]), label
         assert last[0].any() == (then == 0)
@@ -282,7 +285,7 @@ def first_change_ms(**gate):
     """Readout step after which y of A is no longer 0, on a first trial with A at 60 ms."""
     task = short_meet(blocks=(Block(((1.0, 0.0),), ((60.0, 80.0),)),), counterbalance=False, probe_repeats=0)
     found = train(task, {"local": ThreeFactor(eta=0.1, what=WHAT, gate=Gate(baseline=0.0, **gate))})
-    y, t = found["/readouts/local/trials/when"][0, :, 0], found["/readouts/local/time_ms"]
+    y, t = found[schema.readout("local", "trials", "y")][0, :, 0], found[schema.readout("local", "time_ms")]
     return t[np.flatnonzero(y)[0]] - 1  # y is read out before the step's update
 
 
@@ -314,7 +317,7 @@ def test_a_gate_on_the_wrong_channel_teaches_nothing_but_silence():
     rules = {k: replace(TEACHERS[k], gate=replace(SHORT_GATE, channel="other")) for k in TEACHERS}
     found = train(fixed(task, change), rules)
     for label in rules:
-        assert not found[f"/weights/{label}/when"].any(), label
+        assert not found[schema.weights(label, "w")].any(), label
 
 
 @pytest.mark.parametrize("shift_ms", [-150.0, 150.0])
@@ -325,5 +328,5 @@ def test_a_gate_far_from_the_event_learns_no_response_to_it(shift_ms):
         "shifted": ThreeFactor(gate=Gate(half_width_ms=60.0, shift_ms=shift_ms, baseline=0.0)),
     }
     found = score_run(learn(meet(40), rules, n=150))
-    right, shifted = (found[label]["amplitude_when"][-1, 0] for label in rules)
+    right, shifted = (found[label]["amplitude_y"][-1, 0] for label in rules)
     assert shifted < 0.25 * right

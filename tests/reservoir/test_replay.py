@@ -10,9 +10,11 @@ from lively import lively_network, local_rule, make_trainer, short_meet
 from spikewhen.reservoir.cpu.engine import CpuEngine
 from spikewhen.reservoir.dot import dot_reference
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.schema import write_static
 from spikewhen.reservoir.replay import features, grid_of
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
-from spikewhen.reservoir.training import RecordSpec, write_static
+from spikewhen.reservoir.training import RecordSpec
 from spikewhen.reservoir.types import Activity, padded
 
 TRACES = {
@@ -41,8 +43,8 @@ class Probing(CpuEngine):
             )
             taught = [type(lesson)(*[a[part] for a in lesson]) for lesson in teaching]
             done = super().run(state, piece, readouts, taught)
-            what += done.what[0]
-            when.append(done.when[0])
+            what += done.p_hat[0]
+            when.append(done.y[0])
             steps.append(done.spike_step)
             cells.append(done.spike_neuron)
             rows.append(self._features[0, :n_features].copy())
@@ -79,7 +81,7 @@ def recorded(trace, precision="float64", subset="all", **network):
         "seeds": {"noise": 7},
         "paradigm": asdict(spec),
     }
-    recording.arrays["/config"] = np.frombuffer(json.dumps(config).encode(), np.uint8)
+    recording.arrays[schema.CONFIG] = np.frombuffer(json.dumps(config).encode(), np.uint8)
     return recording, engine.seen
 
 
@@ -89,7 +91,7 @@ def cut(seen, recording):
     for given, rows in seen:
         ends = np.flatnonzero(given.trial_end >= 0) + 1
         (probes if given.stream else trials).extend(rows[e - 120 : e] for e in ends)
-    assert len(trials) == 8 and len(probes) == recording["/probes/block"].size
+    assert len(trials) == 8 and len(probes) == recording[schema.probe("block")].size
     return {"trials": np.array(trials), "probes": np.array(probes)}
 
 
@@ -98,7 +100,7 @@ def cut(seen, recording):
 def test_replayed_features_equal_those_the_engine_computed(trace, precision):
     recording, seen = recorded(TRACES[trace], precision, delay_max_ms=2.0)
     expected = cut(seen, recording)
-    assert recording["/spikes/reservoir/step"].size > 200
+    assert recording[schema.spikes("reservoir", "step")].size > 200
     for which, count in (("trials", 8), ("probes", 8)):
         found = features(recording, which, np.arange(count))
         assert found.dtype == precision and found.shape == (count, 120, 41)
@@ -117,18 +119,18 @@ def test_some_rows_and_some_times_equal_the_whole(which):
 
 def test_replayed_features_give_the_outputs_that_were_kept():
     recording, _ = recorded(TRACES["normalised"])
-    after = recording["/probes/after_trial"]
+    after = recording[schema.probe("after_trial")]
     x = features(recording, "probes", np.arange(8))
-    row = np.searchsorted(recording["/weights/local/trial"], after)
+    row = np.searchsorted(recording[schema.weights("local", "trial")], after)
 
     def pad(a):
         return np.append(a, np.zeros(padded(41) - 41))
 
     for q in range(8):
-        w = recording["/weights/local/when"][row[q]]
+        w = recording[schema.weights("local", "w")][row[q]]
         for t in (0, 50, 119):
             y = [dot_reference(pad(k), pad(x[q, t])) for k in w]
-            assert recording["/readouts/local/probes/when"][q, t].tolist() == y
+            assert recording[schema.readout("local", "probes", "y")][q, t].tolist() == y
 
 
 @pytest.mark.parametrize("which", ["trials", "probes"])
@@ -136,9 +138,9 @@ def test_p_hat_is_v_times_the_mean_feature_of_the_window(which):
     """The window is the 35 ms after cue onset, of this trial or probe alone."""
     recording, _ = recorded(TRACES["normalised"])
     x = features(recording, which, np.arange(8))
-    time = recording["/readouts/local/time_ms"]
-    after = recording["/probes/after_trial"] if which == "probes" else np.arange(8)
-    points = recording["/weights/local/trial"].tolist()
+    time = recording[schema.readout("local", "time_ms")]
+    after = recording[schema.probe("after_trial")] if which == "probes" else np.arange(8)
+    points = recording[schema.weights("local", "trial")].tolist()
     checked = 0
     for i in range(8):
         if after[i] not in points:
@@ -147,9 +149,9 @@ def test_p_hat_is_v_times_the_mean_feature_of_the_window(which):
         for row in x[i][(time > 0) & (time <= 35)]:
             total[:41] = total[:41] + row
         mean = total * (1.0 / 35)
-        v = recording["/weights/local/what"][points.index(after[i])]
+        v = recording[schema.weights("local", "v")][points.index(after[i])]
         expected = [dot_reference(np.append(row, np.zeros(padded(41) - 41)), mean) for row in v]
-        assert recording[f"/readouts/local/{which}/what"][i].tolist() == expected
+        assert recording[schema.readout("local", which, "p_hat")][i].tolist() == expected
         checked += any(expected)
     assert checked > 2
 

@@ -20,11 +20,14 @@ from lively import (
 
 from spikewhen.reservoir import replay
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.recording import MemorySink, Recording
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.recording import Recording
+from spikewhen.reservoir.files.schema import read_network, write_static
+from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.replay import KeptSpikes
-from spikewhen.reservoir.replay_engine import RecordedEngine, check_recording, read_network
+from spikewhen.reservoir.replay_engine import RecordedEngine, check_recording
 from spikewhen.reservoir.rules import LMS, RLS
-from spikewhen.reservoir.training import RecordSpec, write_static
+from spikewhen.reservoir.training import RecordSpec
 
 GRIDS = {
     "float64": small_grid(dt_ms=0.5, steps_per_readout=2),
@@ -71,8 +74,8 @@ def test_a_rule_trained_on_spikes_equals_the_rule_that_was_there(simulated, labe
     found = train_on(of_another, {label: rules[label]}, grid, settle_ms=30.0)
     assert_same_bits({p: of_all[p] for p in found.arrays}, found.arrays)
     assert found.attrs == {p: of_all.attrs[p] for p in found.attrs}
-    assert found[f"/rule_state/{label}/when"].any()
-    assert found[f"/readouts/{label}/probes/when"].any()
+    assert found[schema.rule_state(label, "w")].any()
+    assert found[schema.readout(label, "probes", "y")].any()
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64])
@@ -89,10 +92,12 @@ def test_one_spike_less_is_seen(group):
     whole = train(grid=grid)
     lacking = whole
     for name in ("step", "node_ids", *(["probe"] if group == "probes" else [])):
-        path = f"/spikes/{group}/{name}"
+        path = schema.spikes(group, name)
         lacking = changed(lacking, path, np.delete(whole[path], 50))
     found = train_on(lacking, {"local": local_rule()}, grid)
-    assert np.array_equal(found["/weights/local/when"], whole["/weights/local/when"]) == (group == "probes")
+    assert np.array_equal(found[schema.weights("local", "w")], whole[schema.weights("local", "w")]) == (
+        group == "probes"
+    )
     with pytest.raises(AssertionError):
         assert_same_bits(whole.arrays, found.arrays)
 
@@ -109,7 +114,7 @@ def test_resets_at_switches_and_targets_without_cues_are_trained_too():
     recording = train(signal, {"lms": LMS(eta=0.0, what=None)}, grid=grid)
     found = train_on(recording, lms, grid, signal)
     assert_same_bits(train(signal, lms, grid=grid).arrays, found.arrays)
-    assert found["/rule_state/lms/when"].any()
+    assert found[schema.rule_state("lms", "w")].any()
 
 
 def test_nothing_is_invented():
@@ -146,7 +151,7 @@ def test_spikes_of_some_cells_are_not_enough(kept):
 
 def test_a_closed_loop_is_refused():
     recording = train(network=lively_network(0.5, feedback_pa=60.0))
-    recording.arrays["/config"] = np.frombuffer(b'{"network": {"feedback_pa": 60.0}}', np.uint8)
+    recording.arrays[schema.CONFIG] = np.frombuffer(b'{"network": {"feedback_pa": 60.0}}', np.uint8)
     with pytest.raises(InputError, match=r"network.feedback_pa = 60.0: 0, an open loop"):
         train_on(recording, {"local": local_rule()}, GRIDS["float64"])
 
@@ -154,11 +159,11 @@ def test_a_closed_loop_is_refused():
 @pytest.mark.parametrize(
     ("path", "at", "value", "message"),
     [
-        ("/spikes/reservoir/node_ids", 40, N, f"node_ids = {N}: cells 0 to {N - 1}"),
-        ("/spikes/reservoir/node_ids", 40, -1, f"node_ids = -1: cells 0 to {N - 1}"),
-        ("/spikes/reservoir/step", 40, 0, "spikes in order of time"),
-        ("/spikes/probes/node_ids", 40, N, f"node_ids = {N}: cells 0 to {N - 1}"),
-        ("/spikes/probes/step", 0, -100_000, "spikes within probe 0"),
+        (schema.spikes("reservoir", "node_ids"), 40, N, f"node_ids = {N}: cells 0 to {N - 1}"),
+        (schema.spikes("reservoir", "node_ids"), 40, -1, f"node_ids = -1: cells 0 to {N - 1}"),
+        (schema.spikes("reservoir", "step"), 40, 0, "spikes in order of time"),
+        (schema.spikes("probes", "node_ids"), 40, N, f"node_ids = {N}: cells 0 to {N - 1}"),
+        (schema.spikes("probes", "step"), 0, -100_000, "spikes within probe 0"),
     ],
 )
 def test_spikes_that_no_run_can_have_written_are_refused(path, at, value, message):
@@ -177,13 +182,15 @@ def test_spikes_are_found_in_a_file_as_in_memory(tmp_path, monkeypatch, block):
     monkeypatch.setattr(replay, "BLOCK", block)
     recording = train()
     with h5py.File(tmp_path / "spikes.h5", "w") as file:
-        for path in [p for p in recording.arrays if p.startswith("/spikes/")]:
+        for path in [p for p in recording.arrays if p.startswith(f"{schema.SPIKES}/")]:
             file[path] = recording[path]
         on_disk = Recording(
             {**recording.arrays, **{p: file[p] for p in recording.arrays if p in file}}, recording.attrs
         )
         for probes in (False, True):
-            group, key = ("/spikes/probes", "probe") if probes else ("/spikes/reservoir", "step")
+            group, key = (
+                (schema.spikes("probes"), "probe") if probes else (schema.spikes("reservoir"), "step")
+            )
             spikes, values = KeptSpikes(on_disk, probes), recording[f"{group}/{key}"]
             # Forwards as a training reads them, then back and from the start again.
             slices = [(q, q + 1) for q in (0, 1, 3, 3, 7, 8, 2)]
@@ -210,9 +217,9 @@ def test_a_stretch_reads_its_own_spikes_only(monkeypatch):
             return self.array[rows]
 
     for name in ("step", "node_ids"):
-        path = f"/spikes/reservoir/{name}"
+        path = schema.spikes("reservoir", name)
         recording.arrays[path] = Counting(recording[path])
     train_on(recording, {"local": local_rule()}, GRIDS["float64"], meet)
-    total = recording["/spikes/reservoir/step"].shape[0]
+    total = recording[schema.spikes("reservoir", "step")].shape[0]
     assert max(read) < 0.3 * total, "25 trials of 120"
     assert sum(read) < 5 * total

@@ -28,6 +28,7 @@ from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.cpu.readout import train as train_kernel_of
 from spikewhen.reservoir.dot import dot_reference
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.reference import ReferenceBackend
 from spikewhen.reservoir.rules import (
     LMS,
@@ -91,9 +92,9 @@ def same(a, b) -> bool:
 def test_init_gives_zero_weights_first(name, dtype):
     rule = EVERY[name]
     state = rule.init(K, FEATURES, dtype)
-    assert state._fields[0] == "when"
-    assert state.when.shape == (K, padded(FEATURES)) and state.when.dtype == dtype
-    assert not state.when.any()
+    assert state._fields[0] == "w"
+    assert state.w.shape == (K, padded(FEATURES)) and state.w.dtype == dtype
+    assert not state.w.any()
     assert all(isinstance(a, np.ndarray) for a in state)
     assert all(np.isfinite(a).all() for a in state)
     again = rule.init(K, FEATURES, dtype)
@@ -119,7 +120,7 @@ def test_the_compiled_step_equals_the_reference(name, dtype):
     practise(rule.reference_step, rule, b, dtype, range(60))
     for field, x, y in zip(a._fields, a, b, strict=True):
         assert x.tobytes() == y.tobytes(), field
-    assert np.count_nonzero(a.when) > 20
+    assert np.count_nonzero(a.w) > 20
 
 
 @pytest.mark.parametrize("which", ["compiled", "reference"])
@@ -135,8 +136,8 @@ def test_a_step_writes_only_into_its_state(name, which):
     step(constants, tuple(state), *given_, 0, True)
     assert all(a.tobytes() == b.tobytes() for a, b in zip(given_, before, strict=True))
     assert constants == rule.constants(1.0, np.float64)
-    assert state.when.any()
-    assert not state.when[:, FEATURES:].any(), "padding learns nothing"
+    assert state.w.any()
+    assert not state.w[:, FEATURES:].any(), "padding learns nothing"
 
 
 @pytest.mark.parametrize("which", ["compiled", "reference"])
@@ -147,13 +148,13 @@ def test_a_closed_gate_leaves_the_weights_alone(name, which):
     state = rule.init(K, FEATURES, np.float64)
     practise(rule.reference_step, rule, state, np.float64, range(30))
     if hasattr(state, "learning") and state.learning.size:
-        state.learning[:] = state.when  # consolidation has nothing left to move
+        state.learning[:] = state.w  # consolidation has nothing left to move
     before = copied(state)
     x, target, _ = samples(rule, np.float64)
     constants = rule.constants(1.0, np.float64)
     for t in range(30, 60):
         step(constants, tuple(state), x[t], outputs(state[0], x[t]), target[t], np.zeros(K), t, t == 59)
-    assert state.when.tobytes() == before.when.tobytes()
+    assert state.w.tobytes() == before.w.tobytes()
     if hasattr(state, "p"):
         assert state.p.tobytes() == before.p.tobytes()
 
@@ -167,7 +168,7 @@ def test_only_the_gated_channel_learns(name):
     for t in range(20):
         y = outputs(state[0], x[t])
         rule.reference_step(constants, tuple(state), x[t], y, target[t], np.array([0.0, 1.0]), t, t % 5 == 4)
-    assert not state.when[0].any() and state.when[1].any()
+    assert not state.w[0].any() and state.w[1].any()
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
@@ -227,9 +228,9 @@ def test_consolidation_moves_the_speaking_weights_at_trial_ends_only():
     constants = rule.constants(1.0, np.float64)
     for t in range(9):
         rule.reference_step(constants, state, x[t], np.zeros(1), target[t, :1], np.ones(1), t, False)
-    assert not state.when.any() and state.learning.any()
+    assert not state.w.any() and state.learning.any()
     rule.reference_step(constants, state, x[9], np.zeros(1), target[9, :1], np.ones(1), 9, True)
-    np.testing.assert_array_equal(state.when, 0.25 * state.learning)
+    np.testing.assert_array_equal(state.w, 0.25 * state.learning)
 
 
 @pytest.mark.parametrize("tau_ms", [30.0, 0.7])
@@ -254,7 +255,7 @@ def test_the_local_update_is_the_formula():
         rule.constants(1.0, np.float64), state, x, np.array([0.1]), np.array([0.7]), np.array([0.5]), 0, False
     )
     expected = 0.2 * 0.5 * (0.7 - 0.1) * x / (0.05 + np.linalg.norm(x) ** 2)
-    np.testing.assert_allclose(state.when[0], expected, rtol=1e-14)
+    np.testing.assert_allclose(state.w[0], expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("consolidation", [0.0, 0.5])
@@ -265,7 +266,7 @@ def test_without_the_error_a_weight_grows_by_its_target_whatever_the_output_is(c
     step, constants = 0.2 * 0.5 * 0.7 * x / (0.05 + np.linalg.norm(x) ** 2), rule.constants(1.0, np.float64)
     for n, y in enumerate((0.1, 5.0, -3.0), 1):
         rule.reference_step(constants, state, x, np.array([y]), np.array([0.7]), np.array([0.5]), n, False)
-        learned = state.learning if consolidation else state.when
+        learned = state.learning if consolidation else state.w
         np.testing.assert_allclose(learned[0], n * step, rtol=1e-13)
 
 
@@ -499,7 +500,7 @@ def test_rls_reaches_the_ridge_solution(which, share, memory):
         weight = gate[used, k] * forget**age
         a = x[used].T @ (weight[:, None] * x[used]) + 0.7 * forget**used.size * np.eye(FEATURES)
         ridge = np.linalg.solve(a, x[used].T @ (weight * target[used, k]))
-        np.testing.assert_allclose(state.when[k, :FEATURES], ridge, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(state.w[k, :FEATURES], ridge, rtol=1e-6, atol=1e-8)
         p = dense(settled(state, 1 / forget)[0 if share else k])[:FEATURES, :FEATURES]
         np.testing.assert_allclose(p, np.linalg.inv(a), rtol=1e-6, atol=1e-7)
 
@@ -511,9 +512,9 @@ def test_rls_updates_every_interval_only():
     constants = rule.constants(2.0, np.float64)  # every second readout step
     changed = []
     for t in range(8):
-        before = state.when.copy()
+        before = state.w.copy()
         rule.reference_step(constants, state, x[t], np.zeros(1), target[t, :1], np.ones(1), t, False)
-        changed.append(not np.array_equal(before, state.when))
+        changed.append(not np.array_equal(before, state.w))
     assert changed == [True, False] * 4
     with pytest.raises(InputError, match="interval_ms = 3"):
         RLS(interval_ms=3.0).constants(2.0, np.float64)
@@ -526,7 +527,7 @@ def test_a_reset_returns_p_to_its_start_and_keeps_the_weights(reset):
     practise(rule.reference_step, rule, state, np.float64, range(20))
     before = copied(state)
     after = rule.at_switch(state, FEATURES)
-    assert after.when.tobytes() == before.when.tobytes()
+    assert after.w.tobytes() == before.w.tobytes()
     start = rule.init(K, FEATURES, np.float64).p
     assert settled(after).tobytes() == (start if reset == "switch" else settled(before)).tobytes()
     assert np.array_equal(dense(start[0])[:FEATURES, :FEATURES], 2.0 * np.eye(FEATURES))
@@ -592,23 +593,23 @@ from spikewhen.reservoir.types import padded
 {preamble}
 
 class CountingState(NamedTuple):
-    when: np.ndarray
+    w: np.ndarray
     steps: np.ndarray
 
 @nb.njit(nogil=True, error_model="numpy")
 def _step(constants, state, x, y, target, gate, clock, trial_end):
-    when, steps = state
+    w, steps = state
     steps[0] += 1
-    for k in range(when.shape[0]):
+    for k in range(w.shape[0]):
         c = constants[0] * gate[k] * (target[k] - y[k]) {factor}
         for i in range(x.size):
-            when[k, i] = when[k, i] + c * x[i]
+            w[k, i] = w[k, i] + c * x[i]
 
 def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
-    when, steps = state
+    w, steps = state
     steps[0] += 1
-    for k in range(len(when)):
-        when[k] = when[k] + (constants[0] * gate[k] * (target[k] - y[k]) {factor}) * x
+    for k in range(len(w)):
+        w[k] = w[k] + (constants[0] * gate[k] * (target[k] - y[k]) {factor}) * x
 
 @dataclass(frozen=True)
 class Counting(Spec):
@@ -653,22 +654,22 @@ def rule_file(tmp_path, monkeypatch):
 
 def weights(rule, backend=None):
     recording = train(rules={"mine": rule}, backend=backend)
-    return recording["/rule_state/mine/when"]
+    return recording[schema.rule_state("mine", "w")]
 
 
 def test_a_rule_in_a_file_of_its_own_runs_and_is_never_stale(rule_file):
     rule_file.write_text(RULE.format(preamble="", factor=""))
     first = load(rule_file).Counting()
     recording = train(rules={"mine": first, "lms": LMS(eta=0.1, gate=first.gate, what=first.what)})
-    assert recording["/rule_state/mine/when"].any()
-    assert np.array_equal(recording["/rule_state/mine/when"], recording["/rule_state/lms/when"])
-    assert recording["/rule_state/mine/steps"][0] > 500
+    assert recording[schema.rule_state("mine", "w")].any()
+    assert np.array_equal(recording[schema.rule_state("mine", "w")], recording[schema.rule_state("lms", "w")])
+    assert recording[schema.rule_state("mine", "steps")][0] > 500
 
     rule_file.write_text(RULE.format(preamble="", factor="* 0.5"))
     second = load(rule_file).Counting()
     changed = weights(second)
     assert np.array_equal(changed, weights(second, ReferenceBackend()))
-    assert not np.array_equal(changed, recording["/rule_state/mine/when"])
+    assert not np.array_equal(changed, recording[schema.rule_state("mine", "w")])
 
 
 HELPER = """
@@ -770,6 +771,9 @@ def test_a_rule_without_an_identity_readout_predicts_nothing_and_stores_zeros():
     trainer = make_trainer(rules={"merged": rule})
     trainer.run()
     recording: Any = trainer.sink.recording
-    assert not recording["/readouts/merged/probes/what"].any()
-    y = recording["/readouts/merged/probes/when"]
-    assert np.array_equal(recording["/readouts/merged/probes/prediction"], np.maximum(y, 0)) and y.any()
+    assert not recording[schema.readout("merged", "probes", "p_hat")].any()
+    y = recording[schema.readout("merged", "probes", "y")]
+    assert (
+        np.array_equal(recording[schema.readout("merged", "probes", "prediction")], np.maximum(y, 0))
+        and y.any()
+    )

@@ -21,9 +21,11 @@ from lively import (
 from spikewhen.reservoir import training
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.reference import ReferenceBackend
 from spikewhen.reservoir.rules import LMS, RLS
-from spikewhen.reservoir.training import RecordSpec, predict
+from spikewhen.reservoir.rules.base import predict
+from spikewhen.reservoir.training import RecordSpec
 from spikewhen.reservoir.types import Trials
 
 RLS_RULE = RLS(what=WHAT, interval_ms=1.0)
@@ -49,8 +51,8 @@ def test_the_reference_keeps_the_same_recording(options):
     fast, slow = (train(backend=b, **OPTIONS[options]) for b in (CpuBackend(), ReferenceBackend()))
     assert_same_bits(fast.arrays, slow.arrays)
     assert fast.attrs == slow.attrs
-    assert fast["/spikes/reservoir/step"].size > 200
-    assert fast["/rule_state/local/when"].any() and fast["/rule_state/local/what"].any()
+    assert fast[schema.spikes("reservoir", "step")].size > 200
+    assert fast[schema.rule_state("local", "w")].any() and fast[schema.rule_state("local", "v")].any()
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -60,18 +62,18 @@ def test_probes_leave_the_run_untouched(options):
         train(short_meet(**change), {"local": rule}, settle_ms=50.0, **OPTIONS[options])
         for change in (dict(), dict(probe_repeats=0), dict(probes_after=(1, 2, 3), probe_repeats=3))
     )
-    run = ("/spikes/reservoir", "/readouts/local/trials", "/rule_state")
+    run = (schema.spikes("reservoir"), schema.readout("local", "trials"), schema.rule_state())
     assert len(arrays(probed, *run)) >= 9
     assert_same_bits(arrays(probed, *run), arrays(bare, *run))
     assert_same_bits(arrays(probed, *run), arrays(other, *run))
-    assert probed["/readouts/local/probes/when"].shape == (8, 120, 2)
-    assert "/readouts/local/probes/when" not in bare
+    assert probed[schema.readout("local", "probes", "y")].shape == (8, 120, 2)
+    assert schema.readout("local", "probes", "y") not in bare
 
 
 def test_probes_differ_from_each_other():
     recording = train()
-    y, owner = recording["/readouts/local/probes/when"], recording["/spikes/probes/probe"]
-    step, cell = recording["/spikes/probes/step"], recording["/spikes/probes/node_ids"]
+    y, owner = recording[schema.readout("local", "probes", "y")], recording[schema.spikes("probes", "probe")]
+    step, cell = recording[schema.spikes("probes", "step")], recording[schema.spikes("probes", "node_ids")]
     found = {(step[owner == q] * N + cell[owner == q]).tobytes() for q in range(8)}
     assert np.array_equal(np.unique(owner), np.arange(8)) and len(found) == 8
     assert len({row.tobytes() for row in y}) == 8
@@ -83,10 +85,10 @@ def test_repeated_probes_differ_by_noise_alone():
     quiet = train(still, grid=small_grid(dt_ms=0.5, steps_per_readout=2, noise=0.0))
     noisy = train(still)
     for after in (1, 4, 5, 8):
-        rows = np.flatnonzero(quiet["/probes/after_trial"] == after)
-        a, b = quiet["/readouts/local/probes/when"][rows]
+        rows = np.flatnonzero(quiet[schema.probe("after_trial")] == after)
+        a, b = quiet[schema.readout("local", "probes", "y")][rows]
         assert np.array_equal(a, b) and a.any()
-        a, b = noisy["/readouts/local/probes/when"][rows]
+        a, b = noisy[schema.readout("local", "probes", "y")][rows]
         assert not np.array_equal(a, b)
 
 
@@ -96,14 +98,17 @@ def test_a_probe_after_the_last_trial_starts_where_the_run_ended():
     grid = small_grid(dt_ms=0.5, steps_per_readout=2, noise=0.0)
     spec = short_meet(**fixed)
     recording = train(spec, grid=grid, network=lively_network(0.5, delay_max_ms=3.0))
-    onset = recording["/trials/onset_ms"]
-    step, cell = recording["/spikes/reservoir/step"], recording["/spikes/reservoir/node_ids"]
+    onset = recording[schema.trial("onset_ms")]
+    step, cell = (
+        recording[schema.spikes("reservoir", "step")],
+        recording[schema.spikes("reservoir", "node_ids")],
+    )
     for q in range(7):
-        mine = recording["/spikes/probes/probe"] == q
+        mine = recording[schema.spikes("probes", "probe")] == q
         zero = round(onset[q + 1] / grid.dt_ms)
         begin, end = np.searchsorted(step, [zero - 60, zero + 220])
-        assert np.array_equal(recording["/spikes/probes/step"][mine], step[begin:end] - zero)
-        assert np.array_equal(recording["/spikes/probes/node_ids"][mine], cell[begin:end])
+        assert np.array_equal(recording[schema.spikes("probes", "step")][mine], step[begin:end] - zero)
+        assert np.array_equal(recording[schema.spikes("probes", "node_ids")][mine], cell[begin:end])
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -130,7 +135,7 @@ def test_rules_beside_each_other_change_nothing(dtype):
 def test_two_labels_of_one_rule_do_not_share_their_weights():
     twice = train(rules={"a": local_rule(), "b": local_rule()})
     once = train(rules={"a": local_rule()})
-    for p, x in arrays(once, "/readouts", "/weights", "/rule_state").items():
+    for p, x in arrays(once, schema.readout(), schema.weights(), schema.rule_state()).items():
         assert np.array_equal(x, twice[p])
         assert np.array_equal(x, twice[p.replace("/a/", "/b/")])
 
@@ -139,15 +144,18 @@ def test_a_readout_that_cannot_learn_feeds_nothing_back():
     rule = {"local": local_rule(eta=0.0)}
     a = train(rules=rule, network=feedback_network(0.0))
     b = train(rules=rule, network=feedback_network(60.0))
-    assert_same_bits(arrays(a, "/spikes"), arrays(b, "/spikes"))
+    assert_same_bits(arrays(a, schema.SPIKES), arrays(b, schema.SPIKES))
 
 
 def test_a_longer_settling_moves_the_run_and_nothing_else():
     short, long = (
         train(settle_ms=s, grid=small_grid(dt_ms=0.5, steps_per_readout=2, noise=0.0)) for s in (0.0, 200.0)
     )
-    assert np.all(long["/spikes/reservoir/step"] >= 0)
-    assert long["/readouts/local/trials/when"].shape == short["/readouts/local/trials/when"].shape
+    assert np.all(long[schema.spikes("reservoir", "step")] >= 0)
+    assert (
+        long[schema.readout("local", "trials", "y")].shape
+        == short[schema.readout("local", "trials", "y")].shape
+    )
     a, b = (make_trainer(settle_ms=s) for s in (0.0, 200.0))
     assert np.array_equal(b.onsets_ms() - a.onsets_ms(), np.full(8, 200.0))
     assert b.duration_ms - a.duration_ms == 200.0
@@ -176,11 +184,11 @@ def test_a_reset_happens_at_switches_and_only_there(monkeypatch):
 
 def test_a_reset_changes_nothing_before_the_first_switch():
     never, reset = (train(rules={"rls": replace(RLS_RULE, reset=r)}) for r in ("never", "switch"))
-    for name in ("when", "what"):
-        a, b = never[f"/weights/rls/{name}"], reset[f"/weights/rls/{name}"]
-        assert never["/weights/rls/trial"].tolist() == [1, 4, 5, 8]
+    for name in ("w", "v"):
+        a, b = never[schema.weights("rls", name)], reset[schema.weights("rls", name)]
+        assert never[schema.weights("rls", "trial")].tolist() == [1, 4, 5, 8]
         assert np.array_equal(a[:2], b[:2])
-        assert np.array_equal(a[2:], b[2:]) == (name == "what")
+        assert np.array_equal(a[2:], b[2:]) == (name == "v")
 
 
 # what the engine is told
@@ -261,7 +269,9 @@ def test_an_input_current_of_ones_own_enters_every_trial_and_probe():
         assert np.count_nonzero(t.current) == 30 * len(t.outcome)
     recording = trainer.sink.recording
     silent = train(short_meet(stimulus_drives_reservoir=True))
-    counts = [np.bincount(r["/spikes/reservoir/node_ids"], minlength=N)[5] for r in (recording, silent)]
+    counts = [
+        np.bincount(r[schema.spikes("reservoir", "node_ids")], minlength=N)[5] for r in (recording, silent)
+    ]
     assert counts[0] > counts[1] + 8
 
 
@@ -279,7 +289,7 @@ def test_a_current_that_is_not_finite_is_refused(bad):
 def test_an_omission_teaches_nothing():
     block = replace(short_meet().blocks[0], probability=((0.5, 0.0),))
     recording = train(short_meet(blocks=(block,), probes_after=(1, 2, 3, 4)), task_seed=5)
-    event, w = recording["/trials/event"], recording["/weights/local/when"]
+    event, w = recording[schema.trial("event")], recording[schema.weights("local", "w")]
     assert (event == -1).any() and (event >= 0).any()
     for i in range(1, 4):
         assert np.array_equal(w[i - 1], w[i]) == (event[i] == -1)
@@ -287,9 +297,9 @@ def test_an_omission_teaches_nothing():
 
 def test_p_hat_is_taken_before_the_trial_updates_it():
     recording = train()
-    assert not recording["/readouts/local/trials/what"][0].any()
-    assert recording["/readouts/local/trials/what"][1].any()
-    assert recording["/readouts/local/probes/what"][0].any()
+    assert not recording[schema.readout("local", "trials", "p_hat")][0].any()
+    assert recording[schema.readout("local", "trials", "p_hat")][1].any()
+    assert recording[schema.readout("local", "probes", "p_hat")][0].any()
 
 
 def test_prediction_is_the_product_of_clipped_readouts():
@@ -299,8 +309,10 @@ def test_prediction_is_the_product_of_clipped_readouts():
     assert np.array_equal(predict(y, -p, True), np.zeros((1, 2, 2)))
     recording = train()
     for which in ("trials", "probes"):
-        when, what = (recording[f"/readouts/local/{which}/{name}"] for name in ("when", "what"))
-        assert np.array_equal(recording[f"/readouts/local/{which}/prediction"], predict(when, what, True))
+        y, p_hat = (recording[schema.readout("local", which, name)] for name in ("y", "p_hat"))
+        assert np.array_equal(
+            recording[schema.readout("local", which, "prediction")], predict(y, p_hat, True)
+        )
 
 
 # what is kept
@@ -308,20 +320,26 @@ def test_prediction_is_the_product_of_clipped_readouts():
 
 def test_readouts_can_be_kept_more_coarsely():
     fine, coarse = train(), train(record=RecordSpec(spikes="none", readouts_every_ms=5.0, trials=False))
-    assert np.array_equal(coarse["/readouts/local/time_ms"], fine["/readouts/local/time_ms"][4::5])
-    assert np.array_equal(coarse["/readouts/local/probes/when"], fine["/readouts/local/probes/when"][:, 4::5])
-    assert not arrays(coarse, "/readouts/local/trials")
-    assert coarse["/spikes/reservoir/step"].size == 0
-    assert np.array_equal(coarse["/rule_state/local/when"], fine["/rule_state/local/when"])
+    assert np.array_equal(
+        coarse[schema.readout("local", "time_ms")], fine[schema.readout("local", "time_ms")][4::5]
+    )
+    assert np.array_equal(
+        coarse[schema.readout("local", "probes", "y")], fine[schema.readout("local", "probes", "y")][:, 4::5]
+    )
+    assert not arrays(coarse, schema.readout("local", "trials"))
+    assert coarse[schema.spikes("reservoir", "step")].size == 0
+    assert np.array_equal(coarse[schema.rule_state("local", "w")], fine[schema.rule_state("local", "w")])
 
 
 def test_a_subset_of_cells_keeps_its_spikes_only():
     every, some = train(), train(record=RecordSpec(spikes="subset", spike_subset=5))
-    cells = np.array(some.attrs["/spikes/reservoir"]["recorded"])
+    cells = np.array(some.attrs[schema.spikes("reservoir")]["recorded"])
     assert cells.tolist() == [0, 10, 20, 29, 39]
-    kept = np.isin(every["/spikes/reservoir/node_ids"], cells)
+    kept = np.isin(every[schema.spikes("reservoir", "node_ids")], cells)
     for name in ("step", "timestamps", "node_ids"):
-        assert np.array_equal(some[f"/spikes/reservoir/{name}"], every[f"/spikes/reservoir/{name}"][kept])
+        assert np.array_equal(
+            some[schema.spikes("reservoir", name)], every[schema.spikes("reservoir", name)][kept]
+        )
     assert kept.any()
 
 
@@ -334,11 +352,11 @@ def test_static_tables_are_written_with_units():
     recording = train(settle_ms=40.0)
     for path, array in recording.arrays.items():
         assert array.ndim > 0 and recording.attrs[path].get("units"), path
-    onset, time = recording["/trials/onset_ms"], recording["/spikes/reservoir/timestamps"]
+    onset, time = recording[schema.trial("onset_ms")], recording[schema.spikes("reservoir", "timestamps")]
     assert np.all(np.diff(onset) >= 120) and time.max() <= onset[-1] + 110
-    np.testing.assert_allclose(time, (recording["/spikes/reservoir/step"] + 1) * 0.5)
-    assert recording["/network/cell_type"].size == N
-    assert recording["/blocks/probability"].shape == (2, 1, 2)
+    np.testing.assert_allclose(time, (recording[schema.spikes("reservoir", "step")] + 1) * 0.5)
+    assert recording[schema.CELL_TYPE].size == N
+    assert recording[schema.block("probability")].shape == (2, 1, 2)
 
 
 class Nothing:

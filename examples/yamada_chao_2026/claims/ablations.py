@@ -10,6 +10,7 @@ from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS
 from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.curves import at, curves
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 TASK = (blocks(*BLOCKS[:2]), *probes((20, 50, 100), 4), *SHORT)
@@ -111,7 +112,7 @@ MOMENTS = ((0, 100), (1, 20), (1, 100))
 
 def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     """Take E of every rule, and how often cells fired."""
-    out: dict[str, Any] = {"rate_hz": float(recording.attrs["/spikes"]["rate_hz"])}
+    out: dict[str, Any] = {"rate_hz": float(recording.attrs[schema.SPIKES]["rate_hz"])}
     for label in recording.labels:
         found = curves(recording, label, ("error",))
         out[label] = {"error": [at(found, "error", *moment) for moment in MOMENTS]}

@@ -58,7 +58,7 @@ OMISSION = Protocol(
 )
 """p(A) and p(B) vary on their own; what is missing to 1 is omitted."""
 
-OUTPUTS = ("p_hat", "amplitude", "amplitude_when")
+OUTPUTS = ("p_hat", "amplitude", "amplitude_y")
 PUBLISHED_R = 0.978
 
 
@@ -97,7 +97,7 @@ def judge(measured: Measured) -> Judged:
         findings.append(
             finding(
                 f"slope of the timing amplitude on p, {name}",
-                column(runs, "local", "amplitude_when", "slope"),
+                column(runs, "local", "amplitude_y", "slope"),
             )
         )
     runs = measured[ELEVEN.name]

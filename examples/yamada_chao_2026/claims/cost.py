@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 
@@ -22,18 +23,18 @@ def cost_of(recording: Recording, label: str) -> dict[str, float]:
     label : str
         Of a "three_factor" or an "rls" readout.
     """
-    parameters = json.loads(recording.attrs[f"/readouts/{label}"]["parameters"])
-    when = recording[f"/rule_state/{label}/when"]
-    channels, n = len(when), recording[f"/weights/{label}/when"].shape[2]
+    parameters = json.loads(recording.attrs[schema.readout(label)]["parameters"])
+    when = recording[schema.rule_state(label, "w")]
+    channels, n = len(when), recording[schema.weights(label, "w")].shape[2]
     config = recording.config
     steps_per_s = 1000.0 / config["simulation"]["readout_step_ms"]
     operations = 2.0 * n * channels * steps_per_s  # y of every channel
     learning = channels if parameters["gate"]["undelivered"] != "ignore" else 1
     if "interval_ms" in parameters:
-        matrices = learning if len(recording[f"/rule_state/{label}/p"]) > 1 else 1
+        matrices = learning if len(recording[schema.rule_state(label, "p")]) > 1 else 1
         operations += (3.5 * n * n * matrices + 4.0 * n * learning) * 1000.0 / parameters["interval_ms"]
     else:
         operations += (4.0 * n + 2.0 * n * learning) * steps_per_s
-    prefix = f"/rule_state/{label}/"
+    prefix = f"{schema.rule_state(label)}/"
     state = sum(a.nbytes for path, a in recording.arrays.items() if path.startswith(prefix))
     return {"operations per second": operations, "bytes of state": float(state)}

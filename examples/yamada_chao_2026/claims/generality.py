@@ -11,6 +11,7 @@ from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding
 from spikewhen.experiments.study.curves import curve, scores_of
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 KEPT = (
@@ -69,8 +70,7 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     scores = scores_of(recording, "local")
     names = ("error", "error_ridge", "error_equal_p", "timing_error_ms", "detection", "p_hat", "probability")
     return jsonable(
-        {n: curve(scores, n, 0)[-1] for n in names if n in scores}
-        | {"health": {k: v for k, v in recording.attrs["/spikes"].items() if isinstance(v, float)}}
+        {n: curve(scores, n, 0)[-1] for n in names if n in scores} | {"health": schema.health(recording)}
     )
 
 

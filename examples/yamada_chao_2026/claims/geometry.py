@@ -20,6 +20,7 @@ from spikewhen.examples.yamada_chao_2026.claims.shared import SWITCHES
 from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol, blocks, probes
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import features
 
@@ -63,13 +64,13 @@ def block_weights(recording: Recording, block: int, task: Task) -> tuple[np.ndar
     """
     weights = learned_weights(recording, LABEL, block, task)
     if weights is None:
-        raise InputError(f"/weights/{LABEL}", "absent or zero", f"both readouts, probed in block {block}")
+        raise InputError(schema.weights(LABEL), "absent or zero", f"both readouts, probed in block {block}")
     return weights
 
 
 def what_rule(recording: Recording) -> dict[str, Any]:
     """Return the parameters with which the local rule learned "what"."""
-    return json.loads(recording.attrs[f"/readouts/{LABEL}"]["parameters"])["what"]
+    return json.loads(recording.attrs[schema.readout(LABEL)]["parameters"])["what"]
 
 
 def _separations(recording: Recording) -> Iterator[dict]:
@@ -94,10 +95,10 @@ def _path(recording: Recording) -> dict[str, Any]:
     those at that block's end, the "when" axis likewise over the timing switch (block 2).
     """
     task = read_task(recording)
-    trials = recording[f"/weights/{LABEL}/trial"]
+    trials = recording[schema.weights(LABEL, "trial")]
     what, when = (
-        recording[f"/weights/{LABEL}/{k}"][..., :-1].astype(float).reshape(len(trials), -1)
-        for k in ("what", "when")
+        recording[schema.weights(LABEL, k)][..., :-1].astype(float).reshape(len(trials), -1)
+        for k in ("v", "w")
     )
     last = [int(np.flatnonzero(trials == n)[0]) for n in (*task.first_trial[1:], trials.max())]
     middle = int(np.argmin(np.abs(trials - trials[last[0]] / 2)))

@@ -19,6 +19,7 @@ from spikewhen.experiments.retrained import learned_under
 from spikewhen.experiments.study.claim import Finding, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol, blocks, probes
 from spikewhen.paradigms.meet import Block
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 GRID = Protocol(
@@ -43,10 +44,10 @@ CHANCE = (4 - 1) / (16 - 1)
 COMPONENTS = 5
 DRAWS = 1000
 KEYS = {
-    "what": "/weights/local/what",
-    "when": "/weights/local/when",
-    "prediction": "/readouts/local/probes/prediction",
-    "y": "/readouts/local/probes/when",
+    "what": schema.weights("local", "v"),
+    "when": schema.weights("local", "w"),
+    "prediction": schema.readout("local", "probes", "prediction"),
+    "y": schema.readout("local", "probes", "y"),
 }
 FACTORS = {"p": ("probability", "latency"), "latency": ("latency", "probability")}
 """Expected of the first and of the second component: the factor, and the other one."""
@@ -62,7 +63,7 @@ def measure_components(recording: Recording) -> dict[str, Any]:
     kept: dict[str, list] = {k: [] for k in KEYS}
     for found in learned_under(recording, [condition(*c) for c in CONDITIONS], ["local"]):
         for k, key in KEYS.items():
-            kept[k].append(found[key][-1, :, :-1] if key.startswith("/weights") else found[key].mean(0))
+            kept[k].append(found[key][-1, :, :-1] if k in ("what", "when") else found[key].mean(0))
     arrays = {k: np.array(rows, float) for k, rows in kept.items()}
     p, latency = np.array(CONDITIONS).T
     return {

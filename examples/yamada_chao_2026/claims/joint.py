@@ -70,8 +70,8 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
         }
     first = read_readout(recording, next(iter(LABELS)), task.channels)
     # One timing for all: what a "when" that does not know the event could say at best.
-    p = np.clip(first.what, 0, 1)
-    y = np.maximum(first.when, 0)
+    p = np.clip(first.p_hat, 0, 1)
+    y = np.maximum(first.y, 0)
     common = (p[:, None, :] * y).sum(2, keepdims=True) / np.maximum(p.sum(1), 1e-9)[:, None, None]
     target = task.expected(marginal_target, first.time_ms, first.sigma_ms)
     shared = error(combine(p, np.broadcast_to(common, y.shape)), target, first.time_ms)

@@ -17,7 +17,7 @@ TIMING, PROBABILITY, BOTH, RETURN = 1, 2, 3, 4
 LIMIT = {TIMING: 20, PROBABILITY: 40, BOTH: 20}
 """Trials within which a switch must be followed; the article says "rapid", the numbers are ours."""
 
-CURVES = ("error", "residual", "amplitude", "p_hat", "amplitude_when", "error_change_point")
+CURVES = ("error", "residual", "amplitude", "p_hat", "amplitude_y", "error_change_point")
 
 
 def measure(protocol: str, recording: Recording) -> dict[str, Any]:

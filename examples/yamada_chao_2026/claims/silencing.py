@@ -26,6 +26,7 @@ from spikewhen.analysis.targets import marginal_target
 from spikewhen.analysis.views import Readout, Task
 from spikewhen.examples.yamada_chao_2026.claims.geometry import block_weights, what_rule
 from spikewhen.experiments.study.claim import Finding, column, finding, paired
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import features
 
@@ -39,9 +40,9 @@ SCORES = ("error", "timing_ms", "detection", "p_error", "refit")
 
 def rates_hz(recording: Recording) -> np.ndarray:
     """Return the mean rate of every cell up to the last trial, (N,)."""
-    n = recording["/network/cell_type"].size
-    counts = np.bincount(recording["/spikes/reservoir/node_ids"], minlength=n)
-    return counts * 1000.0 / float(recording["/trials/onset_ms"][-1])
+    n = recording[schema.CELL_TYPE].size
+    counts = np.bincount(recording[schema.spikes("reservoir", "node_ids")], minlength=n)
+    return counts * 1000.0 / float(recording[schema.trial("onset_ms")][-1])
 
 
 def measure_lesions(recording: Recording, task: Task, readout: Readout, block: int = 0) -> dict[str, Any]:
@@ -113,11 +114,11 @@ def _probes(recording: Recording, task: Task, readout: Readout, block: int) -> P
 
 def _classes(recording: Recording) -> dict[str, np.ndarray]:
     """Masks of the cell types, and of thirds of the excitatory cells by their recovery rate a."""
-    kind = recording["/network/cell_type"]
-    names = list(recording.attrs["/network/cell_type"]["names"])
+    kind = recording[schema.CELL_TYPE]
+    names = list(recording.attrs[schema.CELL_TYPE]["names"])
     classes = {name: kind == i for i, name in enumerate(names) if np.any(kind == i)}
     excitatory = np.isin(kind, [i for i, name in enumerate(names) if name in EXCITATORY])
-    a = np.where(excitatory, recording["/network/neurons/a"], np.nan)
+    a = np.where(excitatory, recording[schema.neurons("a")], np.nan)
     return classes | {
         f"{name} adaptation": mask for name, mask in zip(("slow", "middle", "fast"), thirds(a), strict=True)
     }

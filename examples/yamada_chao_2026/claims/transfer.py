@@ -38,9 +38,9 @@ def _grid(recording: Recording) -> dict[str, Any]:
     pairs = [(np.array(c.probability[0]), np.array(c.latency_ms[0])) for c in conditions]
     for found, pair in zip(learned_under(recording, conditions, LABELS), pairs, strict=True):
         ours, whole = (read_readout(found, label, np.arange(pair[0].size)) for label in LABELS)
-        said["y"].append(ours.when)
-        said["p_hat"].append(ours.what)
-        said["merged"].append(whole.when)
+        said["y"].append(ours.y)
+        said["p_hat"].append(ours.p_hat)
+        said["merged"].append(whole.y)
         targets.append(marginal_target(ours.time_ms, *pair, np.zeros_like(pair[1]), ours.sigma_ms))
     p, latency = (np.array(column) for column in zip(*pairs, strict=True))
     y, p_hat, whole_y = (np.array(said[k], float) for k in ("y", "p_hat", "merged"))
@@ -56,9 +56,9 @@ def _switches(recording: Recording) -> dict[str, Any]:
     target = marginal_target(ours.time_ms, p, latency, sd, ours.sigma_ms)
     # Means of the probes of each point, so that a difference is less the noise of a probe.
     mean = {
-        "y": points.mean(ours.when),
-        "p_hat": points.mean(ours.what),
-        "merged": points.mean(np.maximum(whole.when, 0)),
+        "y": points.mean(ours.y),
+        "p_hat": points.mean(ours.p_hat),
+        "merged": points.mean(np.maximum(whole.y, 0)),
     }
     errors = {
         label: points.mean(error(r.prediction, target, r.time_ms))

@@ -12,6 +12,7 @@ from spikewhen.analysis.views import read_task
 from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local, surprised
 from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol, blocks
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -56,7 +57,8 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
         weights, unseen = trial_weights(starts[m, : m + 1], task.seen.cue[:m], int(task.seen.cue[m]))
         observer[m] = weights @ (task.seen.event[:m] == 0) + unseen / (task.probability.shape[2] + 1)
     p_hat = {
-        label: recording[f"/readouts/{label}/trials/what"][:, task.channels[0]] for label in recording.labels
+        label: recording[schema.readout(label, "trials", "p_hat")][:, task.channels[0]]
+        for label in recording.labels
     }
     p_hat["change_point"] = observer
     in_block = np.arange(truth.size) - task.first_trial[task.trial_block]

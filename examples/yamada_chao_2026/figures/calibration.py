@@ -25,7 +25,7 @@ VARIANTS = {
 }
 OUTPUTS = {
     "p_hat": (r"$\hat{p}$", 1.0),
-    "amplitude_when": ("amplitude of y", None),
+    "amplitude_y": ("amplitude of y", None),
     "amplitude": (r"amplitude of $\hat{z}$", 0.93),
 }
 """Name and the slope of a perfect readout."""
@@ -87,7 +87,7 @@ def _scatter(
     rows = []
     for k in range(p.shape[1]):
         colour, event = channel_colour(k), "AB"[k]
-        known = p[:, k] > 0 if name == "amplitude_when" else np.ones(len(p), bool)
+        known = p[:, k] > 0 if name == "amplitude_y" else np.ones(len(p), bool)
         beside = p[:, k] + BESIDE * (2 * k - 1)
         for row in band.seeds:
             sheet.line(
@@ -135,7 +135,7 @@ def _scatter(
             (
                 colour,
                 f"{event}: r {_three(r.mean)} [{_three(r.low)}, {_three(r.high)}], slope {_two(s.mean)}"
-                if name != "amplitude_when"
+                if name != "amplitude_y"
                 else f"{event}: slope {_two(s.mean)}",
             )
         )

@@ -13,7 +13,8 @@ from spikewhen.experiments.config import Experiment, load_config
 from spikewhen.paradigms.meet import Block, MeetSession
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.errors import ActivityError
-from spikewhen.reservoir.files.recording import MemorySink
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import build_network
 from spikewhen.reservoir.time_grid import make_grid
 from spikewhen.reservoir.training import Trainer
@@ -87,7 +88,7 @@ def score(experiment: Experiment, seed: int) -> Score:
     except ActivityError:
         return BROKEN
     errors = {
-        label: probe_errors(session, sink.recording[f"/readouts/{label}/probes/prediction"])
+        label: probe_errors(session, sink.recording[schema.readout(label, "probes", "prediction")])
         for label in experiment.rules
     }
     return Score(errors, report["rate_hz"], report["fraction_silent"])

@@ -11,11 +11,14 @@ from spikewhen.examples.yamada_chao_2026.search.evaluate import BROKEN, Score, p
 from spikewhen.experiments.config import Experiment
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.errors import ActivityError
-from spikewhen.reservoir.files.recording import MemorySink, Recording
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.recording import Recording
+from spikewhen.reservoir.files.schema import write_static
+from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import build_network
 from spikewhen.reservoir.replay_engine import RecordedEngine
 from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.training import RecordSpec, Trainer, write_static
+from spikewhen.reservoir.training import RecordSpec, Trainer
 from spikewhen.reservoir.types import Network, TimeGrid
 
 
@@ -39,8 +42,7 @@ def simulate(experiment: Experiment, seed: int) -> Simulated:
     engine = get_backend("cpu").load(network, grid)
     trainer = Trainer(engine, network, grid, session, {}, sink, RecordSpec(spikes="all"), settle)
     write_static(sink, network, session, trainer.onsets_ms())
-    for name, value in trainer.run().items():
-        sink.annotate("/spikes", **{name: value})
+    sink.annotate(schema.SPIKES, **trainer.run())
     return Simulated(grid, session, network, settle, sink.recording)
 
 
@@ -59,8 +61,8 @@ def train_and_score(simulated: Simulated, rule: Any) -> Score:
         found = train(simulated, {"rule": rule})
     except ActivityError:
         return BROKEN
-    errors = probe_errors(simulated.session, found["/readouts/rule/probes/prediction"])
-    health = simulated.recording.attrs["/spikes"]
+    errors = probe_errors(simulated.session, found[schema.readout("rule", "probes", "prediction")])
+    health = simulated.recording.attrs[schema.SPIKES]
     return Score({"rule": errors}, health["rate_hz"], health["fraction_silent"])
 
 
@@ -69,7 +71,8 @@ def p_hat_rmse(simulated: Simulated, rules: dict[str, Any]) -> dict[str, float]:
     found, trials = train(simulated, rules, trials=True), simulated.session.trials
     p = simulated.session.probability[trials.block, trials.cue]
     return {
-        label: float(np.sqrt(np.mean((found[f"/readouts/{label}/trials/what"] - p) ** 2))) for label in rules
+        label: float(np.sqrt(np.mean((found[schema.readout(label, "trials", "p_hat")] - p) ** 2)))
+        for label in rules
     }
 
 

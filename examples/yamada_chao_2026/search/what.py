@@ -19,6 +19,7 @@ from spikewhen.examples.yamada_chao_2026.search.recorded import Simulated, simul
 from spikewhen.examples.yamada_chao_2026.search.study import open_study
 from spikewhen.experiments.config import Experiment
 from spikewhen.paradigms.meet import Block
+from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.replay import KeptSpikes, Tracer
 from spikewhen.reservoir.rules import WhatReadout
 from spikewhen.reservoir.rules.what import learn, predict
@@ -71,7 +72,7 @@ def _windows(simulated: Simulated, what: WhatReadout) -> tuple[np.ndarray, int]:
     grid, recording = simulated.grid, simulated.recording
     tracer = Tracer(grid, simulated.network.n_neurons)
     h, m = grid.readout_step_ms, grid.steps_per_readout
-    begin = np.round((recording["/trials/onset_ms"] + what.window_start_ms) / h).astype(np.int64)
+    begin = np.round((recording[schema.trial("onset_ms")] + what.window_start_ms) / h).astype(np.int64)
     count = round((what.window_end_ms - what.window_start_ms) / h)
     trial = np.full(int(begin[-1]) + count, -1)
     for i, b in enumerate(begin):

@@ -1,0 +1,331 @@
+"""The layout of a result file, version 3: every path in it is written here, once.
+
+``n`` trials, ``q`` probes, ``m`` probed moments, ``T`` kept readout steps, ``K`` channels, ``C`` cues,
+``N`` neurons, ``M`` padded features. docs/format.md describes each array with its unit.
+
+::
+
+    /                       attributes schema_version, numerics_version, run_id
+    /config  /software  /warnings           text as bytes
+    /network/               neurons/<name>, cell_type, synapses/<name>, encoders/<name>
+    /blocks/<name>          what each block of the task sets
+    /trials/<name>          (n,) each
+    /probes/<name>          (q,) each
+    /spikes/                attributes: the health report
+            reservoir/      step, timestamps, node_ids
+            probes/         step, timestamps, node_ids, probe
+    /readouts/<label>/      time_ms (T,), sigma_ms (1,)
+            trials/         y (n, T, K), p_hat (n, K), prediction (n, T, K)
+            probes/         y (q, T, K), p_hat (q, K), prediction (q, T, K)
+    /weights/<label>/       trial (m,), w (m, K, N+1), v (m, K, N+1)
+    /rule_state/<label>/    w (K, M) and the rule's other fields, v (K, M), surprise (K,)
+    /scores/<label>/<name>
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.types import NUMERICS_VERSION, Cells, Encoders, Network, Session, Synapses
+
+if TYPE_CHECKING:
+    from spikewhen.reservoir.files.recording import Recording
+    from spikewhen.reservoir.files.sinks import Sink
+    from spikewhen.reservoir.types import Readout
+
+SCHEMA_VERSION = 3
+CONFIG, SOFTWARE, WARNINGS = "/config", "/software", "/warnings"
+CELL_TYPE = "/network/cell_type"
+SPIKES = "/spikes"
+"""The group whose attributes are the health report."""
+
+DRAWN = ("/network/", "/blocks/", "/trials/", "/probes/")
+"""Beginnings of the paths of everything that is drawn before a run begins."""
+
+OUTPUTS = ("y", "p_hat", "prediction")
+"""What a readout says in a trial or probe."""
+
+_WARNING = "warning: "
+_CELL_UNITS = {
+    "capacitance": "pF",
+    "k": "nS/mV",
+    "v_rest": "mV",
+    "v_threshold": "mV",
+    "v_peak": "mV",
+    "a": "1/ms",
+    "b": "nS",
+    "c": "mV",
+    "d": "pA",
+    "bias": "pA",
+}
+
+
+# where things stand
+
+
+def neurons(name: str) -> str:
+    """Path of a parameter of the cells, or of ``v_start``."""
+    return f"/network/neurons/{name}"
+
+
+def synapses(name: str = "") -> str:
+    """Path of an array of the synapses, or of their group, whose attribute is ``rise_ms``."""
+    return _path("network", "synapses", name)
+
+
+def encoder(name: str) -> str:
+    """Path of an encoder: ``cue`` (C, N), ``event`` (K, N) or ``feedback`` (K, N)."""
+    return f"/network/encoders/{name}"
+
+
+def block(name: str = "") -> str:
+    """Path of an array over blocks, or of the group of them."""
+    return _path("blocks", name)
+
+
+def trial(name: str) -> str:
+    """Path of an array over training trials."""
+    return f"/trials/{name}"
+
+
+def probe(name: str) -> str:
+    """Path of an array over probes."""
+    return f"/probes/{name}"
+
+
+def spikes(which: str, name: str = "") -> str:
+    """Path of an array of spikes, or of its group; `which` is "reservoir" (the training run) or "probes"."""
+    return _path("spikes", which, name)
+
+
+def readout(label: str = "", *names: str) -> str:
+    """Path inside a readout: of its group, ``("time_ms",)``, or e.g. ``("probes", "prediction")``."""
+    return _path("readouts", label, *names)
+
+
+def weights(label: str = "", name: str = "") -> str:
+    """Path of a readout's weights at the probed moments: ``trial``, ``w`` or ``v``."""
+    return _path("weights", label, name)
+
+
+def rule_state(label: str = "", name: str = "") -> str:
+    """Path of an array of a rule's state at the end of the run."""
+    return _path("rule_state", label, name)
+
+
+def scores(label: str = "", name: str = "") -> str:
+    """Path of a score, or of the group of a readout's scores."""
+    return _path("scores", label, name)
+
+
+def _path(*names: str) -> str:
+    return "/" + "/".join(name for name in names if name)
+
+
+# what is read
+
+
+def check_version(path: Path, version: Any) -> None:
+    """Refuse a file of another version of the layout.
+
+    Raises
+    ------
+    InputError
+    """
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            str(path),
+            f"schema_version {version}",
+            f"a result file of version {SCHEMA_VERSION}: run the config again, or use the old release",
+        )
+
+
+def read_text(recording: Recording, path: str) -> str:
+    """Return a text that is stored as bytes."""
+    return bytes(recording[path]).decode()
+
+
+def labels(recording: Recording) -> list[str]:
+    """Return the labels of the readouts, in the config's order."""
+    found = {path.split("/")[2] for path in recording.arrays if path.startswith(f"{readout()}/")}
+    return [label for label in recording.config.get("rules", {}) if label in found]
+
+
+def health(recording: Recording) -> dict[str, float]:
+    """Return the health report: rates in Hz, irregularity, share of silent cells."""
+    return {k: v for k, v in recording.attrs[SPIKES].items() if isinstance(v, float)}
+
+
+def health_messages(recording: Recording) -> tuple[str, list[str]]:
+    """Return the line on the network's health and the warnings; a run that has none gives "" and []."""
+    if WARNINGS not in recording:
+        return "", []
+    first, *rest = read_text(recording, WARNINGS).splitlines() or [""]
+    return first, [line.removeprefix(_WARNING) for line in rest]
+
+
+def read_scores(recording: Recording, label: str) -> dict[str, np.ndarray]:
+    """Return every score of a readout, by name."""
+    base = f"{scores(label)}/"
+    return {path.removeprefix(base): a for path, a in recording.arrays.items() if path.startswith(base)}
+
+
+def read_network(recording: Recording) -> Network:
+    """Rebuild the network that `write_static` wrote."""
+    cell_type, attrs = recording[CELL_TYPE], recording.attrs
+    nothing = np.zeros((0, cell_type.size))  # an encoder of no channel is not written
+    encoders = {name: encoder(name) for name in Encoders._fields}
+    return Network(
+        Cells(*(recording[neurons(name)] for name in Cells._fields)),
+        Synapses(
+            **{name: recording[synapses(name)] for name in Synapses._fields if name != "rise_ms"},
+            rise_ms=attrs[synapses()]["rise_ms"],
+        ),
+        Encoders(**{k: recording[path] if path in recording else nothing for k, path in encoders.items()}),
+        cell_type,
+        tuple(attrs[CELL_TYPE]["names"]),
+        recording[neurons("v_start")],
+    )
+
+
+# what is written
+
+
+def write_head(sink: Sink, config: dict, software: Mapping[str, str], run_id: str) -> None:
+    """Write what identifies a run."""
+    sink.annotate("/", schema_version=SCHEMA_VERSION, numerics_version=NUMERICS_VERSION, run_id=run_id)
+    write_text(sink, CONFIG, json.dumps(config))
+    write_text(sink, SOFTWARE, json.dumps(software))
+
+
+def write_text(sink: Sink, path: str, text: str) -> None:
+    """Write a text as bytes."""
+    sink.put(path, np.frombuffer(text.encode(), np.uint8), "1")
+
+
+def write_static(sink: Sink, network: Network, session: Session, onsets_ms: np.ndarray) -> None:
+    """Write everything that is drawn before a run begins: network, blocks, trials and probes.
+
+    Parameters
+    ----------
+    onsets_ms : (n,) ndarray
+        Cue onset of every trial on the run's clock.
+    """
+    for name, array in network.cells._asdict().items():
+        sink.put(neurons(name), array, _CELL_UNITS[name])
+    sink.put(neurons("v_start"), network.v_start, "mV")
+    sink.put(CELL_TYPE, network.cell_type, "1")
+    sink.annotate(CELL_TYPE, names=list(network.type_names))
+    units = {
+        "indptr": "1",
+        "target": "1",
+        "weight": "pA ms" if network.synapses.rise_ms > 0 else "pA",
+        "delay_steps": "dt",
+        "decay_ms": "ms",
+    }
+    for name, unit in units.items():
+        sink.put(synapses(name), getattr(network.synapses, name), unit)
+    sink.annotate(synapses(), rise_ms=network.synapses.rise_ms)
+    for name, array in network.encoders._asdict().items():
+        if array.size:
+            sink.put(encoder(name), array, "pA")
+    for name, (array, unit) in session.blocks.items():
+        sink.put(block(name), array, unit)
+    for name, array in session.trials._asdict().items():
+        if name != "interval_ms":
+            sink.put(trial(name), array, _unit(name))
+    sink.put(trial("onset_ms"), onsets_ms, "ms")
+    for name, array in session.probes._asdict().items():
+        sink.put(probe(name), array, _unit(name))
+
+
+def _unit(name: str) -> str:
+    return "ms" if name.endswith("_ms") else "1"
+
+
+def create_readout(
+    sink: Sink,
+    label: str,
+    rule: Any,
+    sigma_ms: float,
+    time_ms: np.ndarray,
+    rows: Mapping[str, int],
+    shape: tuple,
+) -> None:
+    """Make room for what a readout will say.
+
+    Parameters
+    ----------
+    rule : spikewhen.reservoir.rules.Rule
+    time_ms : (T,) ndarray
+        Kept readout steps.
+    rows : mapping of {"trials", "probes"} to int
+        How many of each are kept; none makes no group.
+    shape : (K, dtype)
+        Channels and precision.
+    """
+    k, real = shape
+    sink.put(readout(label, "time_ms"), time_ms, "ms")
+    sink.put(readout(label, "sigma_ms"), np.array([sigma_ms]), "ms")
+    parameters = json.dumps(asdict(rule), sort_keys=True)
+    sink.annotate(readout(label), rule=rule.name, parameters=parameters, factored=rule.factored)
+    for which, n in rows.items():
+        if n:
+            sink.create(readout(label, which, "y"), (n, time_ms.size, k), real, "1")
+            sink.create(readout(label, which, "p_hat"), (n, k), real, "1")
+            sink.create(readout(label, which, "prediction"), (n, time_ms.size, k), real, "1")
+
+
+def create_weights(sink: Sink, label: str, after: np.ndarray, shape: tuple) -> None:
+    """Make room for weights at the probed moments.
+
+    Parameters
+    ----------
+    after : (m,) int ndarray
+        Trials finished at each moment.
+    shape : (K, N + 1, dtype)
+        Channels, features without padding, and precision.
+    """
+    *size, real = shape
+    sink.put(weights(label, "trial"), after, "1")
+    if after.size:
+        sink.create(weights(label, "w"), (after.size, *size), real, "1")
+        sink.create(weights(label, "v"), (after.size, *size), real, "1")
+
+
+def create_spikes(sink: Sink, recorded: np.ndarray, subset: str) -> None:
+    """Make room for spikes of the training run and of the probes.
+
+    Parameters
+    ----------
+    recorded : (r,) int ndarray
+        Cells whose spikes are kept.
+    subset : {"none", "subset", "all"}
+    """
+    for which in ("reservoir", "probes"):
+        sink.create(spikes(which, "step"), (0,), np.int64, "dt")
+        sink.create(spikes(which, "timestamps"), (0,), np.float64, "ms")
+        sink.create(spikes(which, "node_ids"), (0,), np.int32, "1")
+        sink.annotate(spikes(which), recorded=recorded, subset=subset)
+    sink.create(spikes("probes", "probe"), (0,), np.int32, "1")
+
+
+def write_rule_state(sink: Sink, label: str, trained: Readout) -> None:
+    """Write the whole state of a readout at the end of a run, its channels in the engine's order."""
+    for name, array in zip(trained.state._fields, trained.state, strict=True):
+        sink.put(rule_state(label, name), array, "1")
+    sink.put(rule_state(label, "v"), trained.v, "1")
+    sink.put(rule_state(label, "surprise"), trained.surprise, "1")
+
+
+def write_health(sink: Sink, report: Mapping[str, float], line: str, warnings: list[str]) -> None:
+    """Write the health report, its line for a person, and the warnings."""
+    sink.annotate(SPIKES, **report)
+    write_text(sink, WARNINGS, "\n".join([line, *(_WARNING + text for text in warnings)]))

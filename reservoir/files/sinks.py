@@ -1,0 +1,168 @@
+"""Where a run goes while it runs: into memory, or into a file that is whole or absent.
+
+Both sinks take the same calls from `spikewhen.reservoir.training`, and what they leave
+reads as the same `spikewhen.reservoir.files.recording.Recording`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import h5py
+import numpy as np
+
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.integrity import BLOCK, GuardedFile, seal
+from spikewhen.reservoir.files.recording import Recording
+
+
+class Sink(Protocol):
+    """Where a run goes while it runs."""
+
+    def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None: ...
+    def write(self, path: str, start: int, rows: np.ndarray) -> None: ...
+    def append(self, path: str, rows: np.ndarray) -> None: ...
+    def put(self, path: str, array: np.ndarray, units: str = "") -> None: ...
+    def annotate(self, path: str, **attributes: Any) -> None: ...
+
+
+class MemorySink:
+    """Collects a run in memory."""
+
+    def __init__(self) -> None:
+        self.recording = Recording()
+
+    def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None:
+        """Make an array of zeros; a first dimension of 0 grows by `append`."""
+        self.put(path, np.zeros(shape, dtype), units)
+
+    def write(self, path: str, start: int, rows: np.ndarray) -> None:
+        """Write rows from `start` on."""
+        self.recording.arrays[path][start : start + len(rows)] = rows
+
+    def append(self, path: str, rows: np.ndarray) -> None:
+        """Add rows at the end."""
+        old = self.recording.arrays[path]
+        self.recording.arrays[path] = np.concatenate([old, rows.astype(old.dtype)])
+
+    def put(self, path: str, array: np.ndarray, units: str = "") -> None:
+        """Write a whole array."""
+        self.recording.arrays[path] = np.array(array)
+        if units:
+            self.annotate(path, units=units)
+
+    def annotate(self, path: str, **attributes: Any) -> None:
+        """Set attributes of a group or an array."""
+        plain = {
+            k: v.tolist() if isinstance(v, (np.generic, np.ndarray)) else v for k, v in attributes.items()
+        }
+        self.recording.attrs.setdefault(path, {}).update(plain)
+
+
+class FileSink:
+    """Streams a run into a temporary file; `commit` makes it the result.
+
+    Parameters
+    ----------
+    path : Path
+        The result, ``<run_id>.h5``. Until `commit` only a temporary file beside
+        it exists; a crash leaves no file under the result's name.
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o644)
+        except OSError as error:
+            raise InputError(
+                "--out", str(self.path.parent), f"a writable folder ({error.strerror})"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its owner may have removed the file before we had the lock: then it locks nothing.
+            if not os.path.samestat(os.fstat(self._lock), os.stat(self.path.with_suffix(".lock"))):
+                raise FileNotFoundError
+        except OSError as error:
+            os.close(self._lock)
+            raise InputError("--out", str(self.path), "a run that no other process is writing") from error
+        self._temporary = self.path.with_suffix(".partial")  # a stale one is ours: we hold the lock
+        self._raw = GuardedFile(self._temporary)
+        self._file = h5py.File(self._raw, "w", libver=("v108", "v110"), userblock_size=BLOCK)
+
+    def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None:
+        """Make a data set; a first dimension of 0 grows by `append`."""
+        grows = shape[0] == 0
+        layout: dict[str, Any] = {}
+        if grows:
+            layout = dict(maxshape=(None, *shape[1:]), chunks=(65536, *shape[1:]))
+        elif np.prod(shape) > 0:
+            row = int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize
+            layout = dict(chunks=(max(1, min(shape[0], 2**18 // max(row, 1))), *shape[1:]))
+        self._file.create_dataset(
+            path, shape, dtype, compression="gzip", shuffle=True, fletcher32=True, track_times=False, **layout
+        )
+        if units:
+            self.annotate(path, units=units)
+
+    def write(self, path: str, start: int, rows: np.ndarray) -> None:
+        """Write rows from `start` on."""
+        self._dataset(path)[start : start + len(rows)] = rows
+        self._raw.check()
+
+    def append(self, path: str, rows: np.ndarray) -> None:
+        """Add rows at the end."""
+        data = self._dataset(path)
+        n = data.shape[0]
+        data.resize(n + len(rows), axis=0)
+        data[n:] = rows
+        self._raw.check()
+
+    def put(self, path: str, array: np.ndarray, units: str = "") -> None:
+        """Write a whole array."""
+        array = np.asarray(array)
+        if array.ndim == 0:
+            raise ValueError(f"{path}: every data set has a dimension")
+        self.create(path, array.shape, array.dtype, units)
+        if array.size:
+            self._dataset(path)[...] = array
+        self._raw.check()
+
+    def annotate(self, path: str, **attributes: Any) -> None:
+        """Set attributes of a group or a data set."""
+        node = self._file.require_group(path) if path not in self._file else self._file[path]
+        for name, value in attributes.items():
+            node.attrs[name] = value
+
+    def _dataset(self, path: str) -> h5py.Dataset:
+        return self._file[path]
+
+    def commit(self) -> None:
+        """Close, sync and give the file its name."""
+        self._file.close()
+        self._raw.check()
+        seal(self._raw)
+        self._raw.check()
+        os.fsync(self._raw.fileno())
+        self._raw.close()
+        os.replace(self._temporary, self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+        self._unlock()
+
+    def abort(self) -> None:
+        """Throw the unfinished file away."""
+        try:
+            self._file.close()
+        finally:
+            self._raw.close()
+            self._temporary.unlink(missing_ok=True)
+            self._unlock()
+
+    def _unlock(self) -> None:
+        self.path.with_suffix(".lock").unlink(missing_ok=True)
+        os.close(self._lock)

@@ -9,14 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from spikewhen.analysis.figures.sheet import (
-    CHANNELS,
-    INK,
-    MIDDLE,
-    PALE,
-    Sheet,
-    paper,
-)
+from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE
+from spikewhen.analysis.figures.sheet import CHANNELS, Sheet, paper
 
 BLUE, RED = CHANNELS[:2]
 ROW_MM = 3.6

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.calibration import Line, fit_line
+from spikewhen.analysis.figures.colours import INK, MIDDLE, channel_colour
 from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, Sheet, channel_colour
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording
 

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, VARIANT
 from spikewhen.analysis.figures.runs import Group, Runs, Series, pretty, seeds_of
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.free_run import fit_sinusoid
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 BEFORE_MS, AFTER_MS = 600.0, 1400.0
-FIT = "#AA4499"
-OUTPUT = "#0072B2"
 NUMBERS = {
     "free_frequency_hz": ("frequency", "Hz"),
     "free_amplitude": ("amplitude", ""),
@@ -78,7 +77,7 @@ def _row(sheet: Sheet, runs: Runs, s: Series, top: float, panels: str) -> None:
         time = np.concatenate([t[tail] - t[-1], time])
         output = np.concatenate([r[schema.readout(s.label, "trials", "y")][-1, tail, 0], output])
     dashed: dict[str, Any] = dict(color=INK, lw=0.8, ls=(0, (3, 1.5)), zorder=3)
-    sheet.line(left, panels[0], "output", time, output, color=OUTPUT, lw=1.1)
+    sheet.line(left, panels[0], "output", time, output, color=s.colour, lw=1.1)
     sheet.line(left, panels[0], "target", time, target_of(r, zero + time), **dashed)
     left.axvline(0, color=MIDDLE, lw=0.6)
     left.text(0, 1.02, " free run", transform=left.get_xaxis_transform(), va="bottom", color=MIDDLE)
@@ -88,7 +87,7 @@ def _row(sheet: Sheet, runs: Runs, s: Series, top: float, panels: str) -> None:
         )
     frequency = r[schema.block("frequency_hz")]
     end = t > t[-1] - min(3000.0 / frequency.min(), t[-1])
-    sheet.line(middle, panels[1], "output", t[end] / 1000, free[end], color=OUTPUT, lw=1.1)
+    sheet.line(middle, panels[1], "output", t[end] / 1000, free[end], color=s.colour, lw=1.1)
     if frequency.size == 1:
         fit = fit_sinusoid(free, t, float(frequency[0]))
         phase = 2 * np.pi * fit.frequency_hz * t[end] / 1000 + fit.phase_rad
@@ -98,7 +97,7 @@ def _row(sheet: Sheet, runs: Runs, s: Series, top: float, panels: str) -> None:
             "fit",
             t[end] / 1000,
             fit.offset + fit.amplitude * np.sin(phase),
-            color=FIT,
+            color=VARIANT,
             lw=0.8,
         )
     sheet.line(middle, panels[1], "target", t[end] / 1000, target_of(r, zero + t[end]), **dashed)
@@ -119,7 +118,7 @@ def _numbers(sheet: Sheet, runs: Runs, s: Series, panel: str, top: float, freque
     left = 138.0
     sheet.text(left, top + 1, pretty(s.label), fontweight="bold", color=INK, va="center")
     for i, (text, colour) in enumerate(
-        (("output", OUTPUT), ("target (dashed)", INK), ("fitted sinusoid", FIT))
+        (("output", s.colour), ("target (dashed)", INK), ("fitted sinusoid", VARIANT))
     ):
         if text != "fitted sinusoid" or frequency.size == 1:
             sheet.text(left, top + 5 + 3 * i, text, color=colour, va="center", fontsize=6.5)

@@ -7,15 +7,9 @@ import logging
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE
 from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
-from spikewhen.analysis.figures.sheet import (
-    DOUBLE_MM,
-    FAINT,
-    INK,
-    MIDDLE,
-    PALE,
-    Sheet,
-)
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.geometry.activity import block_activity, learned_weights, probe_activity
 from spikewhen.analysis.geometry.overlap import BlockReferences, score_geometry
 from spikewhen.analysis.geometry.subspaces import basis, random_angles
@@ -154,7 +148,7 @@ def _angles(
         low, high = np.quantile(null, [LEVEL, 1 - LEVEL], axis=0)
         for i, (a, b) in enumerate(zip(low, high, strict=True)):
             sheet.record("a", "uniform random", np.nan, np.nan, f"angle {i + 1}", a, b)
-            ax.axhspan(a, b, color=FAINT if i % 2 else "#DADADA", lw=0, zorder=0)
+            ax.axhspan(a, b, color=FAINT if i % 2 else PALE, lw=0, zorder=0)
         bottom = low.min()
     else:
         bottom = 90.0

@@ -6,21 +6,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
+from spikewhen.analysis.figures.colours import LADDER, MIDDLE, PALE, PUBLISHED
 from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording
 
-LADDER = {
-    "error_equal_p": ("equal p", "#C0577B", (0, (1, 1))),
-    "error_winner": ("winner takes all", "#A8763E", (0, (3, 1, 1, 1))),
-    "error_true_p": ("true p", "#117733", (0, (5, 1.5))),
-    "error_counting": ("counting observer", "#5D6D9E", (0, (1, 1))),
-    "error_change_point": ("change-point observer", "#5D6D9E", (0, (4, 1.5))),
-}
-"""Score, name and style of each rung; all but silence and ridge change with the trials."""
-
-PUBLISHED = {10: 0.71, 50: 0.48, 100: 0.44}
+PUBLISHED_RATIOS = {10: 0.71, 50: 0.48, 100: 0.44}
 """E(n)/E(1) as reported by Yamada & Chao, 5 seeds."""
 
 PANEL_MM, ROW_MM, COLUMN_MM = (46.0, 38.0), 54.0, 92.0
@@ -39,7 +31,7 @@ def caption(recordings: list[Recording]) -> str:
         "equal p, by winner-take-all, by the true p; ideal observers that count or expect a change; "
         "ridge, the best linear readout of the same activity with the true p, fitted once on the whole "
         "block, where it was scored. Last panel: E relative to the first probed trial where this is "
-        f"trial 1; crosses, ratios reported by Yamada & Chao (5 seeds). {seeds_of(series)}."
+        f"trial 1; diamonds, ratios reported by Yamada & Chao (5 seeds). {seeds_of(series)}."
     )
 
 
@@ -151,7 +143,7 @@ def _relative(
         sheet.line(ax, panel, s.name, trials, mean, "mean", low, high, lw=max(0.8, 2.2 - 0.6 * i), **s.style)
         labels.append((mean[-1], s.name, s.colour))
         highest = max(highest, np.nanmax(mean), *high[np.isfinite(high)])
-    here = {n: e for n, e in PUBLISHED.items() if trials[0] <= n <= trials[-1]}
+    here = {n: e for n, e in PUBLISHED_RATIOS.items() if trials[0] <= n <= trials[-1]}
     if here:
         sheet.line(
             ax,
@@ -160,13 +152,14 @@ def _relative(
             list(here),
             list(here.values()),
             ls="none",
-            marker="x",
-            color=INK,
-            ms=4,
-            mew=0.8,
+            marker="D",
+            mec=PUBLISHED,
+            mfc="white",
+            ms=3.4,
+            mew=0.9,
             zorder=5,
         )
-        labels.append((list(here.values())[-1], "published", INK))
+        labels.append((list(here.values())[-1], "published", PUBLISHED))
     ax.set_ylim(0, 0.1 * np.ceil(10.5 * highest))
     if not labels:
         ax.text(0.5, 0.5, "no probes after trial 1", transform=ax.transAxes, ha="center", color=MIDDLE)

@@ -6,12 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band, count_seeds
-from spikewhen.analysis.figures.sheet import INK, MIDDLE, PALE, Sheet
+from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE
+from spikewhen.analysis.figures.sheet import Sheet
 
-LOCAL, TUNED, NEVER, RESET = INK, "#3B6FB6", "#2A9D8A", "#AA4499"
-NAIVE, MERGED, OBSERVER, RIDGE = "#B07A18", "#8A8A1F", "#882255", MIDDLE
-
-OBSERVER_DASH = (0, (4, 1.5))
 JITTER = 0.16
 """Half the width over which seeds are spread, in units of the places' distance."""
 
@@ -129,7 +126,7 @@ def median(
         marker="o",
         ms=2,
         mew=0,
-        color=LOCAL,
+        color=INK,
         alpha=0.4,
     )
     sheet.record(panel, f"{name}: never", np.nan, int((~np.isfinite(values)).sum()))
@@ -146,7 +143,7 @@ def median(
             marker="|",
             ms=9,
             mew=1.4,
-            color=LOCAL,
+            color=INK,
             zorder=4,
         )
 

@@ -6,15 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
+from spikewhen.analysis.figures.colours import EXCITATORY, FAINT, INHIBITORY, INK, MIDDLE, PALE
 from spikewhen.analysis.figures.runs import Group
-from spikewhen.analysis.figures.sheet import (
-    EXCITATORY,
-    INHIBITORY,
-    INK,
-    MIDDLE,
-    PALE,
-    Sheet,
-)
+from spikewhen.analysis.figures.sheet import Sheet
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
@@ -33,7 +27,7 @@ def draw_network(sheet: Sheet, group: Group) -> None:
     r, net = group.first, group.config.get("network", {})
     kind, names = r[schema.CELL_TYPE], list(r.attrs[schema.CELL_TYPE]["names"])
     ax.add_patch(
-        FancyBboxPatch((19, 8), 30, 36, "round,pad=0,rounding_size=4", fc="#F7F7F7", ec=MIDDLE, lw=0.6)
+        FancyBboxPatch((19, 8), 30, 36, "round,pad=0,rounding_size=4", fc=FAINT, alpha=0.5, ec=MIDDLE, lw=0.6)
     )
     ax.text(19, 6.5, f"reservoir, {kind.size} cells")
     rng = np.random.default_rng(1)

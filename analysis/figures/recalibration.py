@@ -10,16 +10,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from spikewhen.analysis.bands import Band
+from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, channel_colour, channel_map
 from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
-from spikewhen.analysis.figures.sheet import (
-    DOUBLE_MM,
-    INK,
-    MIDDLE,
-    PALE,
-    Sheet,
-    channel_colour,
-    channel_map,
-)
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.views import read_readout, read_task
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording

@@ -11,23 +11,13 @@ from typing import Any
 import numpy as np
 
 from spikewhen.analysis.bands import count_seeds
-from spikewhen.analysis.figures.sheet import INK
+from spikewhen.analysis.figures.colours import RULES, SPARE
 from spikewhen.analysis.score_run import score_run
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.views import Scores, Task, read_task
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
-
-RULES = {
-    "local": INK,
-    "rls_never_reset": "#2A9D8A",
-    "rls_reset_at_switches": "#AA4499",
-    "local_merged": "#8A8A1F",
-}
-"""Colours of the shipped labels; others take the next of `SPARE`."""
-
-SPARE = ("#882255", "#117733", "#CC6677", "#5D6D9E", "#A8763E")
 
 ACRONYMS = {"rls": "RLS", "lms": "LMS", "force": "FORCE"}
 

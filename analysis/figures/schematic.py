@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE, VARIANT, channel_colour
 from spikewhen.analysis.figures.network import draw_network
 from spikewhen.analysis.figures.runs import Group, Runs, Series
-from spikewhen.analysis.figures.sheet import (
-    DOUBLE_MM,
-    FAINT,
-    INK,
-    MIDDLE,
-    PALE,
-    Sheet,
-    channel_colour,
-)
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.targets import bump, marginal_target
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording
@@ -191,13 +184,13 @@ def _teaching(sheet: Sheet, group: Group, series: Series) -> None:
     lower.fill_between(time, 0, shipped, color=FAINT, lw=0, zorder=0)
     if not gate["causal"]:
         other = gate_of(gate, time, latency, True)
-        sheet.line(lower, "c", "gate G, causal variant", time, other, color="#AA4499", lw=1, ls=(0, (3, 1.5)))
+        sheet.line(lower, "c", "gate G, causal variant", time, other, color=VARIANT, lw=1, ls=(0, (3, 1.5)))
     if gate["kind"] == "window":
         right = latency + gate["shift_ms"] + gate["half_width_ms"]
         lower.text(right + 15, 0.86, f"window ± {gate['half_width_ms']:g} ms")
         lower.text(right + 15, gate["baseline"] + 0.06, f"baseline $g_0$ = {gate['baseline']:g}")
     if not gate["causal"]:
-        lower.text(time[-1], 1.2, "dashed: causal variant", ha="right", color="#AA4499")
+        lower.text(time[-1], 1.2, "dashed: causal variant", ha="right", color=VARIANT)
     lower.set_ylim(0, 1.45)
     lower.set_yticks([0, 1])
     upper.set_yticks([0, 1])

@@ -8,13 +8,14 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.style
 import numpy as np
+from matplotlib import rcParams
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
@@ -26,18 +27,6 @@ SINGLE_MM, DOUBLE_MM = 89.0, 183.0
 
 COLUMNS = ("panel", "series", "run", "x", "y", "low", "high", "value")
 
-CHANNELS = ("#0072B2", "#D55E00", "#E69F00", "#56B4E9")
-"""Events, in the order of the config."""
-
-SHADES = ("#002B45", "#5A2600", "#5C3F00", "#0E4A6B")
-"""The dark end of each event's scale."""
-
-EXCITATORY = ("RS", "IB", "CH")
-INHIBITORY = "#9C3D3D"
-"""Types drawn in ink, and the colour of all others."""
-
-INK, MIDDLE, PALE, FAINT = "#222222", "#767676", "#BDBDBD", "#EFEFEF"
-
 
 @contextmanager
 def paper() -> Iterator[None]:
@@ -46,19 +35,120 @@ def paper() -> Iterator[None]:
         yield
 
 
-def channel_colour(k: int) -> str:
-    """Return the colour of event k."""
-    return CHANNELS[k % len(CHANNELS)]
+def points(size: float) -> float:
+    """Return a font size in points: `size` where text has 7, else in proportion to ``font.size``."""
+    return size * rcParams["font.size"] / 7
 
 
-def channel_map(k: int) -> LinearSegmentedColormap:
-    """Return white, the colour of event k, a dark shade of it."""
-    shades = ["#FFFFFF", channel_colour(k), SHADES[k % len(SHADES)]]
-    return LinearSegmentedColormap.from_list(f"channel{k}", shades)
+def strokes(style: dict[str, Any]) -> dict[str, Any]:
+    """Return a line's style in proportion to matplotlib's settings: 1 is a line, 3 a mark of theirs."""
+    line, mark = rcParams["lines.linewidth"], rcParams["lines.markersize"] / 3
+    scale = {"lw": line, "mew": line, "ms": mark}
+    return {k: v * scale[k] if k in scale else v for k, v in style.items()}
 
 
-class Sheet:
-    """One figure and its numbers.
+def plain(name: str) -> str:
+    """Return a name as text for matplotlib: a dollar sign in it begins no mathematics."""
+    return name.replace("$", r"\$")
+
+
+def as_typed(text: str) -> str:
+    """Return the text that `plain` made safe as it was typed, for tables and captions."""
+    return text.replace(r"\$", "$")
+
+
+class Drawing:
+    """What is drawn on some axes: the artists, and a table of every number.
+
+    Sizes follow matplotlib's current settings, so that panels suit the axes of
+    anybody's figure as well as a `Sheet` in `paper` style.
+
+    Attributes
+    ----------
+    rows : list of dict
+        One per drawn point, with the keys `COLUMNS`.
+    artists : list of matplotlib artists
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict] = []
+        self.artists: list[Artist] = []
+
+    def record(self, panel: str, series: str, x, y, run: str = "", low=None, high=None, value=None) -> str:
+        """Enter points into the table; returns the id that the artist carries."""
+        x, y = np.broadcast_arrays(np.atleast_1d(x), np.atleast_1d(y))
+        others = [
+            np.full(x.shape, np.nan) if a is None else np.broadcast_to(a, x.shape) for a in (low, high, value)
+        ]
+        for values in zip(x.ravel(), y.ravel(), *(a.ravel() for a in others), strict=True):
+            self.rows.append(
+                dict(zip(COLUMNS, (panel, as_typed(series), run, *map(float, values)), strict=True))
+            )
+        return f"{panel}/{as_typed(series)}/{run}"
+
+    def line(
+        self, ax: Axes, panel: str, series: str, x, y, run: str = "", low=None, high=None, shade=0.18, **style
+    ) -> None:
+        """Draw a line, with a band between `low` and `high` where both are known."""
+        gid = self.record(panel, series, x, y, run, low, high)
+        (line,) = ax.plot(x, y, **strokes(style))
+        line.set_gid(gid)
+        self.artists.append(line)
+        if low is not None and high is not None and shade and np.any(np.isfinite(low)):
+            band = ax.fill_between(x, low, high, color=line.get_color(), alpha=shade, lw=0, zorder=1)
+            self.artists.append(band)
+
+    def level(self, ax: Axes, panel: str, series: str, y: float, **style) -> None:
+        """Draw a horizontal line across the axes."""
+        self.record(panel, series, np.nan, y)
+        self.artists.append(ax.axhline(y, **strokes(style)))
+
+    def bar(self, ax: Axes, panel: str, series: str, start, length, y: float, height: float, **style) -> None:
+        """Draw a horizontal bar."""
+        self.record(panel, series, start, y, low=start, high=start + length)
+        bar = ax.broken_barh([(start, length)], (y - height / 2, height), **strokes(style))
+        self.artists.append(bar)
+
+    def image(self, ax: Axes, panel: str, series: str, x, y, values: np.ndarray, run: str = "", **style):
+        """Draw ``values[i, j]`` at ``(x[j], y[i])``, both evenly spaced."""
+        grid_x, grid_y = np.meshgrid(x, y)
+        gid = self.record(panel, series, grid_x, grid_y, run, value=values)
+        dx, dy = (0.5 * (a[1] - a[0]) if len(a) > 1 else 0.5 for a in (x, y))
+        extent = (x[0] - dx, x[-1] + dx, y[0] - dy, y[-1] + dy)
+        image = ax.imshow(values, origin="lower", aspect="auto", extent=extent, **style)
+        image.set_gid(gid)
+        self.artists.append(image)
+        return image
+
+    def end_labels(self, ax: Axes, labels: Sequence[tuple[float, str, str]], gap_mm: float = 2.7) -> None:
+        """Write each (y, text, colour) right of the axes at the height y, apart from each other."""
+        known = sorted((label for label in labels if math.isfinite(label[0])), key=lambda label: label[0])
+        if not known:
+            return
+        low, high = ax.get_ylim()
+        width_mm, height_mm = (25.4 * pixels / ax.figure.dpi for pixels in ax.bbox.size)
+        wanted = np.clip([y for y, _, _ in known], low, high)
+        placed = spread(wanted, points(gap_mm) * (high - low) / height_mm, low)
+        axis = ax.get_yaxis_transform()
+        one = 1 / width_mm
+        for (_, text, colour), y, at in zip(known, wanted, placed, strict=True):
+            self.artists += ax.plot(
+                [1 + 0.5 * one, 1 + 1.8 * one, 1 + 2.8 * one],
+                [y, at, at],
+                transform=axis,
+                clip_on=False,
+                lw=strokes({"lw": 0.4})["lw"],
+                color=colour,
+            )
+            self.write(ax, 1 + 3.2 * one, at, text, 6.5, transform=axis, va="center", color=colour)
+
+    def write(self, ax: Axes, x: float, y: float, text: str, size: float = 7, **style) -> None:
+        """Write on axes, in points of `paper` style."""
+        self.artists.append(ax.text(x, y, text, fontsize=points(size), **style))
+
+
+class Sheet(Drawing):
+    """One figure with axes placed in mm, and its numbers.
 
     Parameters
     ----------
@@ -69,16 +159,14 @@ class Sheet:
     figure : Figure
     sources : list of Recording
         The runs it shows.
-    rows : list of dict
-        One per drawn point, with the keys `COLUMNS`.
     """
 
     def __init__(self, width_mm: float, height_mm: float, sources: Sequence[Recording] = ()):
+        super().__init__()
         self.sources = list(sources)
         self.width_mm, self.height_mm = width_mm, height_mm
         self.figure = Figure(figsize=(width_mm / 25.4, height_mm / 25.4))
         FigureCanvasAgg(self.figure)
-        self.rows: list[dict] = []
 
     def axes(
         self,
@@ -104,72 +192,6 @@ class Sheet:
     def text(self, left: float, top: float, text: str, **kw) -> None:
         """Write on the sheet, in mm."""
         self.figure.text(left / self.width_mm, 1 - top / self.height_mm, text, **kw)
-
-    def record(self, panel: str, series: str, x, y, run: str = "", low=None, high=None, value=None) -> str:
-        """Enter points into the table; returns the id that the artist carries."""
-        x, y = np.broadcast_arrays(np.atleast_1d(x), np.atleast_1d(y))
-        others = [
-            np.full(x.shape, np.nan) if a is None else np.broadcast_to(a, x.shape) for a in (low, high, value)
-        ]
-        for values in zip(x.ravel(), y.ravel(), *(a.ravel() for a in others), strict=True):
-            self.rows.append(dict(zip(COLUMNS, (panel, series, run, *map(float, values)), strict=True)))
-        return f"{panel}/{series}/{run}"
-
-    def line(
-        self, ax: Axes, panel: str, series: str, x, y, run: str = "", low=None, high=None, shade=0.18, **style
-    ) -> None:
-        """Draw a line, with a band between `low` and `high` where both are known."""
-        gid = self.record(panel, series, x, y, run, low, high)
-        (line,) = ax.plot(x, y, **style)
-        line.set_gid(gid)
-        if low is not None and high is not None and np.any(np.isfinite(low)):
-            ax.fill_between(x, low, high, color=line.get_color(), alpha=shade, lw=0, zorder=1)
-
-    def level(self, ax: Axes, panel: str, series: str, y: float, **style) -> None:
-        """Draw a horizontal line across the axes."""
-        self.record(panel, series, np.nan, y)
-        ax.axhline(y, **style)
-
-    def bar(self, ax: Axes, panel: str, series: str, start, length, y: float, height: float, **style) -> None:
-        """Draw a horizontal bar."""
-        self.record(panel, series, start, y, low=start, high=start + length)
-        ax.broken_barh([(start, length)], (y - height / 2, height), **style)
-
-    def image(self, ax: Axes, panel: str, series: str, x, y, values: np.ndarray, run: str = "", **style):
-        """Draw ``values[i, j]`` at ``(x[j], y[i])``, both evenly spaced."""
-        grid_x, grid_y = np.meshgrid(x, y)
-        gid = self.record(panel, series, grid_x, grid_y, run, value=values)
-        dx, dy = (0.5 * (a[1] - a[0]) if len(a) > 1 else 0.5 for a in (x, y))
-        extent = (x[0] - dx, x[-1] + dx, y[0] - dy, y[-1] + dy)
-        image = ax.imshow(values, origin="lower", aspect="auto", extent=extent, **style)
-        image.set_gid(gid)
-        return image
-
-    def height_of(self, ax: Axes) -> float:
-        """Height of axes, mm."""
-        return ax.get_position().height * self.height_mm
-
-    def end_labels(self, ax: Axes, labels: Sequence[tuple[float, str, str]], gap_mm: float = 2.7) -> None:
-        """Write (y, text, colour) right of the axes at the height y, apart from each other."""
-        known = sorted((label for label in labels if math.isfinite(label[0])), key=lambda label: label[0])
-        if not known:
-            return
-        low, high = ax.get_ylim()
-        per_mm = (high - low) / self.height_of(ax)
-        wanted = np.clip([y for y, _, _ in known], low, high)
-        placed = spread(wanted, gap_mm * per_mm, low)
-        axis = ax.get_yaxis_transform()
-        one = 1 / (ax.get_position().width * self.width_mm)  # mm
-        for (_, text, colour), y, at in zip(known, wanted, placed, strict=True):
-            ax.plot(
-                [1 + 0.5 * one, 1 + 1.8 * one, 1 + 2.8 * one],
-                [y, at, at],
-                transform=axis,
-                clip_on=False,
-                lw=0.4,
-                color=colour,
-            )
-            ax.text(1 + 3.2 * one, at, text, transform=axis, va="center", color=colour, fontsize=6.5)
 
 
 def spread(values: Sequence[float] | np.ndarray, gap: float, low: float) -> np.ndarray:

@@ -7,17 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from spikewhen.analysis.figures.colours import EXCITATORY, INHIBITORY, INK, MIDDLE, PALE, channel_colour
 from spikewhen.analysis.figures.runs import Group, Runs, Series
-from spikewhen.analysis.figures.sheet import (
-    DOUBLE_MM,
-    EXCITATORY,
-    INHIBITORY,
-    INK,
-    MIDDLE,
-    PALE,
-    Sheet,
-    channel_colour,
-)
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.figures.trial_view import Shown, early_probe, last_probe, traces, training_trial
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema

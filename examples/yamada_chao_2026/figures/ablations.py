@@ -9,10 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
+from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE, VARIANT
 from spikewhen.analysis.figures.marks import curve, strip, zero
-from spikewhen.analysis.figures.sheet import INK, MIDDLE, PALE, Sheet
-
-REFITTED = "#3B6FB6"
+from spikewhen.analysis.figures.sheet import Sheet
 
 LIMIT = 1.0
 """Of the axis of (a); larger values are written."""
@@ -20,8 +19,8 @@ LIMIT = 1.0
 RETUNED, MATCHED = ", retuned", ", rate matched"
 SHADES = {
     "": (INK, True, "o"),
-    RETUNED: ("#3B6FB6", False, "o"),
-    MATCHED: ("#B07A18", False, "s"),
+    RETUNED: (VARIANT, False, "o"),
+    MATCHED: (VARIANT, True, "s"),
 }
 
 
@@ -40,7 +39,7 @@ def ablations(sheet: Sheet, series: Mapping[str, Any]) -> None:
         ax = sheet.axes(43 + 32 * i, 12, 29, 166, "a" if i == 0 else "", 40)
         zero(sheet, ax, "a", f"as the whole, {moments[m]}", upright=True)
         for place, (base, labels) in enumerate(rows.items()):
-            ax.axhline(place, color="#F2F2F2", lw=0.4, zorder=0)
+            ax.axhline(place, color=FAINT, lw=0.4, zorder=0)
             for j, label in enumerate(labels):
                 at = place + 0.24 * (j - (len(labels) - 1) / 2)
                 look = SHADES[label.removeprefix(base)]
@@ -68,7 +67,7 @@ def ablations(sheet: Sheet, series: Mapping[str, Any]) -> None:
         )
     ax.text(1.03, -0.75, "Hz", transform=ax.get_yaxis_transform(), va="bottom", fontsize=6, color=MIDDLE)
     for i, (text, suffix) in enumerate(
-        (("as it is", ""), ("learning rate retuned", RETUNED), ("firing rate matched", MATCHED))
+        (("● as it is", ""), ("○ learning rate retuned", RETUNED), ("■ firing rate matched", MATCHED))
     ):
         sheet.text(43 + (0, 13, 42)[i], 6, text, color=SHADES[suffix][0], fontsize=6.5)
 
@@ -113,11 +112,9 @@ def sizes(sheet: Sheet, ax: Axes, networks: Mapping[str, Any], subsets: Mapping[
     if subsets is not None:
         kept = np.array([float(k) for k in subsets])
         part = Band.stack([Band.from_json(entry["refit"]) for entry in subsets.values()])
-        curve(
-            sheet, ax, "b", "readouts of some cells, refitted", kept, part, REFITTED, marker="o", seeds=True
-        )
+        curve(sheet, ax, "b", "readouts of some cells, refitted", kept, part, VARIANT, marker="o", seeds=True)
         text = "readouts of so many of 1,000 cells, refitted"
-        ax.text(0.01, 0.07, text, transform=ax.transAxes, fontsize=6, color=REFITTED)
+        ax.text(0.01, 0.07, text, transform=ax.transAxes, fontsize=6, color=VARIANT)
     ax.set_xscale("log")
     ticks = [50, 100, 250, 500, 1000, 2000, 4000]
     ax.set_xticks(ticks, [f"{t:,}" for t in ticks])

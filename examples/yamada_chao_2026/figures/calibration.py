@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
 from spikewhen.analysis.calibration import fit_line
+from spikewhen.analysis.figures.colours import MIDDLE, channel_colour
 from spikewhen.analysis.figures.marks import INTERVAL, count, missing
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, MIDDLE, Sheet, channel_colour
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.statistics import mean_interval
 from spikewhen.examples.yamada_chao_2026.figures.frontier import TEXT, frontier, worlds
 from spikewhen.experiments.study.result import Report

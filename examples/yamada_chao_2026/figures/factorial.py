@@ -9,17 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
-from spikewhen.analysis.figures.marks import (
-    INTERVAL,
-    LOCAL,
-    MERGED,
-    NEVER,
-    TUNED,
-    count,
-    curve,
-    strip,
-)
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, MIDDLE, PALE, Sheet
+from spikewhen.analysis.figures.colours import INK, MERGED, MIDDLE, PALE, RLS, RLS_NEVER
+from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C5", "C7")
@@ -78,7 +70,7 @@ def draw(report: Report) -> Sheet:
 def _look(label: str) -> tuple[str, bool, str]:
     """Colour, filled and marker of a cell of the factorial."""
     return (
-        (LOCAL if label.startswith("local") else TUNED),
+        (INK if label.startswith("local") else RLS),
         "_factored" in label,
         MARKERS[label.split("_")[-1]],
     )
@@ -134,7 +126,7 @@ def _memory(
     for n, dash in ((20, "-"), (100, (0, (4, 1.5)))):
         every = [_at(errors[f"rls_memory_{m}"], trial, 1, n) for m in memories]
         band = Band.stack(every)
-        curve(sheet, ax, "b", f"RLS, trial {n}", memories, band, TUNED, lw=1.0, dash=dash, marker="o")
+        curve(sheet, ax, "b", f"RLS, trial {n}", memories, band, RLS, lw=1.0, dash=dash, marker="o")
         strip(
             sheet,
             ax,
@@ -142,17 +134,17 @@ def _memory(
             f"RLS, never forgets, trial {n}",
             last,
             _at(never, columns, 1, n),
-            NEVER,
+            RLS_NEVER,
             width=12,
             filled=n == 20,
         )
         ours = _at(errors["local_factored_gate"], trial, 1, n)
-        sheet.level(ax, "b", f"local, trial {n}", float(ours.mean), color=LOCAL, lw=1.0, ls=dash)
+        sheet.level(ax, "b", f"local, trial {n}", float(ours.mean), color=INK, lw=1.0, ls=dash)
         if np.isfinite(ours.low):
-            ax.axhspan(float(ours.low), float(ours.high), color=LOCAL, alpha=0.12, lw=0)
+            ax.axhspan(float(ours.low), float(ours.high), color=INK, alpha=0.12, lw=0)
         labels += [
-            (float(ours.mean), f"local, {n}", LOCAL),
-            (float(_at(never, columns, 1, n).mean), f"RLS, {n}", TUNED),
+            (float(ours.mean), f"local, {n}", INK),
+            (float(_at(never, columns, 1, n).mean), f"RLS, {n}", RLS),
         ]
     ax.set_xscale("log")
     ax.set_xlim(memories[0] / 1.25, last * 1.3)
@@ -203,7 +195,7 @@ def _cost(
     if first:
         ax.set_ylabel("E, trial 20 after timing")
         ax.text(
-            0.5, 1.03, "black local, blue RLS", transform=ax.transAxes, ha="center", color=MIDDLE, fontsize=6
+            0.5, 1.03, "black local, green RLS", transform=ax.transAxes, ha="center", color=MIDDLE, fontsize=6
         )
     else:
         ax.tick_params(labelleft=False)
@@ -211,7 +203,7 @@ def _cost(
 
 def _rates(sheet: Sheet, ax: Axes, rates: Mapping[str, Any], block: int, n: int, first: bool) -> None:
     column = list(rates["trial"]).index(n)
-    for kind, colour in (("factored", LOCAL), ("merged", MERGED)):
+    for kind, colour in (("factored", INK), ("merged", MERGED)):
         every = [Band.from_json(entry)[block, column] for entry in rates["error"][kind]]
         band = Band.stack(every)
         x = np.array(rates["rate"][kind], float)

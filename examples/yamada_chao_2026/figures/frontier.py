@@ -9,17 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
-from spikewhen.analysis.figures.marks import OBSERVER, curve
-from spikewhen.analysis.figures.sheet import INK, MIDDLE, Sheet
+from spikewhen.analysis.figures.colours import INK, MIDDLE, OBSERVER, VARIANT
+from spikewhen.analysis.figures.marks import curve
+from spikewhen.analysis.figures.sheet import Sheet
 from spikewhen.analysis.statistics import mean_interval
 
 SETTLED, SOON = 20, 20
 """Trials at a block's end, and at its start, over which the frontier averages."""
 
 STABLE, VOLATILE = "a switch every 100 trials", "a switch every 20 trials"
-SURPRISE = "#AA4499"
 OTHERS = {
-    "surprise": ("scaled by surprise", SURPRISE, "^", 3.4),
+    "surprise": ("scaled by surprise", VARIANT, "^", 3.4),
     "change_point": ("change-point observer", OBSERVER, "*", 5.5),
 }
 

@@ -11,8 +11,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from spikewhen.analysis.bands import Band
+from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE, SCALE, VARIANT, WHAT, WHEN
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip, zero
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C6",)
@@ -22,8 +23,8 @@ OVERLAPS = {
     "chance": ("chance: refits, permuted and shifted", MIDDLE, False),
     "uniform": ("chance: random directions", MIDDLE, False),
     "matched": ("chance: random, as the activity varies", MIDDLE, False),
-    "ceiling_what": ("ceiling: what, split halves", "#AA4499", False),
-    "ceiling_when": ("ceiling: when, split halves", "#2A9D8A", False),
+    "ceiling_what": ("ceiling: what, split halves", WHAT, False),
+    "ceiling_when": ("ceiling: when, split halves", WHEN, False),
 }
 REMOVED = {
     "own": ("own directions", INK, True),
@@ -32,9 +33,7 @@ REMOVED = {
     "uniform": ("random directions", MIDDLE, False),
     "matched": ("random, as the activity varies", MIDDLE, False),
 }
-WHAT, WHEN = "#AA4499", "#2A9D8A"
 CUES = {"one_cue": "one cue", "four_cues": "four cues"}
-SHADES = "viridis"
 
 
 def caption(report: Report) -> str:
@@ -47,11 +46,11 @@ def caption(report: Report) -> str:
         "and targets shifted in time (the primary chance), of random directions, uniform and with the "
         "activity's covariance; ceilings: each readout with itself, refitted to split halves. (b) "
         "Smallest principal angle of the weights; open, in the metric of the activity's second moment; "
-        "blue, what the duty cycle of the targets alone predicts there. (c) Error added to each readout, "
+        "grey, what the duty cycle of the targets alone predicts there. (c) Error added to each readout, "
         "as a fraction of silence's, when directions are projected out of the activity. (d) Weights "
         "learned under 16 conditions, four probabilities (colour) by four latencies (size), in their "
         "first two principal components, what and when scaled to equal variance. (e) Rank correlation of "
-        "the components with probability and with latency; grey bars, the 95 % quantile under permuted "
+        "the components with probability and with latency; pale bars, the 95 % quantile under permuted "
         "conditions; unscaled weights and predictions beside them. (f) Where the weights are over five "
         "blocks along the axis from before to after the probability switch (what) and the timing switch "
         f"(when); vertical lines, switches. {INTERVAL}; {n}."
@@ -105,7 +104,7 @@ def _overlap(sheet: Sheet, ax: Axes, series: Mapping[str, Any], title: str, firs
 def _angles(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     rows = [(title, key, "angles_deg", INK, True) for key, title in CUES.items()]
     rows += [(f"{title}, by activity", key, "angles_output_deg", INK, False) for key, title in CUES.items()]
-    rows.insert(3, ("one cue, duty cycle", "one_cue", "duty_deg", "#3B6FB6", False))
+    rows.insert(3, ("one cue, duty cycle", "one_cue", "duty_deg", MIDDLE, False))
     for place, (name, key, of, colour, filled) in enumerate(rows):
         band = Band.from_json(series[key][of])
         smallest = band if of == "duty_deg" else band[0]
@@ -154,7 +153,7 @@ def _components(sheet: Sheet, grid: Mapping[str, Any]) -> None:
     scores, explained = Band.from_json(entry["scores"]), Band.from_json(entry["explained"])
     p, latency = np.array(entry["conditions"], float).T
     scale = Normalize(0, 1)
-    shades = ScalarMappable(scale, SHADES)
+    shades = ScalarMappable(scale, SCALE)
     order = np.unique(latency)
     for t in order:
         here = np.flatnonzero(latency == t)
@@ -225,9 +224,13 @@ def _alignment(sheet: Sheet, ax: Axes, grid: Mapping[str, Any]) -> None:
         for factor, text in (("p", "p"), ("latency", "latency")):
             chance = Band.from_json(entry[f"weights_{factor}"]["chance_95"])[component]
             sheet.record("e", f"PC{component + 1}, {text}: chance 95 %", place, float(chance.mean))
-            ax.bar(place, float(chance.mean), 0.8, color="#E4E4E4", zorder=0)
-            for shift, (kind, colour, filled) in enumerate(
-                (("weights", INK, True), ("unscaled", "#3B6FB6", False), ("predictions", "#B07A18", False))
+            ax.bar(place, float(chance.mean), 0.8, color=FAINT, zorder=0)
+            for shift, (kind, colour, filled, marker) in enumerate(
+                (
+                    ("weights", INK, True, "o"),
+                    ("unscaled", VARIANT, False, "o"),
+                    ("predictions", VARIANT, True, "s"),
+                )
             ):
                 strip(
                     sheet,
@@ -239,6 +242,7 @@ def _alignment(sheet: Sheet, ax: Axes, grid: Mapping[str, Any]) -> None:
                     colour,
                     filled=filled,
                     width=0.07,
+                    marker=marker,
                 )
             ticks.append((place, text))
             place += 1
@@ -249,9 +253,9 @@ def _alignment(sheet: Sheet, ax: Axes, grid: Mapping[str, Any]) -> None:
     for i in range(2):
         ax.text(0.5 + 2.5 * i, -0.3, f"PC{i + 1}", transform=ax.get_xaxis_transform(), ha="center")
     for i, (text, colour) in enumerate(
-        (("scaled", INK), ("unscaled", "#3B6FB6"), ("predictions", "#B07A18"))
+        (("● scaled", INK), ("○ unscaled", VARIANT), ("■ predictions", VARIANT))
     ):
-        ax.text(0.02 + 0.3 * i, 1.04, text, transform=ax.transAxes, color=colour, fontsize=6)
+        ax.text((0, 0.27, 0.62)[i], 1.04, text, transform=ax.transAxes, color=colour, fontsize=6)
 
 
 def _path(sheet: Sheet, ax: Axes, path: Mapping[str, Any]) -> None:

@@ -6,34 +6,19 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
-from spikewhen.analysis.figures.marks import (
-    INTERVAL,
-    LOCAL,
-    count,
-    curve,
-    strip,
-    trial_axis,
-)
-from spikewhen.analysis.figures.sheet import (
-    DOUBLE_MM,
-    INK,
-    MIDDLE,
-    PALE,
-    Sheet,
-    channel_colour,
-)
+from spikewhen.analysis.figures.colours import INK, LADDER, MIDDLE, PALE, PUBLISHED, Look, channel_colour
+from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip, trial_axis
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C1",)
 
-LADDER = {
-    "error_equal_p": ("own y, equal p", "#C0577B", (0, (1, 1))),
-    "error_winner": ("own y, winner takes all", "#B07A18", (0, (3, 1, 1, 1))),
-    "error": ("learned", LOCAL, "-"),
-    "error_true_p": ("own y, true p", "#117733", (0, (5, 1.5))),
-    "error_counting": ("counting observer", "#5D6D9E", (0, (1, 1))),
-    "error_change_point": ("change-point observer", "#5D6D9E", (0, (4, 1.5))),
+ROWS = {
+    **{k: LADDER[k] for k in ("error_equal_p", "error_winner")},
+    "error": Look("learned", INK, "-"),
+    **{k: LADDER[k] for k in ("error_true_p", "error_counting", "error_change_point")},
 }
+"""Lines of (a) and rows of (c), by their score."""
 
 
 def caption(report: Report) -> str:
@@ -71,7 +56,7 @@ def _course(sheet: Sheet, ax: Axes, trial: np.ndarray, curves: dict[str, Band], 
     sheet.level(ax, "a", "silence", 1.0, color=PALE, lw=0.6, zorder=0)
     sheet.level(ax, "a", "ridge ceiling", float(ridge.mean), color=MIDDLE, lw=0.6, ls=(0, (6, 2)))
     labels = [(1.0, "silence", MIDDLE), (float(ridge.mean), "ridge ceiling, true p", MIDDLE)]
-    for key, (name, colour, dash) in LADDER.items():
+    for key, (name, colour, dash) in ROWS.items():
         main = key == "error"
         curve(
             sheet,
@@ -94,7 +79,7 @@ def _course(sheet: Sheet, ax: Axes, trial: np.ndarray, curves: dict[str, Band], 
 
 
 def _relative(sheet: Sheet, ax: Axes, trial: np.ndarray, band: Band, published: dict[str, float]) -> None:
-    curve(sheet, ax, "b", "learned", trial, band, LOCAL, lw=1.4, seeds=True)
+    curve(sheet, ax, "b", "learned", trial, band, INK, lw=1.4, seeds=True)
     n = [float(key) for key in published]
     sheet.line(
         ax,
@@ -106,7 +91,7 @@ def _relative(sheet: Sheet, ax: Axes, trial: np.ndarray, band: Band, published: 
         marker="D",
         ms=3.4,
         mfc="white",
-        mec="#AA3377",
+        mec=PUBLISHED,
         mew=0.9,
         zorder=6,
     )
@@ -116,15 +101,15 @@ def _relative(sheet: Sheet, ax: Axes, trial: np.ndarray, band: Band, published: 
     ax.set_ylim(0, 1.05 * max(1.0, float(np.nanmax(band.seeds))))
     ax.set_ylabel("E(n) / E(1)")
     ax.text(
-        0.98, 1.0, "published", transform=ax.transAxes, ha="right", va="top", color="#AA3377", fontsize=6.5
+        0.98, 1.0, "published", transform=ax.transAxes, ha="right", va="top", color=PUBLISHED, fontsize=6.5
     )
 
 
 def _end(sheet: Sheet, ax: Axes, curves: dict[str, Band], ridge: Band) -> None:
-    names = [name for name, _, _ in LADDER.values()] + ["ridge, true p"]
-    for place, (key, (name, colour, _)) in enumerate(LADDER.items()):
+    names = [name for name, _, _ in ROWS.values()] + ["ridge, true p"]
+    for place, (key, (name, colour, _)) in enumerate(ROWS.items()):
         strip(sheet, ax, "c", name, place, curves[key][-1], colour, across=True, filled=key == "error")
-    strip(sheet, ax, "c", names[-1], len(LADDER), ridge, MIDDLE, across=True, filled=False)
+    strip(sheet, ax, "c", names[-1], len(ROWS), ridge, MIDDLE, across=True, filled=False)
     ax.set_yticks(range(len(names)), names)
     ax.tick_params(axis="y", length=0, labelsize=6)
     ax.set_ylim(len(names) - 0.5, -0.5)

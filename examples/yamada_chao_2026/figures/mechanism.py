@@ -9,25 +9,19 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
-from spikewhen.analysis.figures.marks import (
-    INTERVAL,
-    LOCAL,
-    MERGED,
-    count,
-    missing,
-    strip,
-)
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, INK, MIDDLE, PALE, Sheet
+from spikewhen.analysis.figures.colours import INK, MERGED, MIDDLE, OTHER_P, PALE
+from spikewhen.analysis.figures.marks import INTERVAL, count, missing, strip
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.examples.yamada_chao_2026.figures.ablations import ablations, sizes
 from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C8", "C8N", "C9", "C9b", "T", "G")
 
 TRANSFER = {
-    "direct": ("learned on the pair", LOCAL, True),
-    "composed": ("composed of other pairs", LOCAL, True),
-    "wrong_what": ("what of another p", LOCAL, False),
-    "wrong_when": ("when of another latency", LOCAL, False),
+    "direct": ("learned on the pair", INK, True),
+    "composed": ("composed of other pairs", INK, True),
+    "wrong_what": ("what of another p", INK, False),
+    "wrong_when": ("when of another latency", INK, False),
     "merged_direct": ("merged, learned on it", MERGED, True),
     "merged_as_is": ("merged, of another p", MERGED, False),
     "merged_known": ("merged, told p ratio", MERGED, False),
@@ -44,7 +38,7 @@ TOLD = {
 LESIONS = {
     "silenced": ("silenced", INK, True),
     "same_number": ("as many random cells", MIDDLE, False),
-    "same_rate": ("random cells of that rate", "#3B6FB6", False),
+    "same_rate": ("random cells of that rate", MIDDLE, True),
 }
 
 
@@ -54,8 +48,8 @@ def caption(report: Report) -> str:
     return (
         "What the mechanism needs. (a) E of what is left minus E of the whole, by seed, at the end of "
         "block 1 and 20 trials after the switch of timing: taken from the rule (above the line) or from "
-        "the network (below it, with its firing rate); blue, the best of three learning rates on these "
-        "very seeds, in the ablated network's favour; brown, the bias current set so that cells fire as "
+        "the network (below it, with its firing rate); open, the best of three learning rates on these "
+        "very seeds, in the ablated network's favour; squares, the bias current set so that cells fire as "
         "often as in the whole. Values beyond the axis are written. (b) E at the end of block 1 against "
         "the number of cells of the network, and of readouts of a random part of one network's cells, "
         "refitted by least squares and given the true p. (c) E after 100 trials over the gate's time "
@@ -138,7 +132,7 @@ def _maps(sheet: Sheet, series: Mapping[str, Any]) -> None:
             marker="s",
             ms=11,
             mfc="none",
-            mec="#D55E00",
+            mec=INK,
             mew=0.9,
         )
         ax.set_xticks(range(shift.size), [f"{s:g}".replace("-", "−") for s in shift], fontsize=5.5)
@@ -174,8 +168,15 @@ def _lesions(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     ax.set_xticks(range(len(lesions)), [SHORT.get(name, name) for name in lesions], fontsize=6)
     ax.set_ylim(bottom=0)
     ax.set_ylabel("E")
-    for i, (name, colour, _) in enumerate(LESIONS.values()):
-        ax.text(0.0, 1.3 - 0.13 * i, name, transform=ax.transAxes, color=colour, fontsize=6)
+    for i, (name, colour, filled) in enumerate(LESIONS.values()):
+        ax.text(
+            0.0,
+            1.3 - 0.13 * i,
+            f"{'●' if filled else '○'} {name}",
+            transform=ax.transAxes,
+            color=colour,
+            fontsize=6,
+        )
 
 
 def _selectivity(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
@@ -212,7 +213,7 @@ def _general(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
             f"{name}: equal p",
             place,
             Band.from_json(entry["equal_p"]),
-            "#C0577B",
+            OTHER_P,
             across=True,
             filled=False,
             dots=False,

@@ -9,31 +9,29 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
-from spikewhen.analysis.figures.marks import (
-    INTERVAL,
-    LOCAL,
+from spikewhen.analysis.figures.colours import (
+    INK,
+    LADDER,
+    MIDDLE,
     NAIVE,
-    NEVER,
     OBSERVER,
-    OBSERVER_DASH,
-    RESET,
-    TUNED,
-    count,
-    curve,
-    median,
-    strip,
-    zero,
+    PALE,
+    RLS,
+    RLS_NEVER,
+    RLS_RESET,
+    channel_colour,
 )
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, MIDDLE, PALE, Sheet, channel_colour
+from spikewhen.analysis.figures.marks import INTERVAL, count, curve, median, strip, zero
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.experiments.study.result import Report
 
 CLAIMS = ("C4", "C5")
 
 RULES = {
-    "rls_never_reset": ("RLS, never forgets", NEVER),
-    "rls_tuned": ("RLS, best memory", TUNED),
-    "rls_reset": ("RLS, reset at switches", RESET),
-    "local": ("local rule", LOCAL),
+    "rls_never_reset": ("RLS, never forgets", RLS_NEVER),
+    "rls_tuned": ("RLS, best memory", RLS),
+    "rls_reset": ("RLS, reset at switches", RLS_RESET),
+    "local": ("local rule", INK),
 }
 AFTER = (10, 20, 50, 100)
 
@@ -121,7 +119,7 @@ def _course(
             observer[b],
             OBSERVER,
             lw=0.8,
-            dash=OBSERVER_DASH,
+            dash=LADDER["error_change_point"].dash,
         )
         labels["observer"] = (float(observer.mean[b, -1]), "change-point observer", OBSERVER)
         sheet.line(

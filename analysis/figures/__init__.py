@@ -26,7 +26,7 @@ from spikewhen.analysis.figures import (
     trial,
 )
 from spikewhen.analysis.figures.runs import Runs
-from spikewhen.analysis.figures.sheet import Sheet, paper, write_table
+from spikewhen.analysis.figures.sheet import Sheet, as_typed, paper, write_table
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
@@ -122,7 +122,7 @@ def draw_one(
         sheet = module.draw(source)
         if sheet.sources or origin is None:
             origin = provenance(sheet.sources)
-        facts = {"Title": name, "Caption": module.caption(source), **origin}
+        facts = {"Title": name, "Caption": as_typed(module.caption(source)), **origin}
         files = {f: render(sheet, f, facts) for f in formats}
     lines = (facts["Caption"], *(f"{k}: {facts[k]}" for k in ("Runs", "Commit", "Config hash")))
     files["csv"] = write_table(sheet.rows, lines).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,12 +13,16 @@ import numpy as np
 
 from spikewhen.analysis.bands import count_seeds
 from spikewhen.analysis.figures.colours import RULES, SPARE
+from spikewhen.analysis.figures.sheet import plain
 from spikewhen.analysis.score_run import score_run
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.views import Scores, Task, read_task
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
+
+Source = Recording | Iterable[Recording]
+"""What a figure is drawn of: one run or several, in memory or in open files."""
 
 ACRONYMS = {"rls": "RLS", "lms": "LMS", "force": "FORCE"}
 
@@ -27,7 +32,7 @@ class Series:
     """One label of one experiment: a line in a figure."""
 
     label: str
-    name: str  # as written in a figure
+    name: str  # as matplotlib writes it
     runs: list[Recording]  # one per seed
     colour: str
     dash: Any  # line style
@@ -65,10 +70,21 @@ class Group:
 
     @property
     def events(self) -> list[str]:
-        """Names of the events."""
-        k = self.first[schema.block("probability")].shape[2]
-        names = list(self.config.get("paradigm", {}).get("events", ()))
-        return names if len(names) == k else [chr(ord("A") + i) for i in range(k)]
+        """Names of the events, as matplotlib writes them."""
+        return self._names("events", self.first[schema.block("probability")].shape[2])
+
+    @property
+    def cues(self) -> list[str]:
+        """Names of the cues, as matplotlib writes them."""
+        return self._names("cues", self.first[schema.block("probability")].shape[1])
+
+    def _names(self, which: str, n: int) -> list[str]:
+        """Return the names that the file holds, else those of the config, else letters."""
+        stored = self.first.attrs.get(schema.block(), {}).get(which)
+        names = list(stored if stored is not None else self.config.get("paradigm", {}).get(which, ()))
+        return (
+            [plain(str(name)) for name in names] if len(names) == n else [chr(ord("A") + i) for i in range(n)]
+        )
 
     @property
     def closed(self) -> bool:
@@ -103,9 +119,11 @@ class Runs(list):
         self._scores: dict[int, dict[str, Scores]] = {}
 
     @classmethod
-    def of(cls, recordings: list[Recording]) -> Runs:
-        """Return `recordings` themselves if they are `Runs` already."""
-        return recordings if isinstance(recordings, cls) else cls(recordings)
+    def of(cls, source: Source) -> Runs:
+        """Return `source` itself if it is `Runs` already, else the runs of one recording or several."""
+        if isinstance(source, cls):
+            return source
+        return cls([source] if isinstance(source, Recording) else source)
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -166,6 +184,20 @@ class Runs(list):
                 out.append(Series(label, name, runs, colours[label], dash))
         return out
 
+    def one_series(self, groups: list[Group], label: str | None = None) -> Series:
+        """Return the line of one label, or the first one.
+
+        Raises
+        ------
+        InputError
+            If no run has that label.
+        """
+        series = self.series(groups)
+        found = [s for s in series if label in (None, s.label)]
+        if not found:
+            raise InputError("label", label, "one of " + ", ".join(dict.fromkeys(s.label for s in series)))
+        return found[0]
+
     def curve(self, series: Series, score: str, block: int, trials: np.ndarray) -> np.ndarray:
         """Return a score per run and probed trial, mean over cues: (runs, trials) or with channels."""
         return np.array(
@@ -197,8 +229,8 @@ def _one_per_seed(group: Group, label: str) -> list[Recording]:
 
 
 def pretty(label: str) -> str:
-    """Write a label as words."""
-    words = [ACRONYMS.get(w, w) for w in label.split("_")]
+    """Write a label as words, for matplotlib."""
+    words = [ACRONYMS.get(w, w) for w in plain(label).split("_")]
     if len(words) > 2 and words[0] in ACRONYMS.values():
         words[0] += ","
     return " ".join(words)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from spikewhen.analysis.figures.colours import EXCITATORY, INHIBITORY, INK, MIDDLE, PALE, channel_colour
-from spikewhen.analysis.figures.runs import Group, Runs, Series
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
+from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, cell_colour, channel_colour, channel_dash
+from spikewhen.analysis.figures.runs import Group, Runs, Series, Source
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet
 from spikewhen.analysis.figures.trial_view import Shown, early_probe, last_probe, traces, training_trial
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 LEFT_MM, PLOT_MM, GAP_MM = 22.0, 62.0, 10.0
+DASHED: dict[str, Any] = {"ls": (0, (3, 1.5)), "lw": 0.7}
 LATE_MS = 200.0
 """Cells are shown that fire after the response to the cue itself."""
 
@@ -40,9 +42,9 @@ def _left(series: Series) -> Shown:
     return training_trial(series) if _keeps_trials(series) else early_probe(series)
 
 
-def caption(recordings: list[Recording]) -> str:
+def caption(source: Source) -> str:
     """Say what the figure shows."""
-    _, series = _pick(Runs.of(recordings))
+    _, series = _pick(Runs.of(source))
     left, probe = _left(series), last_probe(series)
     training = _keeps_trials(series)
     subset = series.runs[0].attrs[schema.spikes("reservoir")]["subset"]
@@ -64,92 +66,129 @@ def caption(recordings: list[Recording]) -> str:
     )
 
 
-def draw(recordings: list[Recording]) -> Sheet:
+def draw(source: Source) -> Sheet:
     """Draw the figure."""
-    group, series = _pick(Runs.of(recordings))
-    r = series.runs[0]
-    t = np.asarray(r[schema.readout(series.label, "time_ms")], float)
-    both = _left(series), last_probe(series)
-    probe = both[1]
-    n = r[schema.CELL_TYPE].size
-    late, ever = (np.bincount(probe.spike_cell[probe.spike_ms > t0], minlength=n) for t0 in (LATE_MS, 0.0))
-    fired = late + ever / (1 + ever.max())  # ever: of those that fire equally often later
-    kind = r[schema.CELL_TYPE]
-    cells = np.array([np.flatnonzero(kind == i)[np.argmax(fired[kind == i])] for i in np.unique(kind)])[::-1]
-    trace = group.config.get("trace", {})
-    names = [r.attrs[schema.CELL_TYPE]["names"][i] for i in kind[cells]]
-    kernel = trace.get("decay_ms", 45.0), trace.get("rise_ms", 0.0)
+    group, series = _pick(Runs.of(source))
+    moments = _left(series), last_probe(series)
     deep = 2.8 * (len(group.events) + 1)
-    sheet = Sheet(DOUBLE_MM, 134 + deep, [r])
-    factored = bool(r.attrs[schema.readout(series.label)]["factored"])
-    drawn = [traces(shown, cells, t, *kernel) for shown in both]
-    peaks = np.max([values.max(1) for values in drawn], axis=0)
-    top_y = max(1.0, *(float(s.y.max()) for s in both))
-    top_z = max(float(max(s.z.max(), s.target.max() if s.event < 0 else 0)) for s in both) or 1.0
-    for column, shown in enumerate(both):
-        left = LEFT_MM + column * (PLOT_MM + GAP_MM)
-        panel = "ab"[column]
-        if column == 0:
-            sheet.letter("a", 3, 6)
-        else:
-            sheet.letter("b", left - 5, 6)
-        rows = {
-            name: sheet.axes(left, top, PLOT_MM, height)
-            for name, top, height in (
-                ("input", 9, deep),
-                ("spikes", 12 + deep, 44),
-                ("traces", 59 + deep, 20),
-                ("y", 82 + deep, 20),
-                ("z", 105 + deep, 20),
-            )
-        }
+    sheet = Sheet(DOUBLE_MM, 134 + deep, series.runs[:1])
+    view = _View.of(group, series, moments)
+    for column, shown in enumerate(moments):
+        left, panel = LEFT_MM + column * (PLOT_MM + GAP_MM), "ab"[column]
+        sheet.letter(panel, left - 5 if column else 3, 6)
         sheet.text(left, 6, shown.name, va="baseline")
-        for name, ax in rows.items():
-            ax.set_xlim(t[0] - (t[1] - t[0]), t[-1])
-            if name != "z":
+        for name, top, height in (
+            ("inputs", 9, deep),
+            ("spikes", 12 + deep, 44),
+            ("traces", 59 + deep, 20),
+            ("timing", 82 + deep, 20),
+            ("prediction", 105 + deep, 20),
+        ):
+            ax = sheet.axes(left, top, PLOT_MM, height)
+            ROWS[name](sheet, ax, panel, view, shown, first=column == 0, last=column == 1)
+            if name != "prediction":
                 ax.tick_params(labelbottom=False)
+                ax.set_xlabel("")
             if column and name != "spikes":
                 ax.tick_params(labelleft=False)
-            ax.axvline(0, color=PALE, lw=0.5, zorder=0)
-        _inputs(sheet, rows["input"], panel, group, shown, column == 0)
-        _raster(sheet, rows["spikes"], panel, r, shown, column == 0)
-        _traces(sheet, rows["traces"], panel, cells, drawn[column], peaks, t, names, column == 1)
-        _readouts(
-            sheet,
-            rows,
-            panel,
-            group.events,
-            shown,
-            t,
-            factored,
-            column == 0 and _keeps_trials(series),
-            column == 1,
-        )
-        rows["y"].set_ylim(min(-0.35, *(float(s.y.min()) for s in both)) * 1.05, 1.4 * top_y)
-        rows["z"].set_ylim(0, 1.25 * top_z)
-        rows["z"].set_xlabel("time after cue onset (ms)")
-        if column == 0:
-            rows["y"].set_ylabel("timing y")
-            rows["z"].set_ylabel(r"prediction $\hat{z}$")
-            rows["traces"].set_ylabel("traces")
-            for name in ("y", "z", "traces"):
-                rows[name].yaxis.set_label_coords(-0.13, 0.5)
+                ax.set_ylabel("")
+            if name in ("timing", "prediction", "traces"):
+                ax.yaxis.set_label_coords(-0.13, 0.5)
     return sheet
 
 
-def _inputs(sheet: Sheet, ax: Axes, panel: str, group: Group, shown: Shown, first: bool) -> None:
-    task = group.config.get("paradigm", {})
-    names = ["cue", *group.events]
-    sheet.bar(ax, panel, "cue", 0.0, task.get("cue_ms", 100.0), len(names) - 1, 0.7, color=INK)
+def panel(
+    ax: Axes,
+    source: Source,
+    label: str | None = None,
+    row: str = "prediction",
+    moment: str = "probe",
+) -> Drawing:
+    """Draw one row of the figure onto given axes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    source : recording or result, or several
+        Of several runs the first is shown.
+    label : str, optional
+        Of the readout; the first one if not given.
+    row : {"inputs", "spikes", "traces", "timing", "prediction"}
+        The last two are y and z-hat, with what they should be dashed.
+    moment : {"probe", "training"}
+        The last cue-only probe of the first probed block, or the training trial before it.
+
+    Returns
+    -------
+    Drawing
+        Its artists, and every number drawn.
+
+    Raises
+    ------
+    InputError
+        If the run does not hold what the row shows.
+    """
+    if row not in ROWS:
+        raise InputError("row", row, "one of " + ", ".join(ROWS))
+    if moment not in ("probe", "training"):
+        raise InputError("moment", moment, "one of probe, training")
+    runs = Runs.of(source)
+    series = runs.one_series(runs.meet, label)
+    group = next(g for g in runs.meet if any(r is series.runs[0] for r in g.recordings))
+    if row in ("spikes", "traces") and not series.runs[0][schema.spikes("reservoir", "node_ids")].size:
+        raise InputError("record.spikes", "none", "some spikes kept, to show them")
+    if moment == "training" and not _keeps_trials(series):
+        raise InputError("record.trials", False, "training trials kept, to show one")
+    shown = training_trial(series) if moment == "training" else last_probe(series)
+    drawing = Drawing()
+    ROWS[row](drawing, ax, "", _View.of(group, series, (shown,)), shown, first=True, last=True)
+    ax.set_title(shown.name)
+    return drawing
+
+
+class _View(NamedTuple):
+    """What all rows and columns of the figure share."""
+
+    group: Group
+    series: Series
+    time_ms: np.ndarray
+    factored: bool
+    moments: tuple[Shown, ...]
+
+    @classmethod
+    def of(cls, group: Group, series: Series, moments: tuple[Shown, ...]) -> _View:
+        r = series.runs[0]
+        t = np.asarray(r[schema.readout(series.label, "time_ms")], float)
+        return cls(group, series, t, bool(r.attrs[schema.readout(series.label)]["factored"]), moments)
+
+    @property
+    def recording(self) -> Recording:
+        return self.series.runs[0]
+
+    def limits(self, ax: Axes) -> None:
+        """Set the axis of time."""
+        t = self.time_ms
+        ax.set_xlim(t[0] - (t[1] - t[0]), t[-1])
+        ax.axvline(0, color=PALE, lw=0.5, zorder=0)
+        ax.set_xlabel("time after cue onset (ms)")
+
+
+def _inputs(on: Drawing, ax: Axes, panel: str, view: _View, shown: Shown, *, first: bool, last: bool) -> None:
+    """Draw when the cue and the event come."""
+    view.limits(ax)
+    group = view.group
+    task = group.config["paradigm"]
+    names = [group.cues[shown.cue], *group.events]
+    on.bar(ax, panel, f"cue {names[0]}", 0.0, task["cue_ms"], len(names) - 1, 0.7, color=INK)
     if shown.event >= 0:
         injected = task.get("stimulus_drives_reservoir", False)
         colour = channel_colour(shown.event)
-        sheet.bar(
+        on.bar(
             ax,
             panel,
             f"event {group.events[shown.event]}",
             shown.event_time_ms,
-            task.get("event_ms", 50.0),
+            task["event_ms"],
             len(names) - 2 - shown.event,
             0.7,
             facecolor=colour if injected else "none",
@@ -162,7 +201,10 @@ def _inputs(sheet: Sheet, ax: Axes, panel: str, group: Group, shown: Shown, firs
     ax.tick_params(length=0)
 
 
-def _raster(sheet: Sheet, ax: Axes, panel: str, r: Recording, shown: Shown, first: bool) -> None:
+def _raster(on: Drawing, ax: Axes, panel: str, view: _View, shown: Shown, *, first: bool, last: bool) -> None:
+    """Draw the spikes of the recorded cells, by cell type."""
+    view.limits(ax)
+    r = view.recording
     kind = r[schema.CELL_TYPE]
     names = list(r.attrs[schema.CELL_TYPE]["names"])
     recorded = np.asarray(r.attrs[schema.spikes("reservoir")]["recorded"], np.int64)
@@ -172,124 +214,98 @@ def _raster(sheet: Sheet, ax: Axes, panel: str, r: Recording, shown: Shown, firs
     inside = shown.spike_ms > ax.get_xlim()[0]
     t, cell = shown.spike_ms[inside], shown.spike_cell[inside]
     size = float(np.clip(170 / order.size, 0.4, 3))
+    beside = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center"}
     for i in np.unique(kind[recorded]):
         mine = kind[cell] == i
-        excitatory = names[i] in EXCITATORY
-        sheet.line(
-            ax,
-            panel,
-            f"spikes {names[i]}",
-            t[mine],
-            place[cell[mine]],
-            ls="none",
-            marker="|",
-            ms=size + 0.6,
-            mew=0.45,
-            color=INK if excitatory else INHIBITORY,
-            rasterized=False,
-        )
+        style = {"marker": "|", "ms": size + 0.6, "mew": 0.45, "color": cell_colour(names[i])}
+        on.line(ax, panel, f"spikes {names[i]}", t[mine], place[cell[mine]], ls="none", **style)
         rows = np.flatnonzero(kind[order] == i)
         if rows[0] > 0:
             ax.axhline(rows[0] - 0.5, color=PALE, lw=0.4)
         if first:
-            ax.text(
-                -0.02,
-                rows.mean(),
-                names[i],
-                transform=ax.get_yaxis_transform(),
-                ha="right",
-                va="center",
-                fontsize=6.5,
-                color=INK if excitatory else INHIBITORY,
-            )
+            on.write(ax, -0.02, rows.mean(), names[i], 6.5, color=cell_colour(names[i]), **beside)
     ax.set_ylim(order.size - 0.5, -0.5)
     ax.set_yticks([])
     if first:
-        ax.text(
-            -0.13, 0.5, f"{order.size} neurons", rotation=90, transform=ax.transAxes, ha="right", va="center"
-        )
+        beside["transform"] = ax.transAxes
+        on.write(ax, -0.13, 0.5, f"{order.size} neurons", rotation=90, **beside)
 
 
-def _traces(
-    sheet: Sheet,
-    ax: Axes,
-    panel: str,
-    cells,
-    values: np.ndarray,
-    peaks: np.ndarray,
-    t: np.ndarray,
-    names,
-    label: bool,
-) -> None:
-    for i, (cell, name, row, peak) in enumerate(zip(cells, names, values, peaks, strict=True)):
+def _busiest(view: _View) -> np.ndarray:
+    """Return the cell of each type that fires most from `LATE_MS` on in the last moment shown."""
+    shown, kind = view.moments[-1], view.recording[schema.CELL_TYPE]
+    late, ever = (
+        np.bincount(shown.spike_cell[shown.spike_ms > start], minlength=kind.size) for start in (LATE_MS, 0.0)
+    )
+    fired = late + ever / (1 + ever.max())  # ever: of those that fire equally often later
+    return np.array([np.flatnonzero(kind == i)[np.argmax(fired[kind == i])] for i in np.unique(kind)])[::-1]
+
+
+def _traces(on: Drawing, ax: Axes, panel: str, view: _View, shown: Shown, *, first: bool, last: bool) -> None:
+    """Draw the traces of the busiest cell of each type, each in units of its peak."""
+    view.limits(ax)
+    r, t, cells = view.recording, view.time_ms, _busiest(view)
+    decay_ms, rise_ms = (view.group.config["trace"][name] for name in ("decay_ms", "rise_ms"))
+    peaks = np.max([traces(m, cells, t, decay_ms, rise_ms).max(1) for m in view.moments], axis=0)
+    values = traces(shown, cells, t, decay_ms, rise_ms)
+    names = r.attrs[schema.CELL_TYPE]["names"]
+    for i, (cell, row, peak) in enumerate(zip(cells, values, peaks, strict=True)):
         colour = MIDDLE if i % 2 else INK
         height = row / peak if peak > 0 else row
-        sheet.line(ax, panel, f"trace of neuron {cell}", t, height + 1.1 * i, color=colour, lw=0.7)
-        if label:
-            ax.text(
-                1.02,
-                1.1 * i + 0.25,
-                f"{name} {cell}, peak {peak:.2g}",
-                transform=ax.get_yaxis_transform(),
-                fontsize=6,
-                color=colour,
-            )
+        on.line(ax, panel, f"trace of neuron {cell}", t, height + 1.1 * i, color=colour, lw=0.7)
+        if last:
+            text = f"{names[r[schema.CELL_TYPE][cell]]} {cell}, peak {peak:.2g}"
+            on.write(ax, 1.02, 1.1 * i + 0.25, text, 6, transform=ax.get_yaxis_transform(), color=colour)
     ax.set_ylim(-0.05, 1.1 * len(cells))
     ax.set_yticks([])
+    ax.set_ylabel("traces")
 
 
-def _readouts(
-    sheet: Sheet,
-    rows: dict[str, Axes],
-    panel: str,
-    events: list[str],
-    shown: Shown,
-    t: np.ndarray,
-    factored: bool,
-    training: bool,
-    last: bool,
+def _timing(on: Drawing, ax: Axes, panel: str, view: _View, shown: Shown, *, first: bool, last: bool) -> None:
+    """Draw y of each event; of a training trial the teacher's s dashed."""
+    view.limits(ax)
+    ax.axhline(0, color=PALE, lw=0.5, zorder=0)
+    for k, name in enumerate(view.group.events):
+        style = {"color": channel_colour(k), "lw": 0.9, "ls": channel_dash(k)}
+        on.line(ax, panel, f"y {name}", view.time_ms, shown.y[:, k], **style)
+        if shown.training and shown.target[:, k].any():
+            on.line(ax, panel, f"s {name}", view.time_ms, shown.target[:, k], color=INK, **DASHED)
+    top = max(1.0, *(float(m.y.max()) for m in view.moments))
+    ax.set_ylim(min(-0.35, *(float(m.y.min()) for m in view.moments)) * 1.05, 1.4 * top)
+    ax.set_ylabel("timing y")
+    if shown.training and shown.event >= 0:
+        place = {"transform": ax.transAxes, "ha": "right", "va": "top"}
+        on.write(ax, 0.99, 1.02, "dashed: teacher s(t)", 6.5, **place)
+    elif last and not shown.training:
+        on.write(ax, 1.02, 0.35, "learning off", 6.5, transform=ax.transAxes)
+
+
+def _prediction(
+    on: Drawing, ax: Axes, panel: str, view: _View, shown: Shown, *, first: bool, last: bool
 ) -> None:
-    dashed: dict[str, Any] = dict(ls=(0, (3, 1.5)), lw=0.7)
-    rows["y"].axhline(0, color=PALE, lw=0.5, zorder=0)
-    for k, name in enumerate(events):
-        colour = channel_colour(k)
-        sheet.line(rows["y"], panel, f"y {name}", t, shown.y[:, k], color=colour, lw=0.9)
-        sheet.line(rows["z"], panel, f"z-hat {name}", t, shown.z[:, k], color=colour, lw=0.9)
-        if shown.target[:, k].any():
-            where = rows["y"] if training else rows["z"]
-            sheet.line(
-                where,
-                panel,
-                f"{'s' if training else 'z*'} {name}",
-                t,
-                shown.target[:, k],
-                color=INK,
-                **dashed,
-            )
-        text = rf"{name}: $\hat{{p}}$ = {shown.p_hat[k]:.2f}" if factored else name
-        sheet.record(panel, f"p-hat {name}", np.nan, shown.p_hat[k])
-        rows["z"].text(
-            0.99,
-            0.98 - 0.14 * k,
-            text,
-            transform=rows["z"].transAxes,
-            ha="right",
-            va="top",
-            color=colour,
-            fontsize=6.5,
-        )
-    if last:
-        rows["z"].text(
-            1.02, 0.3, "dashed: target\n$z^* = p\\,s(t)$", transform=rows["z"].transAxes, fontsize=6.5
-        )
-        rows["y"].text(1.02, 0.35, "learning off", transform=rows["y"].transAxes, fontsize=6.5)
-    elif training and shown.event >= 0:
-        rows["y"].text(
-            0.99,
-            1.02,
-            "dashed: teacher s(t)",
-            transform=rows["y"].transAxes,
-            ha="right",
-            va="top",
-            fontsize=6.5,
-        )
+    """Draw z-hat of each event, with p-hat beside it; of a probe the target z* dashed."""
+    view.limits(ax)
+    for k, name in enumerate(view.group.events):
+        style = {"color": channel_colour(k), "lw": 0.9, "ls": channel_dash(k)}
+        on.line(ax, panel, f"z-hat {name}", view.time_ms, shown.z[:, k], **style)
+        if not shown.training and shown.target[:, k].any():
+            on.line(ax, panel, f"z* {name}", view.time_ms, shown.target[:, k], color=INK, **DASHED)
+        text = rf"{name}: $\hat{{p}}$ = {shown.p_hat[k]:.2f}" if view.factored else name
+        on.record(panel, f"p-hat {name}", np.nan, shown.p_hat[k])
+        place = {"transform": ax.transAxes, "ha": "right", "va": "top", "color": channel_colour(k)}
+        on.write(ax, 0.99, 0.98 - 0.14 * k, text, 6.5, **place)
+    tops = (max(m.z.max(), 0 if m.training else m.target.max()) for m in view.moments)
+    ax.set_ylim(0, 1.25 * (float(max(tops)) or 1.0))
+    ax.set_ylabel(r"prediction $\hat{z}$")
+    if last and not shown.training:
+        on.write(ax, 1.02, 0.3, "dashed: target\n$z^* = p\\,s(t)$", 6.5, transform=ax.transAxes)
+
+
+ROWS: dict[str, Callable[..., None]] = {
+    "inputs": _inputs,
+    "spikes": _raster,
+    "traces": _traces,
+    "timing": _timing,
+    "prediction": _prediction,
+}
+"""What the rows of the figure show, from above."""

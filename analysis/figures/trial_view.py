@@ -26,7 +26,8 @@ class Shown(NamedTuple):
     y: np.ndarray  # (T, K)
     p_hat: np.ndarray  # (K,)
     z: np.ndarray  # (T, K)
-    target: np.ndarray  # (T, K) s_k of the teacher, or z*
+    target: np.ndarray  # (T, K) s_k of the teacher in training, or z* on a probe
+    training: bool = False
 
 
 def _block(recording: Recording) -> int:
@@ -66,6 +67,7 @@ def training_trial(series: Series) -> Shown:
         p_hat,
         z,
         target,
+        training=True,
     )
 
 

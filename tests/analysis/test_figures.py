@@ -87,7 +87,7 @@ def meet_run(seed=0, blocks=TWO_EVENTS, events="AB", cues=("cue",), labels=("loc
         "seed": seed,
         "seeds": {"network": seed},
         "network": {"feedback_pa": pa},
-        "trace": {"decay_ms": 45.0},
+        "trace": {"decay_ms": 45.0, "rise_ms": 0.0},
         "paradigm": {"name": "meet", **asdict(spec)},
         "rules": dict.fromkeys(labels, rule),
     }

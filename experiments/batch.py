@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -131,13 +132,14 @@ def side_by_side(
     threads: int,
     report: Callable[[AnyJob, R], object],
     unit: str | None = "trial",
+    size: Callable[[AnyJob], int] = operator.attrgetter("steps"),
 ) -> None:
     """Carry out tasks around runs, several at once, under one bar; files of unfinished runs are removed.
 
     Parameters
     ----------
     tasks : sequence of Job
-        Or of what has a job's `path` and `steps`; picklable.
+        Picklable.
     work : callable
         ``work(backend, place, threads, task, tick)``, picklable; `place` is the
         `Backend` to run on.
@@ -147,14 +149,16 @@ def side_by_side(
     report : callable
         Told each task and its result, in the order in which they end.
     unit : str
-        Of a task's `steps`; None where they are only shares of the whole.
+        Of a task's size; None where sizes are only shares of the whole.
+    size : callable
+        How many ticks a task comes to.
 
     Raises
     ------
     KeyboardInterrupt, RunError, OSError
         When the others have been stopped.
     """
-    total = sum(task.steps for task in tasks)
+    total = sum(map(size, tasks))
     crew = make_crew(threads, shared=backend == "gpu")
     with tqdm(
         total=total,

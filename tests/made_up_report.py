@@ -4,7 +4,6 @@ import numpy as np
 
 from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims import (
-    CLAIMS,
     ablations,
     calibration,
     gates,
@@ -13,6 +12,10 @@ from spikewhen.examples.yamada_chao_2026.claims import (
     shared,
 )
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS, MEMORIES
+from spikewhen.examples.yamada_chao_2026.study import STUDY
+from spikewhen.experiments.study.report import VERSION
+
+CLAIMS = {claim.id: claim for claim in STUDY.claims}
 
 TRIAL = list(shared.EVERY)
 
@@ -347,7 +350,8 @@ def report(n: int = 5, seed: int = 0) -> dict:
     ]
     names = dict.fromkeys(p for entry in claims for p in entry["protocols"])
     return {
-        "version": 1,
+        "version": VERSION,
+        "study": {"name": STUDY.name, "command": STUDY.command, "package": STUDY.package, "folder": None},
         "seeds": list(range(n)),
         "software": {"commit": "abc123"},
         "claims": claims,

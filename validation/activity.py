@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spikewhen.validation.equivalence import Equivalence, equivalence, ks_p
-from spikewhen.validation.findings import Finding
+from spikewhen.validation.findings import CheckResult
 
 BIN_MS = 50.0
 LEAST_SPIKES = 6
@@ -63,7 +63,7 @@ def statistics(
 
 def compare(
     check: str, what: str, a: Sequence[Statistics], b: Sequence[Statistics], judged: bool = True
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Compare paired runs in every statistic; a is ours, b what it is held against."""
     found = []
     for name, values in zip(Statistics._fields, zip(np.array(a).T, np.array(b).T, strict=True), strict=True):
@@ -73,11 +73,11 @@ def compare(
     return found
 
 
-def judge(check: str, what: str, ours, theirs, margin: float, judged: bool = True) -> Finding:
+def judge(check: str, what: str, ours, theirs, margin: float, judged: bool = True) -> CheckResult:
     """One paired comparison as a line of the table."""
     e = equivalence(ours, theirs, margin)
     p, bound = ks_p(ours, theirs), f"90 % interval within ± {margin:.2g}"
-    return Finding(
+    return CheckResult(
         check,
         f"{what}, {e.n} seeds",
         f"{np.mean(ours):.4g} against {np.mean(theirs):.4g}: {describe(e)}; KS p = {p:.2g}",

@@ -20,7 +20,7 @@ from spikewhen.validation.cells import (
     rheobase,
     uncoupled,
 )
-from spikewhen.validation.findings import Context, Finding
+from spikewhen.validation.findings import CheckResult, Context
 
 NEEDS_BRIAN2 = False
 DT_MS = (0.25, 0.125, 0.0625, 0.03125, 0.015625)
@@ -56,7 +56,7 @@ def order(dt_ms: tuple[float, ...], worst: np.ndarray) -> np.ndarray:
     return np.polyfit(np.log(dt_ms), np.log(worst), 1)[0]
 
 
-def run(context: Context) -> list[Finding]:
+def run(context: Context) -> list[CheckResult]:
     """Measure the order for every cell type, scheme and engine."""
     found = []
     for scheme in SCHEMES:
@@ -68,7 +68,7 @@ def run(context: Context) -> list[Finding]:
             expected, margin = ORDER[scheme], TOLERANCE[scheme]
             least = dict(zip(names, map(float, worst[-1]), strict=True))
             found.append(
-                Finding(
+                CheckResult(
                     "convergence",
                     f"{scheme}, {backend}: order of v below threshold, 10 cell types",
                     f"{slopes[low]:.3f} ({low}) to {slopes[high]:.3f} ({high})",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """One line of the table."""
 
     check: str

@@ -7,7 +7,7 @@ the generator runs less often.
 
 from __future__ import annotations
 
-from spikewhen.validation.findings import Context, Finding
+from spikewhen.validation.findings import CheckResult, Context
 from spikewhen.validation.noise import compare_outcomes
 from spikewhen.validation.small_meet import measure_all, small_meet
 
@@ -16,7 +16,7 @@ HOLDS_MS = (0.2, 0.5, 1.0)
 SEEDS, QUICK_SEEDS = range(300, 340), 4
 
 
-def run(context: Context) -> list[Finding]:
+def run(context: Context) -> list[CheckResult]:
     """Compare every hold with a draw per step."""
     seeds = SEEDS[:QUICK_SEEDS] if context.quick else SEEDS
     plain = measure_all(context, "a draw per step", [(small_meet(), seed, None) for seed in seeds])

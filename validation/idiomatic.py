@@ -16,7 +16,7 @@ from spikewhen.reservoir.network import NetworkSpec
 from spikewhen.reservoir.types import Network
 from spikewhen.validation import oracle
 from spikewhen.validation.activity import compare, statistics
-from spikewhen.validation.findings import Context, Finding
+from spikewhen.validation.findings import CheckResult, Context
 from spikewhen.validation.strict import (
     DT_MS,
     SINGLE,
@@ -134,12 +134,12 @@ def horizon_ms(theirs: oracle.Activity, ours: Any) -> float:
     return (min(differ)[0] + 1) * DT_MS if differ else np.inf
 
 
-def run(context: Context) -> list[Finding]:
+def run(context: Context) -> list[CheckResult]:
     """Horizon without noise, statistics with it."""
     return [*_horizon(context), *_statistics(context)]
 
 
-def _horizon(context: Context) -> list[Finding]:
+def _horizon(context: Context) -> list[CheckResult]:
     seconds, seeds = (1, HORIZON_SEEDS[:2]) if context.quick else (5, HORIZON_SEEDS)
     context.say("without noise")
     pairs = [prepare(SINGLE, seed, noise=0.0) for seed in seeds]
@@ -150,7 +150,7 @@ def _horizon(context: Context) -> list[Finding]:
         horizons.append(horizon_ms(their, activity))
         before.append(int(np.sum((activity.spike_step + 1) * DT_MS < horizons[-1])))
     return [
-        Finding(
+        CheckResult(
             "Brian2 idiomatic",
             f"no noise, {seconds} s, {len(seeds)} seeds: first differing spike",
             "after " + ", ".join(f"{h:.0f}" for h in horizons) + " ms",
@@ -161,7 +161,7 @@ def _horizon(context: Context) -> list[Finding]:
     ]
 
 
-def _statistics(context: Context) -> list[Finding]:
+def _statistics(context: Context) -> list[CheckResult]:
     seconds = QUICK_SECONDS if context.quick else SECONDS
     seeds = SEEDS[:QUICK_SEEDS] if context.quick else SEEDS
     context.say(f"{len(seeds)} networks with noise, {seconds} s")

@@ -26,7 +26,7 @@ from spikewhen.reservoir.types import (
 from spikewhen.validation.activity import judge
 from spikewhen.validation.draws import unit_draws
 from spikewhen.validation.equivalence import Equivalence
-from spikewhen.validation.findings import Context, Finding
+from spikewhen.validation.findings import CheckResult, Context
 from spikewhen.validation.small_meet import Outcome, measure_all, small_meet
 
 NEEDS_BRIAN2 = False
@@ -108,12 +108,12 @@ class NormalNoise:
         )
 
 
-def run(context: Context) -> list[Finding]:
+def run(context: Context) -> list[CheckResult]:
     """Describe the distribution, then compare with exact normals."""
     return [*_distribution(), *_against_normals(context)]
 
 
-def _distribution() -> list[Finding]:
+def _distribution() -> list[CheckResult]:
     z = unit_draws(SEED, 0, N_DRAWS, N_CELLS)
     sums = z.reshape(-1, STEPS_PER_MS, N_CELLS).sum(1) / math.sqrt(STEPS_PER_MS)
     found = []
@@ -123,7 +123,7 @@ def _distribution() -> list[Finding]:
         bounds = (4 / math.sqrt(n), 4 * math.sqrt(2 / n), 4 * math.sqrt(24 / n) + 0.01)
         ok = abs(s.mean) < bounds[0] and abs(s.variance - 1) < bounds[1]
         found.append(
-            Finding(
+            CheckResult(
                 "noise",
                 f"{what}, {n:.0e} numbers",
                 f"mean {s.mean:+.1e}, variance {s.variance:.4f}, excess kurtosis {s.excess_kurtosis:+.3f}, "
@@ -136,7 +136,7 @@ def _distribution() -> list[Finding]:
     return found
 
 
-def _against_normals(context: Context) -> list[Finding]:
+def _against_normals(context: Context) -> list[CheckResult]:
     seeds = MEET_SEEDS[:QUICK_SEEDS] if context.quick else MEET_SEEDS
     # Readouts at every step let every step have a noise current; eta is per readout step.
     experiment = small_meet(
@@ -149,7 +149,7 @@ def _against_normals(context: Context) -> list[Finding]:
 
 def compare_outcomes(
     check: str, what: str, a: list[Outcome], b: list[Outcome], judged: bool
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Compare runs in rate, CV and E, seed by seed."""
     columns = zip(Outcome._fields, np.array(a).T, np.array(b).T, strict=True)
     margins = {"rate_hz": RATE_MARGIN * np.mean([o.rate_hz for o in b]), "cv": CV_MARGIN, "error": E_MARGIN}

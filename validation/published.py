@@ -16,7 +16,7 @@ from spikewhen.analysis.free_run import rmse
 from spikewhen.experiments.config import Experiment, load_config
 from spikewhen.experiments.run import run as run_experiment
 from spikewhen.reservoir.files import schema
-from spikewhen.validation.findings import Context, Finding
+from spikewhen.validation.findings import CheckResult, Context
 
 NEEDS_BRIAN2 = False
 SEEDS = (1000, 1001, 1002)
@@ -80,7 +80,7 @@ def learn_sine(experiment: Experiment, seed: int) -> Sine:
     )
 
 
-def run(context: Context) -> list[Finding]:
+def run(context: Context) -> list[CheckResult]:
     """Run the sine network on several seeds."""
     n = 1000 if context.quick else 2000
     weight = 5000 / (0.1 * math.sqrt(n))  # G / (p sqrt(N))
@@ -93,7 +93,7 @@ def run(context: Context) -> list[Finding]:
     for name, (low, high) in BOUNDS.items():
         values = [getattr(r, name) for r in runs]
         found.append(
-            Finding(
+            CheckResult(
                 "published sine",
                 f"{TITLES[name]}; N = {n}, {len(SEEDS)} seeds",
                 ", ".join(f"{v:.3g}" for v in values),

@@ -28,7 +28,7 @@ from spikewhen.validation import (
     strict,
     work_precision,
 )
-from spikewhen.validation.findings import Context, Finding
+from spikewhen.validation.findings import CheckResult, Context
 
 CHECKS: dict[str, ModuleType] = {
     "strict": strict,
@@ -46,7 +46,7 @@ class Report(NamedTuple):
     """What a validation found."""
 
     quick: bool
-    findings: list[Finding]
+    findings: list[CheckResult]
     seconds: dict[str, float]  # by check
 
     @property
@@ -78,7 +78,7 @@ def validate(names: Sequence[str] = (), quick: bool = False, out: Path | None = 
     chosen = [name for name in CHECKS if not names or name in names]
     if any(CHECKS[name].NEEDS_BRIAN2 for name in chosen):
         oracle.require()
-    findings: list[Finding] = []
+    findings: list[CheckResult] = []
     seconds = {}
     with tqdm(total=len(chosen), unit="check", disable=None, dynamic_ncols=True) as bar:
         for name in chosen:

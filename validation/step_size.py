@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikewhen.validation.findings import Context, Finding
+from spikewhen.validation.findings import CheckResult, Context
 from spikewhen.validation.noise import compare_outcomes
 from spikewhen.validation.small_meet import measure_all, small_meet
 
@@ -11,7 +11,7 @@ SETTINGS = (("euler", 0.05), ("euler", 0.025), ("heun", 0.1), ("heun", 0.25))
 SEEDS, QUICK_SEEDS = range(400, 416), 4
 
 
-def run(context: Context) -> list[Finding]:
+def run(context: Context) -> list[CheckResult]:
     """Compare steps and schemes with the default."""
     seeds = SEEDS[:QUICK_SEEDS] if context.quick else SEEDS
     default = measure_all(context, "default", [(small_meet(), seed, None) for seed in seeds])

@@ -16,7 +16,7 @@ from spikewhen.reservoir.network import NetworkSpec, build_network
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
 from spikewhen.reservoir.types import Activity, Network, State, TimeGrid, Trials
 from spikewhen.validation import oracle
-from spikewhen.validation.findings import Context, Finding
+from spikewhen.validation.findings import CheckResult, Context
 
 NEEDS_BRIAN2 = True
 N = 300
@@ -76,7 +76,7 @@ def differences(theirs: oracle.Activity, activity: Activity, state: State) -> li
     return arrays if spikes else ["spikes", *arrays]
 
 
-def run(context: Context) -> list[Finding]:
+def run(context: Context) -> list[CheckResult]:
     """Compare both engines with Brian2."""
     kinds, seconds, seeds = (QUICK_KINDS, 1, SEEDS[:2]) if context.quick else (tuple(KINDS), SECONDS, SEEDS)
     found = []
@@ -97,7 +97,7 @@ def run(context: Context) -> list[Finding]:
             spikes = [a.spike_step.size for a, _ in mine]
             outcome = f"differ: {wrong}" if wrong else "all equal, and final v, u, currents"
             found.append(
-                Finding(
+                CheckResult(
                     "Brian2 strict",
                     f"{kind}; {backend} engine, N = {N}, {ms / 1000:g} s, {len(seeds)} seeds",
                     f"{sum(spikes)} spikes, {outcome}",

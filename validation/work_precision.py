@@ -26,7 +26,7 @@ from spikewhen.validation.cells import (
     rheobase,
     uncoupled,
 )
-from spikewhen.validation.findings import Context, Finding
+from spikewhen.validation.findings import CheckResult, Context
 
 NEEDS_BRIAN2 = False
 DT_MS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.025, 0.0125)
@@ -122,7 +122,7 @@ def points(context: Context) -> Iterator[Point]:
                     )
 
 
-def run(context: Context) -> list[Finding]:
+def run(context: Context) -> list[CheckResult]:
     """Measure, draw if there is a folder, report."""
     found = list(points(context))
     if context.out is not None:
@@ -135,7 +135,7 @@ def run(context: Context) -> list[Finding]:
             of = {p.cell: p for p in here if p.input == kind}
             parts.append(kind + " " + ", ".join(f"{c} {p.error_ms:.2g}" for c, p in of.items()))
         rows.append(
-            Finding(
+            CheckResult(
                 "work-precision",
                 f"{scheme}, dt {dt:g} ms: median spike-time error, ms",
                 "; ".join(parts) + f"; {here[0].cost_ns:.1f} ns per neuron and ms",

@@ -36,7 +36,7 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-class Finding(NamedTuple):
+class Diagnosis(NamedTuple):
     """One thing looked at."""
 
     what: str
@@ -46,39 +46,39 @@ class Finding(NamedTuple):
     needed: bool = True
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Diagnosis]:
     """Look at everything; takes a few seconds."""
     found = [_python(), *map(_package, REQUIRED), _cores(), _numba(), _cache(), _hdf5(), _gpu(), _brian()]
     return found
 
 
-def _python() -> Finding:
+def _python() -> Diagnosis:
     version = platform.python_version()
     state = f"{version} on {platform.system()} {platform.machine()}"
-    return Finding("python", state, sys.version_info >= (3, 11), "install Python 3.11 or newer")
+    return Diagnosis("python", state, sys.version_info >= (3, 11), "install Python 3.11 or newer")
 
 
-def _package(name: str) -> Finding:
+def _package(name: str) -> Diagnosis:
     try:
-        return Finding(name, metadata.version(name), True)
+        return Diagnosis(name, metadata.version(name), True)
     except metadata.PackageNotFoundError:
-        return Finding(name, "not installed", False, f"pip install {name}")
+        return Diagnosis(name, "not installed", False, f"pip install {name}")
 
 
-def _cores() -> Finding:
+def _cores() -> Diagnosis:
     from spikewhen.experiments.jobs import cores
 
-    return Finding("cores", f"{cores()} to use of {os.cpu_count()}; as many runs go on at once", True)
+    return Diagnosis("cores", f"{cores()} to use of {os.cpu_count()}; as many runs go on at once", True)
 
 
-def _numba() -> Finding:
+def _numba() -> Diagnosis:
     from numba import config
 
     state = f"{config.NUMBA_NUM_THREADS} threads of its own, unused: every run has a Python thread"
-    return Finding("numba JIT", state, not config.DISABLE_JIT, "unset NUMBA_DISABLE_JIT")
+    return Diagnosis("numba JIT", state, not config.DISABLE_JIT, "unset NUMBA_DISABLE_JIT")
 
 
-def _cache() -> Finding:
+def _cache() -> Diagnosis:
     from spikewhen.reservoir.cpu.kernels import Variant, open_loop
 
     folder = place = Path(open_loop(Variant("euler", True, False, True, False))._cache.cache_path)
@@ -86,29 +86,29 @@ def _cache() -> Finding:
         place = place.parent
     ok = os.access(place, os.W_OK)
     state = f"{folder}{'' if ok else ' cannot be written: every start compiles'}"
-    return Finding("kernel cache", state, ok, "export NUMBA_CACHE_DIR=$HOME/.cache/numba", needed=False)
+    return Diagnosis("kernel cache", state, ok, "export NUMBA_CACHE_DIR=$HOME/.cache/numba", needed=False)
 
 
-def _hdf5() -> Finding:
+def _hdf5() -> Diagnosis:
     import h5py
 
     packs = bool(h5py.h5z.filter_avail(h5py.h5z.FILTER_DEFLATE))
     state = f"{h5py.version.hdf5_version}, gzip {'there' if packs else 'missing'}"
-    return Finding("HDF5", state, packs, "pip install --force-reinstall h5py")
+    return Diagnosis("HDF5", state, packs, "pip install --force-reinstall h5py")
 
 
-def _gpu() -> Finding:
+def _gpu() -> Diagnosis:
     from spikewhen.gpu.device import why_not
 
     reason, _, mend = why_not().partition("; ")
-    return Finding("GPU", reason or "ready", not reason, mend, needed=False)
+    return Diagnosis("GPU", reason or "ready", not reason, mend, needed=False)
 
 
-def _brian() -> Finding:
+def _brian() -> Diagnosis:
     try:
         version = metadata.version("Brian2")
     except metadata.PackageNotFoundError:
-        return Finding(
+        return Diagnosis(
             "Brian2",
             "not installed (only the cross-checks need it)",
             False,
@@ -119,9 +119,9 @@ def _brian() -> Finding:
         [sys.executable, "-c", "import brian2"], capture_output=True, text=True, timeout=120
     )
     if done.returncode == 0:
-        return Finding("Brian2", version, True)
+        return Diagnosis("Brian2", version, True)
     reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-    return Finding(
+    return Diagnosis(
         "Brian2",
         f"{version} does not import: {reason}",
         False,
@@ -130,7 +130,7 @@ def _brian() -> Finding:
     )
 
 
-def describe(found: list[Finding]) -> str:
+def describe(found: list[Diagnosis]) -> str:
     """Write it for a person."""
     lines = []
     for f in found:

@@ -34,7 +34,7 @@ def figures(
     """Draw the figures of a folder of results.
 
     Nothing is simulated. Beside each figure stand its numbers, as CSV. From a folder
-    that `spikewhen claims --out DIR` wrote, the figures of the article are drawn.
+    that `spikewhen study` or `spikewhen claims` wrote, the figures of that study are drawn.
     """
     for path in draw(folder, parse_formats(formats)):
         typer.echo(path)
@@ -61,12 +61,11 @@ def draw(folder: Path, formats: tuple[str, ...]) -> list[Path]:
     InputError
     """
     from spikewhen.analysis.figures import draw_all
-    from spikewhen.examples.yamada_chao_2026.figures import FIGURES
-    from spikewhen.experiments.study.result import FILE, Report, draw_report
+    from spikewhen.experiments.study.result import FILE, StudyResult
     from spikewhen.reservoir.files.recording import read_run
 
     files, judged = sorted(folder.glob("*.h5")), (folder / FILE).is_file()
     if not files and not judged:
         raise InputError("DIR", str(folder), f"a folder with result files (*.h5) or {FILE}")
-    written = draw_report(folder, Report.read(folder), FIGURES, formats) if judged else []
+    written = StudyResult.read(folder).draw(formats) if judged else []
     return written + (draw_all(folder, [read_run(path) for path in files], formats) if files else [])

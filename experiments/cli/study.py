@@ -1,20 +1,57 @@
-"""The command `spikewhen claims`."""
+"""The commands `spikewhen study` and `spikewhen claims`."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import BackendName, DryRun, Json, Seeds, Threads
 from spikewhen.experiments.cli.output import check_folder, leaving_no_empty
 
+ARTICLE = "yamada_chao_2026"
+"""The shipped study that `spikewhen claims` runs."""
+
+Claims = Annotated[
+    list[str] | None, typer.Argument(metavar="CLAIM", help="Some of its claims.  [default: all]")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Take the few seeds that the study names for it.")]
+Figures = Annotated[bool, typer.Option("--figures", help="Draw the figures of the study as well.")]
+
+
+class StudyCommands(TyperGroup):
+    """A group in which the name of a study stands for running it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command `run` before words that name no other command and ask for no help."""
+        first = args[0] if args else "--help"
+        if first not in (*self.commands, "--help", "-h"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+study_app = typer.Typer(
+    cls=StudyCommands,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Run a study, which is a folder of claims and figures; or begin a new one.",
+    epilog=examples(
+        "spikewhen study new my_paper              a small working study, to begin with",
+        "spikewhen study my_paper --dry-run        what it costs, claim by claim",
+        "spikewhen study my_paper --quick --figures",
+        "spikewhen study my_paper C1 C2 --seeds 0-19",
+        "spikewhen study run --help                all options",
+    ),
+)
+
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add both commands."""
+    app.add_typer(study_app, name="study")
     app.command(
         epilog=examples(
             "spikewhen claims --dry-run                what it costs, claim by claim",
@@ -22,6 +59,53 @@ def add_to(app: typer.Typer) -> None:
             "spikewhen claims C1 C5 --seeds 0-19 --out results/claims",
         )
     )(claims)
+
+
+@study_app.command("run")
+def run_study(
+    place: Annotated[str, typer.Argument(metavar="PATH", help="A folder, or the name of a shipped study.")],
+    names: Claims = None,
+    seeds: Seeds = None,
+    quick: Quick = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write into.  [default: results/NAME]")
+    ] = None,
+    backend: BackendName = "cpu",
+    threads: Threads = None,
+    figures: Figures = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Run, measure, judge and report the claims of a study.
+
+    PATH is a folder with a study.py, or the name of a study that comes with spikewhen;
+    "spikewhen study PATH" means "spikewhen study run PATH". Writes claims.json, claims.md
+    and claims.html: every claim with its findings over seeds, what was required, and a
+    verdict. Claims share runs; a finished run is never repeated, nor is a measure of it
+    unless its code has changed, so after Ctrl-C or an edit the same command goes on. A
+    claim that fails is a result: the exit code is 0.
+    """
+    _carry_out(place, names, seeds, quick, out, backend, threads, figures, dry_run, as_json)
+
+
+@study_app.command("new", epilog=examples("spikewhen study new my_paper", "spikewhen study my_paper --quick"))
+def new_study(
+    folder: Annotated[Path, typer.Argument(metavar="NAME", help="A folder that is not there yet.")],
+    origin: Annotated[
+        str, typer.Option("--from", metavar="STUDY", help="A shipped study to copy.")
+    ] = "template",
+) -> None:
+    """Copy a small working study, to begin with.
+
+    It holds a task and a learning rule of its own, two claims and a figure, runs in under
+    a minute, and its README.md says what to edit. Its modules import each other under the
+    new name.
+    """
+    from spikewhen.experiments.study.new import copy_study
+
+    for path in copy_study(origin, folder):
+        typer.echo(path)
+    typer.echo(f"\nnow: spikewhen study {folder} --figures")
 
 
 def claims(
@@ -33,33 +117,58 @@ def claims(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write into.")] = Path("results/claims"),
     backend: BackendName = "cpu",
     threads: Threads = None,
+    figures: Figures = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Test the claims of the article, each on many seeds.
 
-    Writes claims.json, claims.md and claims.html: every claim with the published value,
-    ours with a 95 % interval over seeds, what was required, and a verdict on the
-    interval's bound. Without --seeds it takes seeds 0-19. Claims share runs; a finished
-    run is never repeated, nor is a measure of it unless its code has changed, so
-    after Ctrl-C or an edit the same command goes on. A claim that fails is a
-    result: the exit code is 0.
+    Runs the shipped study yamada_chao_2026. Writes claims.json, claims.md and claims.html:
+    every claim with the published value, ours with a 95 % interval over seeds, what was
+    required, and a verdict on the interval's bound. Without --seeds it takes seeds 0-19.
+    Claims share runs; a finished run is never repeated, nor is a measure of it unless its
+    code has changed, so after Ctrl-C or an edit the same command goes on. A claim that
+    fails is a result: the exit code is 0.
     """
+    _carry_out(ARTICLE, names, seeds, quick, out, backend, threads, figures, dry_run, as_json)
+
+
+def _carry_out(
+    place: str,
+    names: list[str] | None,
+    seeds: str | None,
+    quick: bool,
+    out: Path | None,
+    backend: str,
+    threads: int | None,
+    figures: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     from spikewhen.experiments.jobs import at_once
     from spikewhen.experiments.study import estimate
-    from spikewhen.experiments.study.command import choose, conclude, seeds_of
+    from spikewhen.experiments.study.conclude import complain, report
+    from spikewhen.experiments.study.report import to_text
     from spikewhen.experiments.study.run import carry_out, make_plan
+    from spikewhen.experiments.study.study import load_study
     from spikewhen.reservoir.backends import get_backend
 
-    chosen = choose(names)
-    numbers = seeds_of(seeds, quick)
-    check_folder(out)
+    study = load_study(place)
+    folder = Path("results", study.name) if out is None else out
+    chosen, numbers = study.choose(names or ()), study.seeds_of(seeds, quick)
+    check_folder(folder)
     get_backend(backend)
-    plan = make_plan(chosen, numbers, out)
-    threads = at_once(threads, len(plan.tasks), backend)
+    plan = make_plan(study, chosen, numbers, folder)
+    threads = at_once(threads, len(plan.todo), backend)
     if dry_run:
-        found = estimate.table(chosen, plan, threads)
+        found = estimate.table(plan, threads)
         return typer.echo(json.dumps(found) if as_json else estimate.describe(found))
-    with leaving_no_empty(out):
+    with leaving_no_empty(folder):
         failed = carry_out(plan, backend, threads)
-        conclude(chosen, plan, numbers, out, failed, as_json)
+        result, more = report(plan)
+    if result is not None:
+        written = f"written to {folder}: claims.json, .md, .html"
+        typer.echo(to_text(result.table) if as_json else f"{result}\n\n{written}", nl=not as_json)
+        for path in result.draw() if figures else ():
+            typer.echo(path, err=as_json)
+    complain([*failed, *more])

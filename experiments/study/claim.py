@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,8 +43,13 @@ class Judged(NamedTuple):
     """What a claim found."""
 
     findings: list[Finding]
-    series: dict[str, Any]  # JSON-able numbers that figures draw
-    p: float = float("nan")  # of the paired test the claim rests on, if it rests on one
+    series: Mapping[str, Any] = MappingProxyType({})  # JSON types and arrays that figures draw
+    rests_on: Finding | None = None  # the paired test the claim rests on, if it rests on one
+
+    @property
+    def p(self) -> float:
+        """The p-value of that test, before Holm's correction; NaN without one."""
+        return float("nan") if self.rests_on is None else self.rests_on.p
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,12 @@ class Claim:
         The published value or statement.
     protocols : tuple of Protocol
     measure : callable
-        ``measure(protocol name, recording) -> dict``: JSON-able numbers of one run.
-        Must not depend on anything but the recording.
+        ``measure(protocol name, recording) -> dict``: JSON-able numbers of one run. A function
+        at the top level of a module, which depends on nothing but the recording.
     judge : callable
         ``judge(measured) -> Judged``.
+    notes : tuple of str
+        Sentences for the reader of the report.
     """
 
     id: str

@@ -1,27 +1,27 @@
-"""What `spikewhen claims` would do, and what each claim costs."""
+"""What a study would do, and what its claims cost: measured of finished runs, else estimated."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from spikewhen.experiments.jobs import Job
-from spikewhen.experiments.study.claim import Claim
 from spikewhen.experiments.study.run import MEASURING_S, Plan
 from spikewhen.experiments.tables import align, duration, size
 
 
-def table(claims: Sequence[Claim], plan: Plan, threads: int) -> dict[str, Any]:
+def table(plan: Plan, threads: int) -> dict[str, Any]:
     """List protocols and claims with runs, CPU seconds on one core, and bytes on disk."""
     protocols = {name: _cost(jobs) for name, jobs in plan.jobs.items()}
     by_claim = {
         claim.id: {"title": claim.title, "protocols": [p.name for p in claim.protocols]}
         | _cost(job for p in claim.protocols for job in plan.jobs[p.name])
-        for claim in claims
+        for claim in plan.claims
     }
-    seconds = sum(task.steps for task in plan.tasks) / 1000
-    longest = max((task.steps / 1000 for task in plan.tasks), default=0.0)
-    measures = sum(len(task.wanted) for task in plan.tasks)
+    seconds = sum(task.work_ms for task in plan.todo) / 1000
+    longest = max((task.work_ms / 1000 for task in plan.todo), default=0.0)
+    measures = sum(len(task.measures) for task in plan.todo)
     return {
         "threads": threads,
         "protocols": {k: v | {"rules": list(plan.jobs[k][0].experiment.rules)} for k, v in protocols.items()},
@@ -34,18 +34,27 @@ def table(claims: Sequence[Claim], plan: Plan, threads: int) -> dict[str, Any]:
 def _cost(jobs: Iterable[Job]) -> dict[str, Any]:
     once = list({job.path: job for job in jobs}.values())
     todo = [job for job in once if not job.finished]
-    seconds, seconds_todo = (float(sum(j.estimate.seconds for j in part)) for part in (once, todo))
     return {
         "runs": len(once),
         "runs_to_do": len(todo),
-        "cpu_seconds": round(seconds + MEASURING_S * len(once), 1),
-        "cpu_seconds_to_do": round(seconds_todo, 1),
+        "cpu_seconds": round(sum(map(_cpu_seconds, once)) + MEASURING_S * len(once), 1),
+        "cpu_seconds_to_do": round(float(sum(j.estimate.seconds for j in todo)), 1),
         "disk_bytes_to_do": round(float(sum(j.estimate.disk_bytes for j in todo))),
     }
 
 
+def _cpu_seconds(job: Job) -> float:
+    """Return what a finished run took, as the file of facts beside it says, or an estimate."""
+    if job.finished:
+        try:
+            return float(json.loads(job.path.with_suffix(".json").read_bytes())["cpu_seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # the file of facts is no part of a run, and may be missing
+    return float(job.estimate.seconds)
+
+
 def describe(found: dict[str, Any]) -> str:
-    """Say it for a person."""
+    """Write the table for a terminal."""
     rows = [("protocol", "runs", "to do", "CPU time", "disk", "rules")]
     rows += [(name, *_cells(one), _few(one["rules"])) for name, one in found["protocols"].items()]
     claims = [("claim", "runs", "to do", "CPU time", "disk", "by itself")]

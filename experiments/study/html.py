@@ -1,4 +1,4 @@
-"""The claims as one HTML page that needs nothing else: for a browser, in light or dark, and for paper."""
+"""A report as one HTML page that needs nothing else: for a browser, in light or dark, and for paper."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from spikewhen.experiments.study.claim import FAILS, HOLDS, OPEN, REPORTED
 from spikewhen.experiments.study.report import (
     MEANING,
     METHOD,
-    Report,
-    cost_line,
+    Table,
+    heading,
     judged_only,
     p_value,
     required,
@@ -63,14 +63,8 @@ a { color: inherit; }
 """
 
 
-def to_html(report: Report, costs: Mapping[str, Any]) -> str:
-    """Return the page.
-
-    Parameters
-    ----------
-    report, costs
-        As `spikewhen.experiments.study.report.build` and `costs` return them.
-    """
+def to_html(report: Table) -> str:
+    """Return the page of a report, as `spikewhen.experiments.study.report.build` made it."""
     entries = report["claims"]
     software = ", ".join(f"{k} {v}" for k, v in report["software"].items())
     summary = [
@@ -98,7 +92,7 @@ def to_html(report: Report, costs: Mapping[str, Any]) -> str:
         for f in judged_only(entry)
     ]
     body = [
-        "<h1>Claims</h1>",
+        f"<h1>{_text(heading(report))}</h1>",
         f"<p><code>{_text(report['command'])}</code>, {len(report['seeds'])} seeds</p>",
         f'<p class="dim">{_text(software)}</p>',
         f"<p>{_text(METHOD)}</p>",
@@ -108,19 +102,18 @@ def to_html(report: Report, costs: Mapping[str, Any]) -> str:
         ),
         "<h2>What was required</h2>",
         _table(head, rows),
-        f'<p class="dim">All claims together: {_text(cost_line(costs["all"]))}.</p>',
-        *(_claim(report, entry, costs["claims"][entry["id"]]) for entry in entries),
+        *(_claim(report, entry) for entry in entries),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Claims</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{_text(heading(report))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         + "\n".join(body)
         + "\n</body>\n</html>\n"
     )
 
 
-def _claim(report: Report, entry: Report, cost: Mapping[str, float]) -> str:
+def _claim(report: Table, entry: Table) -> str:
     head = ("finding", "published", "ours, mean [95 % interval]", "n", "required", "verdict", "p")
     rows = [
         (
@@ -134,7 +127,8 @@ def _claim(report: Report, entry: Report, cost: Mapping[str, float]) -> str:
         )
         for f in entry["findings"]
     ]
-    command = f"spikewhen claims {entry['id']} --seeds {report['command'].split(' --seeds ')[1]}"
+    seeds = report["command"].rpartition(" --seeds ")[2]
+    command = f"{report['study']['command']} {entry['id']} --seeds {seeds}"
     notes = "".join(f"<li>{_text(note)}</li>" for note in entry["notes"])
     return "\n".join(
         [
@@ -143,7 +137,7 @@ def _claim(report: Report, entry: Report, cost: Mapping[str, float]) -> str:
             f"{_text(rests_on(entry))}</p>",
             f"<ul>{notes}</ul>" if notes else "",
             _table(head, rows),
-            f'<p class="dim"><code>{_text(command)}</code>: {_text(cost_line(cost))}.</p>',
+            f'<p class="dim"><code>{_text(command)}</code></p>',
             *(_protocol(name, report["protocols"][name]) for name in entry["protocols"]),
         ]
     )
@@ -173,7 +167,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     )
 
 
-def _link(entry: Report) -> str:
+def _link(entry: Table) -> str:
     return f'<a href="#{_text(entry["id"])}"><b>{_text(entry["id"])}</b> {_text(entry["title"])}</a>'
 
 

@@ -1,4 +1,4 @@
-"""The claims as Markdown."""
+"""A report as Markdown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from spikewhen.experiments.study.claim import FAILS
 from spikewhen.experiments.study.report import (
     MEANING,
     METHOD,
-    Report,
+    Table,
+    heading,
     judged_only,
     p_value,
     required,
@@ -16,11 +17,11 @@ from spikewhen.experiments.study.report import (
 )
 
 
-def to_markdown(report: Report) -> str:
+def to_markdown(report: Table) -> str:
     """Return the tables as Markdown: what is required first, then everything by claim."""
     software_ = ", ".join(f"{k} {v}" for k, v in report["software"].items())
     parts = [
-        "# Claims\n",
+        f"# {heading(report)}\n",
         f"`{report['command']}`, {len(report['seeds'])} seeds. {software_}.\n",
         METHOD + "\n",
         "\n".join(f"- {name}: {meaning}" for name, meaning in MEANING.items()) + "\n",
@@ -47,7 +48,7 @@ def to_markdown(report: Report) -> str:
     return "\n".join(parts)
 
 
-def _claim(report: Report, entry: Report) -> str:
+def _claim(report: Table, entry: Table) -> str:
     rows = [
         f"| {_cell(f['what'])} | {_cell(f['published'])} | {value(f)} | {f['n']} | {required(f)} "
         f"| {_strong(f['verdict'])} | {p_value(f['p'])} |"
@@ -67,7 +68,7 @@ def _claim(report: Report, entry: Report) -> str:
     return "\n".join(lines)
 
 
-def brief(report: Report, name: str) -> str:
+def brief(report: Table, name: str) -> str:
     """Name a protocol, its rules and its runs."""
     protocol = report["protocols"][name]
     runs = list(protocol["runs"].values())

@@ -22,7 +22,7 @@ class Protocol:
         What learns, in place of the config's rules; all of them from one simulation
         where the loop is open.
     config : str
-        A shipped config.
+        A shipped config, or a file beside the study; "" is the study's.
     seeds : int, optional
         Run on this many times as many seeds as asked for; the others follow the last of them.
     """
@@ -30,12 +30,12 @@ class Protocol:
     name: str
     overrides: tuple[str, ...] = ()
     rules: Mapping[str, Any] = field(default_factory=dict)
-    config: str = "meet.toml"
+    config: str = ""
     seeds: int = 1
 
-    def experiment(self) -> Experiment:
-        """Load it."""
-        loaded = load_config(self.config, self.overrides)
+    def experiment(self, config: str = "meet.toml", overrides: tuple[str, ...] = ()) -> Experiment:
+        """Load a config with the changes of a study, then those of the protocol, and its rules."""
+        loaded = load_config(config, (*overrides, *self.overrides))
         return replace(loaded, rules=dict(self.rules)) if self.rules else loaded
 
 

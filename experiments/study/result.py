@@ -1,4 +1,4 @@
-"""What `spikewhen claims` found, as figures read it: claims.json and, where needed, its runs."""
+"""What a study found, as scripts and figures read it: claims.json and, where needed, its runs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from spikewhen.analysis.figures import draw_one
+from spikewhen.experiments.study.report import VERSION, Table, verdict_table
+from spikewhen.experiments.study.study import Study, load_study
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording, read_run
 
@@ -19,41 +19,79 @@ FILE = "claims.json"
 log = logging.getLogger(__name__)
 
 
-class Report:
-    """A folder that `spikewhen claims --out` wrote.
+class StudyResult:
+    """A folder into which a study was run.
 
     Parameters
     ----------
     table : mapping
         What claims.json holds.
     folder : Path
-        Holds ``runs/``.
+        Holds claims.json and ``runs/``.
     """
 
-    def __init__(self, table: Mapping[str, Any], folder: Path):
+    def __init__(self, table: Table, folder: Path):
         self.table, self.folder = table, Path(folder)
         self._claims = {entry["id"]: entry for entry in table["claims"]}
         self._runs: dict[str, Recording] = {}
 
     @classmethod
-    def read(cls, folder: Path) -> Report:
+    def read(cls, folder: str | Path) -> StudyResult:
         """Read a folder's claims.json.
 
         Raises
         ------
         InputError
+            If it is not there, is no such file, or was written by another version.
         """
         path = Path(folder) / FILE
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
-            return cls(table, folder)
+            version = table["version"]
+            found = cls(table, Path(folder))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(str(path), type(error).__name__, "a file that spikewhen claims wrote") from error
+            raise InputError(str(path), type(error).__name__, "a file that spikewhen study wrote") from error
+        if version != VERSION:
+            raise InputError(str(path), f"version {version}", f"version {VERSION}: run the study again")
+        return found
+
+    def __str__(self) -> str:
+        return verdict_table(self.table).text()
+
+    def __repr__(self) -> str:
+        return f"<StudyResult of {self.table['command']!r} in {self.folder}>\n{self}"
+
+    def _repr_html_(self) -> str:
+        return verdict_table(self.table).html()
 
     @property
     def seeds(self) -> list[int]:
         """The seeds asked for."""
         return list(self.table["seeds"])
+
+    @property
+    def study(self) -> Study:
+        """The study itself, loaded again from its folder or package.
+
+        Raises
+        ------
+        InputError
+            If it is not there any more, or was made by a script.
+        """
+        origin = self.table["study"]
+        if origin["package"] is None and origin["folder"] is None:
+            raise InputError(
+                str(self.folder / FILE), f"the study {origin['name']} of a script", "a study of a folder"
+            )
+        return load_study(origin["package"] or (self.folder / origin["folder"]).resolve())
+
+    def verdict(self, claim: str) -> str:
+        """Return the verdict on a claim: "holds", "not shown", "fails" or "reported"."""
+        return self._entry(claim)["verdict"]
+
+    def findings(self, claim: str) -> list[dict[str, Any]]:
+        """Return the findings of a claim, as claims.json holds them."""
+        return list(self._entry(claim)["findings"])
 
     def series(self, claim: str) -> Mapping[str, Any]:
         """Return the numbers that a claim left for figures.
@@ -63,13 +101,17 @@ class Report:
         InputError
             If the claim was not run.
         """
-        if claim not in self._claims:
-            raise InputError(FILE, "no claim " + claim, f"claims that include it: spikewhen claims {claim}")
-        return self._claims[claim]["series"]
+        return self._entry(claim)["series"]
 
     def get(self, claim: str) -> Mapping[str, Any] | None:
         """Return the same, or None if the claim was not run."""
         return self.series(claim) if claim in self._claims else None
+
+    def _entry(self, claim: str) -> Mapping[str, Any]:
+        if claim not in self._claims:
+            command = self.table["study"]["command"]
+            raise InputError(FILE, "no claim " + claim, f"claims that include it: {command} {claim}")
+        return self._claims[claim]
 
     def run(self, protocol: str) -> Recording:
         """Return the run of a protocol's first seed; it is read once, for caption and figure.
@@ -101,39 +143,38 @@ class Report:
             "Config hash": hashlib.sha256(text.encode()).hexdigest()[:16],
         }
 
+    def draw(self, formats: tuple[str, ...] = ("pdf", "png")) -> list[Path]:
+        """Draw the figures of the study that these claims allow; the reason why one is left out is logged.
 
-def draw_report(
-    folder: Path,
-    report: Report,
-    figures: Mapping[str, ModuleType],
-    formats: tuple[str, ...] = ("pdf", "png"),
-) -> list[Path]:
-    """Draw the figures of a study that the claims of a folder allow.
+        Parameters
+        ----------
+        formats : tuple of {"pdf", "png", "svg"}
 
-    A figure that cannot be drawn is left out; the reason is logged.
+        Returns
+        -------
+        list of Path
+            ``figures/<name>.<format>`` and ``<name>.csv`` in the folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Files go to ``folder/figures/<name>.<format>`` and ``<name>.csv``.
-    report : Report
-    figures : mapping of name to module
-        Each has ``CLAIMS``, ``draw(report)`` and ``caption(report)``.
-    formats : tuple of {"pdf", "png", "svg"}
+        Raises
+        ------
+        InputError
+            If the study has no figures, or none can be drawn.
+        """
+        from spikewhen.analysis.figures import draw_one
 
-    Raises
-    ------
-    InputError
-        If no figure can be drawn.
-    """
-    written, reasons = [], []
-    for name, module in figures.items():
-        try:
-            origin = report.provenance(module.CLAIMS)
-            written += draw_one(Path(folder) / "figures", name, module, report, formats, origin)
-        except InputError as error:
-            reasons.append(f"no {name}: {error}")
-            log.warning(reasons[-1])
-    if not written:
-        raise InputError(str(folder), "no figure", "claims that a figure can show; " + "; ".join(reasons))
-    return written
+        study, written, reasons = self.study, [], []
+        for name in study.figures:
+            try:
+                module = study.figure(name)
+                written += draw_one(
+                    self.folder / "figures", name, module, self, formats, self.provenance(module.CLAIMS)
+                )
+            except InputError as error:
+                reasons.append(f"no {name}: {error}")
+                log.warning(reasons[-1])
+        if not written:
+            allowed = (
+                "claims that a figure can show; " + "; ".join(reasons) if reasons else "figures in its study"
+            )
+            raise InputError(str(self.folder), "no figure", allowed)
+        return written

@@ -6,25 +6,21 @@ after an edit of a claim, repeats no finished run.
 
 from __future__ import annotations
 
+import operator
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikewhen.experiments.batch import Left, carry_out_one, say, side_by_side
 from spikewhen.experiments.cli.errors import Interrupted
-from spikewhen.experiments.jobs import Job, make_jobs
-from spikewhen.experiments.study.cache import (
-    Wanted,
-    is_kept,
-    keep,
-    kept,
-    source_hash,
-    warnings_of,
-)
+from spikewhen.experiments.jobs import Job, at_once, make_jobs
+from spikewhen.experiments.study.cache import Measure, has, load, save, warnings_of
 from spikewhen.experiments.study.claim import Claim
 from spikewhen.experiments.study.protocol import Protocol
+from spikewhen.experiments.study.source import Sources
+from spikewhen.experiments.study.study import Study
 from spikewhen.experiments.tables import duration
 from spikewhen.experiments.workers import Tick
 from spikewhen.reservoir.errors import ActivityError, InputError
@@ -36,71 +32,113 @@ MEASURING_S = 1.0
 
 
 @dataclass(frozen=True)
-class Task(Job):
-    """A run and what is to be measured of it; its `steps` are milliseconds of estimated work."""
+class MeasureJob(Job):
+    """A run, which may be there already, and what is still to be measured of it."""
 
-    trials: int = 1
-    wanted: tuple[Wanted, ...] = ()
+    work_ms: int = 0  # estimated, of the run and its measures
+    measures: tuple[Measure, ...] = ()
 
 
 class Plan(NamedTuple):
-    """All runs of some claims."""
+    """All runs and measures of some claims of a study."""
 
+    study: Study
+    claims: list[Claim]
+    seeds: tuple[int, ...]
+    out: Path
     protocols: dict[str, Protocol]
     jobs: dict[str, list[Job]]  # by protocol, one per seed
-    wanted: dict[str, dict[str, list[Wanted]]]  # by claim and protocol, one per seed
-    tasks: list[Task]  # what is still to do, each run once
+    measures: dict[str, dict[str, list[Measure]]]  # by claim and protocol, one per seed
+    todo: list[MeasureJob]  # each run once
+
+    def measures_of(self, claim: str) -> Iterator[Measure]:
+        """Yield every measure of a claim."""
+        for of_protocol in self.measures[claim].values():
+            yield from of_protocol
+
+    def is_measured(self, claim: str) -> bool:
+        """Whether everything is there that a claim is judged by."""
+        return all(map(has, self.measures_of(claim)))
+
+    def measured(self, claim: str) -> dict[str, dict[int, dict[str, Any]]]:
+        """Read what was measured for a claim: by protocol and seed, in the order of the seeds."""
+        return {
+            name: {m.seed: load(m)["values"] for m in every} for name, every in self.measures[claim].items()
+        }
 
 
-def make_plan(claims: Sequence[Claim], seeds: Sequence[int], out: Path) -> Plan:
+def make_plan(study: Study, claims: Sequence[Claim], seeds: Sequence[int], out: Path) -> Plan:
     """List the runs that claims need, each once, and what is still to be measured of each.
 
     Parameters
     ----------
+    study : Study
     claims : sequence of Claim
+        Some of its claims.
     seeds : sequence of int
         A protocol that asks for more continues after the last of them.
     out : Path
         Results go into ``runs/`` and ``measures/`` in it.
+
+    Raises
+    ------
+    InputError
+        If two different protocols share a name, or one cannot be run as it is.
     """
     protocols: dict[str, Protocol] = {}
     for claim in claims:
         for protocol in claim.protocols:
             if protocols.setdefault(protocol.name, protocol) != protocol:
-                raise ValueError(f"two protocols are called {protocol.name}")
-    jobs = {name: _jobs(protocol, seeds, out) for name, protocol in protocols.items()}
-    wanted: dict[str, dict[str, list[Wanted]]] = {}
-    todo: dict[Path, tuple[Job, list[Wanted]]] = {}
+                raise InputError(f"claim {claim.id}: protocol", protocol.name, "one protocol of each name")
+    jobs = {name: _jobs(study, protocol, seeds, out) for name, protocol in protocols.items()}
+    measures: dict[str, dict[str, list[Measure]]] = {}
+    todo: dict[Path, tuple[Job, list[Measure]]] = {}
+    sources = Sources()
     for claim in claims:
-        source = source_hash(claim.measure)
-        wanted[claim.id] = {}
+        try:
+            source = sources.hash(claim.measure)
+        except InputError as error:
+            raise error.within(f"claim {claim.id}") from error
+        measures[claim.id] = {}
         for protocol in claim.protocols:
-            all_of = wanted[claim.id][protocol.name] = []
-            for job in jobs[protocol.name]:
-                place = out / "measures" / claim.id / f"{protocol.name}.{job.run_id}.json"
-                all_of.append(
-                    Wanted(claim.id, protocol.name, job.run_id, job.seed, claim.measure, source, place)
+            name = protocol.name
+            folder = out / "measures" / claim.id
+            measures[claim.id][name] = [
+                Measure(
+                    claim.id,
+                    name,
+                    job.run_id,
+                    job.seed,
+                    claim.measure,
+                    source,
+                    folder / f"{name}.{job.run_id}.json",
                 )
-                if not is_kept(all_of[-1]):
-                    todo.setdefault(job.path, (job, []))[1].append(all_of[-1])
-    return Plan(protocols, jobs, wanted, [_task(*entry) for entry in todo.values()])
+                for job in jobs[name]
+            ]
+            for job, measure in zip(jobs[name], measures[claim.id][name], strict=True):
+                if not has(measure):
+                    todo.setdefault(job.path, (job, []))[1].append(measure)
+    tasks = [_measure_job(*entry) for entry in todo.values()]
+    return Plan(study, list(claims), tuple(seeds), out, protocols, jobs, measures, tasks)
 
 
-def _jobs(protocol: Protocol, seeds: Sequence[int], out: Path) -> list[Job]:
+def _jobs(study: Study, protocol: Protocol, seeds: Sequence[int], out: Path) -> list[Job]:
     more = range(max(seeds) + 1, max(seeds) + 1 + (protocol.seeds - 1) * len(seeds))
-    found = make_jobs(protocol.name, protocol.experiment(), [*seeds, *more], out / "runs")
+    try:
+        found = make_jobs(protocol.name, study.experiment(protocol), [*seeds, *more], out / "runs")
+    except InputError as error:
+        raise InputError(f"protocol {protocol.name}: {error.where}", error.value, error.allowed) from error
     if len(found) > len(seeds) + len(more):
         raise InputError(f"protocol {protocol.name}: rules", len(found), "one rule where the loop is closed")
     return found
 
 
-def _task(job: Job, wanted: list[Wanted]) -> Task:
-    work = (0.0 if job.finished else float(job.estimate.seconds)) + MEASURING_S * len(wanted)
-    parts = {f.name: getattr(job, f.name) for f in fields(Job)} | {"steps": round(1000 * work)}
-    return Task(**parts, trials=job.steps, wanted=tuple(wanted))
+def _measure_job(job: Job, measures: list[Measure]) -> MeasureJob:
+    seconds = (0.0 if job.finished else float(job.estimate.seconds)) + MEASURING_S * len(measures)
+    return MeasureJob(**vars(job), work_ms=round(1000 * seconds), measures=tuple(measures))
 
 
-def carry_out(plan: Plan, backend: str, threads: int) -> list[str]:
+def carry_out(plan: Plan, backend: str = "cpu", threads: int | None = None) -> list[str]:
     """Run and measure what is not there yet, several at once.
 
     Returns
@@ -110,73 +148,66 @@ def carry_out(plan: Plan, backend: str, threads: int) -> list[str]:
 
     Raises
     ------
-    Interrupted, RunError, OSError
+    InputError, Interrupted, RunError, OSError
         As `spikewhen.experiments.batch.carry_out`.
     """
     failed: list[str] = []
-    total, gone = sum(task.steps for task in plan.tasks), 0
+    total, gone = sum(task.work_ms for task in plan.todo), 0
     begun, count = time.perf_counter(), 0
 
-    def report(task: Task, said: Said) -> None:
+    def report(task: MeasureJob, outcome: TaskOutcome) -> None:
         nonlocal gone, count
-        gone, count = gone + task.steps, count + 1
+        gone, count = gone + task.work_ms, count + 1
         left = (time.perf_counter() - begun) * (total - gone) / gone
-        claims = ", ".join(dict.fromkeys(w.claim for w in task.wanted))
-        say(f"{count} of {len(plan.tasks)}, {duration(left)} left: {task} for {claims}")
-        for line in (*said.warnings, *said.failed):
+        claims = ", ".join(dict.fromkeys(m.claim for m in task.measures))
+        say(f"{count} of {len(plan.todo)}, {duration(left)} left: {task} for {claims}")
+        for line in (*outcome.warnings, *outcome.failed):
             say(f"warning: {task}: {line}")
-        failed.extend(f"{task}: {line}" for line in said.failed)
+        failed.extend(f"{task}: {line}" for line in outcome.failed)
 
+    threads = at_once(threads, len(plan.todo), backend)
     try:
-        side_by_side(plan.tasks, work_on, backend, threads, report, unit=None)
+        side_by_side(
+            plan.todo, work_on, backend, threads, report, unit=None, size=operator.attrgetter("work_ms")
+        )
     except KeyboardInterrupt as error:
-        raise Interrupted(count, len(plan.tasks), isinstance(error, Left)) from None
+        raise Interrupted(count, len(plan.todo), isinstance(error, Left)) from None
     return failed
 
 
-class Said(NamedTuple):
-    """What a task has to say."""
+class TaskOutcome(NamedTuple):
+    """What came of a run and its measures."""
 
     failed: list[str]
     warnings: list[str]
 
 
-def work_on(backend: str, place: Backend, threads: int, task: Task, tick: Tick) -> Said:
-    """Run, unless it is there, and measure; what fails is said, and spoils no other task."""
+def work_on(backend: str, place: Backend, threads: int, task: MeasureJob, tick: Tick) -> TaskOutcome:
+    """Run, unless it is there, and measure; what fails is reported, and spoils no other task."""
     told = done = 0
 
     def advance(trials: int) -> None:
         nonlocal told, done
         done += trials
-        now = min(task.steps, round(share * done / task.trials))
+        now = min(task.work_ms, round(share * done / task.steps))
         tick(now - told)
         told = now
 
-    share = task.steps - round(1000 * MEASURING_S * len(task.wanted))
+    share = task.work_ms - round(1000 * MEASURING_S * len(task.measures))
     if not task.finished:
         try:
             carry_out_one(backend, place, threads, task, advance)
         except ActivityError as error:
-            tick(task.steps - told)
-            return Said([str(error)], [])
+            tick(task.work_ms - told)
+            return TaskOutcome([str(error)], [])
     elif backend == "gpu":
         place.leave()  # type: ignore[attr-defined]
     recording = read_run(task.path)
     failed = []
-    for wanted in task.wanted:
+    for measure in task.measures:
         try:
-            keep(wanted, recording)
+            save(measure, recording)
         except Exception as error:
-            failed.append(f"claim {wanted.claim} cannot measure it: {type(error).__name__}: {error}")
-    tick(task.steps - told)
-    return Said(failed, warnings_of(recording))
-
-
-def measured(plan: Plan, claim: Claim) -> dict[str, dict[int, dict[str, Any]]]:
-    """Collect what was measured for a claim: by protocol and seed, in the order of the seeds."""
-    return {name: {w.seed: kept(w)["values"] for w in every} for name, every in plan.wanted[claim.id].items()}
-
-
-def is_measured(plan: Plan, claim: Claim) -> bool:
-    """Whether everything is there that the claim is judged by."""
-    return all(is_kept(w) for every in plan.wanted[claim.id].values() for w in every)
+            failed.append(f"claim {measure.claim} cannot measure it: {type(error).__name__}: {error}")
+    tick(task.work_ms - told)
+    return TaskOutcome(failed, warnings_of(recording))

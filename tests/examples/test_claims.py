@@ -7,34 +7,33 @@ import numpy as np
 import pytest
 
 from spikewhen.analysis.bands import band, jsonable
-from spikewhen.examples.yamada_chao_2026.claims import CLAIMS
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
+from spikewhen.examples.yamada_chao_2026.study import STUDY
 from spikewhen.experiments.config import load_config
 from spikewhen.experiments.study.claim import FAILS, HOLDS, OPEN, REPORTED, Claim, finding, paired
-from spikewhen.experiments.study.run import carry_out, make_plan, measured
+from spikewhen.experiments.study.run import carry_out, make_plan
 
 SMALL = ("network.n_neurons=60", "network.out_degree=10", "health.silent_max=1.0")
 
 
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda c: c.id)
+@pytest.mark.parametrize("claim", STUDY.claims, ids=lambda c: c.id)
 def test_protocols_are_sound_and_of_one_meaning(claim: Claim, tmp_path):
-    plan = make_plan([claim], (0, 1), tmp_path)
+    plan = make_plan(STUDY, [claim], (0, 1), tmp_path)
     assert all(len(plan.jobs[p.name]) == 2 * p.seeds for p in claim.protocols)
     assert len({job.path for jobs in plan.jobs.values() for job in jobs}) == sum(map(len, plan.jobs.values()))
 
 
 def test_all_claims_share_their_protocols(tmp_path):
-    names = [p.name for c in CLAIMS.values() for p in c.protocols]
+    names = [p.name for c in STUDY.claims for p in c.protocols]
     assert len(set(names)) < len(names)
-    make_plan(list(CLAIMS.values()), (0,), tmp_path)  # refuses two protocols of one name
+    make_plan(STUDY, STUDY.claims, (0,), tmp_path)  # refuses two protocols of one name
 
 
 def test_reported_seeds_are_not_search_seeds():
     from spikewhen.examples.yamada_chao_2026.search.space import FRESH_SEEDS, SEARCH_SEEDS
-    from spikewhen.experiments.study.command import seeds_of
 
-    assert max(seeds_of(None, quick=False)) < 1000 <= min((*SEARCH_SEEDS, *FRESH_SEEDS))
+    assert max(STUDY.seeds_of()) < 1000 <= min((*SEARCH_SEEDS, *FRESH_SEEDS))
 
 
 def test_the_local_rule_is_that_of_the_config():
@@ -78,14 +77,14 @@ def test_series_can_be_written_as_json():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda c: c.id)
+@pytest.mark.parametrize("claim", STUDY.claims, ids=lambda c: c.id)
 def test_what_is_measured_can_be_judged(claim: Claim, tmp_path):
     small = tuple(
         p if "delay_line" in p.name else replace(p, overrides=(*p.overrides, *SMALL)) for p in claim.protocols
     )
     claim = replace(claim, protocols=small)
-    plan = make_plan([claim], (1000, 1001), tmp_path)
+    plan = make_plan(STUDY, [claim], (1000, 1001), tmp_path)
     assert carry_out(plan, "cpu", 1) == []
-    judged = claim.judge(measured(plan, claim))
+    judged = claim.judge(plan.measured(claim.id))
     assert judged.findings
     json.dumps(jsonable(judged.series), allow_nan=False)

@@ -29,7 +29,7 @@ TRIALS = 12
 def small(protocol, seed):
     """Run a protocol on few cells, with few trials of each block."""
     experiment = protocol.experiment()
-    loaded = load_config(protocol.config, (*protocol.overrides, *SMALL))
+    loaded = load_config("meet.toml", (*protocol.overrides, *SMALL))
     meet = replace(
         loaded.paradigm,
         trials_per_block=TRIALS,
@@ -61,7 +61,7 @@ class TestRetrained:
         made = recordings(grid.GRID)[0]
         other = grid.condition(0.2, 450.0)
         (found,) = learned_under(made, [other], ["local", "merged"])
-        loaded = load_config(grid.GRID.config, (*grid.GRID.overrides, *SMALL))
+        loaded = load_config("meet.toml", (*grid.GRID.overrides, *SMALL))
         meet = replace(loaded.paradigm, trials_per_block=TRIALS, probes_after=(TRIALS,), blocks=(other,))
         direct = run(replace(loaded, paradigm=meet, rules=grid.GRID.experiment().rules), 0)
         for label in ("local", "merged"):

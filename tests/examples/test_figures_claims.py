@@ -20,18 +20,18 @@ from spikewhen.analysis.figures import draw_one
 from spikewhen.analysis.figures.marks import offsets
 from spikewhen.analysis.figures.sheet import COLUMNS, paper
 from spikewhen.analysis.score_run import score_run
-from spikewhen.examples.yamada_chao_2026 import figures as claims
-from spikewhen.examples.yamada_chao_2026.claims import CLAIMS
-from spikewhen.experiments.study.result import FILE, Report, draw_report
+from spikewhen.examples.yamada_chao_2026.study import STUDY
+from spikewhen.experiments.study.result import FILE, StudyResult
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
+FIGURES = {name: STUDY.figure(name) for name in STUDY.figures}
 OF_RUNS = ("figure_1_task", "figure_2_trial")
-OF_SERIES = tuple(name for name in claims.FIGURES if name not in OF_RUNS)
+OF_SERIES = tuple(name for name in FIGURES if name not in OF_RUNS)
 
 
-class WithRun(Report):
+class WithRun(StudyResult):
     """A report whose folder holds one run, without training trials."""
 
     def run(self, protocol):
@@ -48,19 +48,19 @@ def made_up(tmp_path_factory):
 @pytest.fixture(scope="module")
 def sheets(made_up):
     with paper():
-        return {name: module.draw(made_up) for name, module in claims.FIGURES.items()}
+        return {name: module.draw(made_up) for name, module in FIGURES.items()}
 
 
-@pytest.mark.parametrize("name", claims.FIGURES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_no_text_covers_another_or_leaves_the_paper(sheets, name):
     with paper():
         assert overlapping(sheets[name].figure) == []
 
 
-@pytest.mark.parametrize("name", claims.FIGURES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_the_table_holds_what_the_lines_show(sheets, made_up, name, tmp_path):
-    origin = made_up.provenance(claims.FIGURES[name].CLAIMS)
-    (path,) = draw_one(tmp_path, name, claims.FIGURES[name], made_up, (), origin)
+    origin = made_up.provenance(FIGURES[name].CLAIMS)
+    (path,) = draw_one(tmp_path, name, FIGURES[name], made_up, (), origin)
     text = path.read_text()
     assert "# Runs: " in text and "# Commit: abc123" in text and "# Config hash: " in text
     table = {}
@@ -86,11 +86,11 @@ def test_the_table_holds_what_the_lines_show(sheets, made_up, name, tmp_path):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("n", [1, 3])
 def test_few_seeds_are_drawn_as_far_as_they_go(n, tmp_path):
-    few = Report(report(n), tmp_path)
+    few = StudyResult(report(n), tmp_path)
     with paper():
         for name in OF_SERIES:
-            assert overlapping(claims.FIGURES[name].draw(few).figure) == [], name
-            assert f"n = {n} seed" in claims.FIGURES[name].caption(few)
+            assert overlapping(FIGURES[name].draw(few).figure) == [], name
+            assert f"n = {n} seed" in FIGURES[name].caption(few)
 
 
 def test_every_mean_lies_within_its_interval_and_every_seed_is_drawn(sheets, made_up):
@@ -124,14 +124,14 @@ def test_seeds_that_never_get_there_are_counted(made_up, sheets):
 
 
 def test_captions_are_plain_sentences(made_up):
-    for name, module in claims.FIGURES.items():
+    for name, module in FIGURES.items():
         text = module.caption(made_up)
         assert text.endswith(".") and "\n" not in text and not re.search(r"\s{2}|nan|None|\{", text), name
         text.encode("latin-1")
 
 
 def test_the_same_file_twice(made_up, tmp_path):
-    module = claims.FIGURES["figure_7_geometry"]
+    module = FIGURES["figure_7_geometry"]
     one, two = (draw_one(tmp_path / d, "figure_7_geometry", module, made_up, ("pdf",))[0] for d in "ab")
     assert one.read_bytes() == two.read_bytes()
 
@@ -141,10 +141,10 @@ def test_what_was_not_run_is_left_out_and_named(tmp_path, caplog):
     table["claims"] = [entry for entry in table["claims"] if entry["id"] in ("C1", "C6")]
     (tmp_path / FILE).write_text(json.dumps(table))
     with caplog.at_level(logging.WARNING, "spikewhen.experiments"):
-        written = draw_report(tmp_path, Report.read(tmp_path), claims.FIGURES, ("svg",))
+        written = StudyResult.read(tmp_path).draw(("svg",))
     assert {p.stem for p in written} == {"figure_3_learning", "figure_7_geometry"}
     reasons = [r.getMessage() for r in caplog.records if r.name == "spikewhen.experiments.study.result"]
-    assert len(reasons) == len(claims.FIGURES) - 2 and not any("\n" in r for r in reasons)
+    assert len(reasons) == len(FIGURES) - 2 and not any("\n" in r for r in reasons)
     assert any("spikewhen claims C2" in r for r in reasons)
     assert any("no run of the protocol switches" in r for r in reasons)
 
@@ -157,7 +157,7 @@ def test_a_panel_that_was_not_run_is_named_in_its_place(tmp_path):
             ("figure_4_calibration", {"V"}),
             ("figure_8_mechanism", {"C8N", "C9", "C9b", "T", "G"}),
         ):
-            figure = claims.FIGURES[name].draw(Report(table, tmp_path)).figure
+            figure = FIGURES[name].draw(StudyResult(table, tmp_path)).figure
             assert overlapping(figure) == []
             said = {t.get_text().removeprefix("needs: spikewhen claims ") for t in figure.findobj(Text)}
             assert needs <= said
@@ -172,11 +172,17 @@ def test_the_command_draws_a_folder_of_claims(tmp_path):
     }
 
 
+def test_a_file_of_an_earlier_version_is_refused_in_one_line(tmp_path):
+    (tmp_path / FILE).write_text(json.dumps(report(2) | {"version": 1}))
+    with pytest.raises(InputError, match=r"version 1.*run the study again"):
+        StudyResult.read(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"claims": 3}'])
 def test_another_file_of_that_name_is_refused_in_one_line(text, tmp_path):
     (tmp_path / FILE).write_text(text)
-    with pytest.raises(InputError, match=r"claims\.json = .*a file that spikewhen claims wrote"):
-        Report.read(tmp_path)
+    with pytest.raises(InputError, match=r"claims\.json = .*a file that spikewhen study wrote"):
+        StudyResult.read(tmp_path)
 
 
 def test_undefined_and_never_are_read():
@@ -225,13 +231,14 @@ def shape(entry):
 
 @pytest.mark.parametrize("name", ["C1", "C2", "C4"])
 def test_made_up_series_have_the_form_of_real_ones(name, made_up):
-    real = json.loads(json.dumps(jsonable(CLAIMS[name].judge(measured(CLAIMS[name])).series)))
+    (claim,) = STUDY.choose([name])
+    real = json.loads(json.dumps(jsonable(claim.judge(measured(claim)).series)))
     assert shape(real) == shape(json.loads(json.dumps(made_up.series(name))))
     table = report(2)
     for entry in table["claims"]:
         if entry["id"] == name:
             entry["series"] = real
     with paper():
-        for module in claims.FIGURES.values():
+        for module in FIGURES.values():
             if name in module.CLAIMS and module.__name__.split(".")[-1] not in ("task", "single"):
-                module.draw(Report(table, "nowhere"))
+                module.draw(StudyResult(table, "nowhere"))

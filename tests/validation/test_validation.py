@@ -17,7 +17,7 @@ from spikewhen.validation import activity, cells, convergence, noise, oracle, sm
 from spikewhen.validation import run as command
 from spikewhen.validation.draws import membrane_draws, unit_draws
 from spikewhen.validation.equivalence import equivalence, ks_p
-from spikewhen.validation.findings import Context, Finding
+from spikewhen.validation.findings import CheckResult, Context
 from spikewhen.validation.idiomatic import horizon_ms
 
 # equivalence
@@ -202,7 +202,7 @@ def test_normal_noise_learns_through_the_same_chunks():
 
 
 def finding(ok):
-    return Finding("check", "what", "1", "2", ok, {"values": [0.5, float("inf")]})
+    return CheckResult("check", "what", "1", "2", ok, {"values": [0.5, float("inf")]})
 
 
 @pytest.mark.parametrize(("verdicts", "code"), [((True, None), 0), ((True, False), 1)])

@@ -21,11 +21,13 @@ from spikewhen.reservoir.files.recording import Recording
 
 EARLY, LATE, TRIALS = 300.0, 600.0, 150
 
+PRODUCT, OPEN_GATE = "factored, window gate", "factored, gate open from the cue"
+JOINT, JOINT_OPEN = "joint (merged)", "joint (merged), gate always open"
 READOUTS = {
-    "factored, window gate": local(),
-    "factored, gate open from the cue": changed(local(), gate={"kind": "epoch"}),
-    "joint (merged)": CELLS["local_merged_gate"],
-    "joint (merged), gate always open": CELLS["local_merged_none"],
+    PRODUCT: local(),
+    OPEN_GATE: changed(local(), gate={"kind": "epoch"}),
+    JOINT: CELLS["local_merged_gate"],
+    JOINT_OPEN: CELLS["local_merged_none"],
     "joint (merged), learns until the event": changed(
         CELLS["local_merged_none"], gate={"stop_at_event": True}
     ),
@@ -96,8 +98,9 @@ def judge(measured: Measured) -> Judged:
                 finding(f"E against the hazard, {name}, {task}", column(runs, name, "error_hazard"))
             )
     runs = measured[CORRELATED.name]
-    product, joint, open_ = (column(runs, n, "error") for n in list(READOUTS)[:1] + list(READOUTS)[3:1:-1])
-    wide = column(runs, "factored, gate open from the cue", "error")
+    product, wide, joint, joint_open = (
+        column(runs, name, "error") for name in (PRODUCT, OPEN_GATE, JOINT, JOINT_OPEN)
+    )
     findings += [
         paired(
             "E, one timing for all events minus a timing for each, correlated",
@@ -108,7 +111,7 @@ def judge(measured: Measured) -> Judged:
         paired(
             "E, window-gated product minus product with an open gate, correlated", product, wide, at_least=0.0
         ),
-        paired("E, product with an open gate minus joint, correlated", wide, np.minimum(joint, open_)),
+        paired("E, product with an open gate minus joint, correlated", wide, np.minimum(joint, joint_open)),
     ]
     return Judged(findings, series)
 

@@ -71,7 +71,7 @@ def judge(measured: Measured) -> Judged:
         "ridge": band(end["error_ridge"]),
         "p_hat": band(end["p_hat"]),
     }
-    return Judged(findings, series, equal.p)
+    return Judged(findings, series, rests_on=equal)
 
 
 CLAIM = Claim(

@@ -27,6 +27,8 @@ NAMES = {
     "rls_never_reset": "RLS that never forgets",
     "rls_reset": "RLS reset at every switch",
 }
+RESTS_ON = ("rls_tuned", 1, 50)
+"""Rival, block and trial of the test that the claim rests on: the switch of timing."""
 
 
 def measure(protocol: str, recording: Recording) -> dict[str, Any]:
@@ -43,21 +45,13 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
 def judge(measured: Measured) -> Judged:
     """Paired differences local - RLS after each switch; negative: the local rule is better."""
     runs, cells = measured[SWITCHES.name], measured[FACTORIAL.name]
-    findings: list[Finding] = []
-    primary = float("nan")
-    for rival in RIVALS:
-        for b in range(1, len(BLOCKS)):
-            for n in (20, 50, 100):
-                change = "the return" if SWITCH[b] == "return" else f"the switch of {SWITCH[b]}"
-                found = paired(
-                    f"E, local minus {NAMES[rival]}, {n} trials after {change}",
-                    *(_errors(runs, label, b, n) for label in (OURS, rival)),
-                    below=0.0,
-                    published="worse after switches" if rival != "rls_reset" else "resets needed",
-                )
-                findings.append(found)
-                if (rival, b, n) == ("rls_tuned", 1, 50):
-                    primary = found.p
+    differences = {
+        (rival, b, n): _difference(runs, rival, b, n)
+        for rival in RIVALS
+        for b in range(1, len(BLOCKS))
+        for n in (20, 50, 100)
+    }
+    findings = list(differences.values())
     for label in (*CELLS, *MEMORIES):
         for b, n in ((0, 100), (1, 20), (1, 100), (2, 20)):
             findings.append(
@@ -75,7 +69,17 @@ def judge(measured: Measured) -> Judged:
         },
         "switch": SWITCH,
     }
-    return Judged(findings, series, primary)
+    return Judged(findings, series, rests_on=differences[RESTS_ON])
+
+
+def _difference(runs: Any, rival: str, block: int, trial: int) -> Finding:
+    change = "the return" if SWITCH[block] == "return" else f"the switch of {SWITCH[block]}"
+    return paired(
+        f"E, local minus {NAMES[rival]}, {trial} trials after {change}",
+        *(_errors(runs, label, block, trial) for label in (OURS, rival)),
+        below=0.0,
+        published="worse after switches" if rival != "rls_reset" else "resets needed",
+    )
 
 
 def _errors(runs: Any, label: str, block: int, trial: int) -> list[float]:

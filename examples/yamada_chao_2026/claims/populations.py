@@ -47,6 +47,8 @@ PERMUTATIONS = 100
 ACTIVE_HZ = 0.1
 """Cells below this rate are silent: two readouts share them as they share cells that do not exist."""
 TOP = (0.1, 0.25, 0.5)
+RESTS_ON = ("one cue", "upper halves")
+"""The test that the claim rests on: see `_weight_findings`."""
 PARTITIONS = {"probability": (0, 0, 1, 1), "latency": (0, 1, 0, 1), "meaningless": (0, 1, 1, 0)}
 """Of the four cues, by what follows them; the last by nothing."""
 
@@ -141,7 +143,10 @@ def _blocks(recording: Recording, task: Task, readout: Readout, active: np.ndarr
 def judge(measured: Measured) -> Judged:
     """Report overlap of populations, selectivity and lesions against their chance."""
     one, four, closed = (measured[p.name] for p in (SWITCHES, FOUR_CUES, CLOSED))
-    findings = [*_weight_findings(one, four), *_activity_findings(one, four, closed)]
+    shared = {name: _weight_findings(name, runs) for name, runs in (("one cue", one), ("four cues", four))}
+    active = finding("cells that fire at .1 Hz or more, fraction", column(one, "active"))
+    weights = [found for by_name in shared.values() for found in by_name.values()]
+    findings = [active, *weights, *_activity_findings(one, four, closed)]
     found, lesions = judge_lesions(one)
     series = {
         "top": TOP,
@@ -163,43 +168,36 @@ def judge(measured: Measured) -> Judged:
         },
         "lesions": lesions,
     }
-    primary = next(f for f in findings if f.what == f"one cue: {TOP_HALF}")
-    return Judged([*findings, *found], series, primary.p)
+    cues, name = RESTS_ON
+    return Judged([*findings, *found], series, rests_on=shared[cues][name])
 
 
-TOP_HALF = "upper half of what cells that is in the upper half of when cells, minus chance (active cells)"
-
-
-def _weight_findings(one: Any, four: Any) -> list[Finding]:
-    out = [finding("cells that fire at .1 Hz or more, fraction", column(one, "active"))]
-    for name, runs in (("one cue", one), ("four cues", four)):
-        top, chance = column(runs, "weights", "top"), column(runs, "weights", "top_chance")
-        out += [
-            finding(
-                f"{name}: rank correlation over active cells of |what| and |when| weights",
-                column(runs, "weights", "correlation"),
-                at_least=0,
-                published="overlapping populations",
-            ),
-            paired(
-                f"{name}: {TOP_HALF}",
-                top[:, 2],
-                chance[:, 2],
-                at_least=0,
-                published="overlapping populations",
-            ),
-            paired(f"{name}: the same for the upper quarters", top[:, 1], chance[:, 1], at_least=0),
-            paired(f"{name}: the same for the upper tenths", top[:, 0], chance[:, 0], at_least=0),
-            *(
-                finding(
-                    f"{name}: cells that carry {part} (participation ratio)",
-                    column(runs, "weights", f"cells_{part}"),
-                    unit="cells",
-                )
-                for part in ("what", "when")
-            ),
-        ]
-    return out
+def _weight_findings(name: str, runs: Any) -> dict[str, Finding]:
+    """Findings about the cells that both readouts lean on, by a short name."""
+    top, chance = column(runs, "weights", "top"), column(runs, "weights", "top_chance")
+    half = "upper half of what cells that is in the upper half of when cells, minus chance (active cells)"
+    stated = "overlapping populations"
+    return {
+        "correlation": finding(
+            f"{name}: rank correlation over active cells of |what| and |when| weights",
+            column(runs, "weights", "correlation"),
+            at_least=0,
+            published=stated,
+        ),
+        "upper halves": paired(f"{name}: {half}", top[:, 2], chance[:, 2], at_least=0, published=stated),
+        "upper quarters": paired(
+            f"{name}: the same for the upper quarters", top[:, 1], chance[:, 1], at_least=0
+        ),
+        "upper tenths": paired(f"{name}: the same for the upper tenths", top[:, 0], chance[:, 0], at_least=0),
+        **{
+            part: finding(
+                f"{name}: cells that carry {part} (participation ratio)",
+                column(runs, "weights", f"cells_{part}"),
+                unit="cells",
+            )
+            for part in ("what", "when")
+        },
+    }
 
 
 def _activity_findings(one: Any, four: Any, closed: Any) -> list[Finding]:

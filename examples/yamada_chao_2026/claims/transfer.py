@@ -126,7 +126,7 @@ def judge(measured: Measured) -> Judged:
             for name in SWITCH.values()
         },
     }
-    return Judged(findings, series, composed.p)
+    return Judged(findings, series, rests_on=composed)
 
 
 def _switch_findings(parts: Any) -> list[Finding]:

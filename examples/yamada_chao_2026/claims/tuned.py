@@ -1,6 +1,6 @@
 """The rules of the factorial, each tuned with the same budget on the search seeds.
 
-Best candidates of the studies of these names, `spikewhen.examples.yamada_chao_2026.search.rules`, seeds 1000-1003 (docs/search.md);
+Best candidates of the studies of these names (search/rules.py), seeds 1000-1003 (docs/search.md);
 every candidate is in docs/search_trials.csv.
 """
 

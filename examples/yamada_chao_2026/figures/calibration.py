@@ -15,7 +15,7 @@ from spikewhen.analysis.figures.marks import INTERVAL, count, missing
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.statistics import mean_interval
 from spikewhen.examples.yamada_chao_2026.figures.frontier import TEXT, frontier, worlds
-from spikewhen.experiments.study.result import Report
+from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C2", "V")
 
@@ -35,7 +35,7 @@ BESIDE = 0.012
 """By which A and B stand apart."""
 
 
-def caption(report: Report) -> str:
+def caption(report: StudyResult) -> str:
     """Say what the figure shows."""
     series = report.series("C2")
     n = count([Band.from_json(series[v]["p_hat"]) for v in VARIANTS])
@@ -51,7 +51,7 @@ def caption(report: Report) -> str:
     )
 
 
-def draw(report: Report) -> Sheet:
+def draw(report: StudyResult) -> Sheet:
     """Draw the figure."""
     series = report.series("C2")
     sheet = Sheet(DOUBLE_MM, 124)

@@ -12,7 +12,7 @@ from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import INK, MERGED, MIDDLE, PALE, RLS, RLS_NEVER
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
-from spikewhen.experiments.study.result import Report
+from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C5", "C7")
 
@@ -23,7 +23,7 @@ WHERE = {0: "block 1", 1: "after switch of timing", 2: "after switch of probabil
 MARKERS = {"gate": "o", "none": "s"}
 
 
-def caption(report: Report) -> str:
+def caption(report: StudyResult) -> str:
     """Say what the figure shows."""
     errors = report.series("C5")["factorial"]["error"]
     n = count([Band.from_json(entry) for entry in errors.values()])
@@ -39,7 +39,7 @@ def caption(report: Report) -> str:
     )
 
 
-def draw(report: Report) -> Sheet:
+def draw(report: StudyResult) -> Sheet:
     """Draw the figure."""
     series, rates = report.series("C5"), report.series("C7")
     table = series["factorial"]

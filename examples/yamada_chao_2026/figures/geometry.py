@@ -14,7 +14,7 @@ from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE, SCALE, VARIANT, WHAT, WHEN
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip, zero
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
-from spikewhen.experiments.study.result import Report
+from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C6",)
 
@@ -36,7 +36,7 @@ REMOVED = {
 CUES = {"one_cue": "one cue", "four_cues": "four cues"}
 
 
-def caption(report: Report) -> str:
+def caption(report: StudyResult) -> str:
     """Say what the figure shows."""
     series = report.series("C6")
     n = count([Band.from_json(series[c]["overlap"]) for c in CUES])
@@ -57,7 +57,7 @@ def caption(report: Report) -> str:
     )
 
 
-def draw(report: Report) -> Sheet:
+def draw(report: StudyResult) -> Sheet:
     """Draw the figure."""
     series = report.series("C6")
     sheet = Sheet(DOUBLE_MM, 142)

@@ -9,7 +9,7 @@ from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import INK, LADDER, MIDDLE, PALE, PUBLISHED, Look, channel_colour
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip, trial_axis
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
-from spikewhen.experiments.study.result import Report
+from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C1",)
 
@@ -21,7 +21,7 @@ ROWS = {
 """Lines of (a) and rows of (c), by their score."""
 
 
-def caption(report: Report) -> str:
+def caption(report: StudyResult) -> str:
     """Say what the figure shows."""
     series = report.series("C1")
     n = count([Band.from_json(series["curves"]["error"])])
@@ -36,7 +36,7 @@ def caption(report: Report) -> str:
     )
 
 
-def draw(report: Report) -> Sheet:
+def draw(report: StudyResult) -> Sheet:
     """Draw the figure."""
     series = report.series("C1")
     trial = np.array(series["trial"], float)

@@ -13,7 +13,7 @@ from spikewhen.analysis.figures.colours import INK, MERGED, MIDDLE, OTHER_P, PAL
 from spikewhen.analysis.figures.marks import INTERVAL, count, missing, strip
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.examples.yamada_chao_2026.figures.ablations import ablations, sizes
-from spikewhen.experiments.study.result import Report
+from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C8", "C8N", "C9", "C9b", "T", "G")
 
@@ -42,7 +42,7 @@ LESIONS = {
 }
 
 
-def caption(report: Report) -> str:
+def caption(report: StudyResult) -> str:
     """Say what the figure shows."""
     n = count([Band.from_json(report.series("C8")["intact"])])
     return (
@@ -65,7 +65,7 @@ def caption(report: Report) -> str:
     )
 
 
-def draw(report: Report) -> Sheet:
+def draw(report: StudyResult) -> Sheet:
     """Draw the figure; what was not run beside the ablations is named in its place."""
     sheet = Sheet(DOUBLE_MM, 218)
     ablations(sheet, report.series("C8"))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from spikewhen.analysis.figures import trial
 from spikewhen.analysis.figures.sheet import Sheet
 from spikewhen.examples.yamada_chao_2026.figures.task import PROTOCOL
-from spikewhen.experiments.study.result import Report
+from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C1",)
 
 
-def caption(report: Report) -> str:
+def caption(report: StudyResult) -> str:
     """Say what the figure shows."""
     return trial.caption([report.run(PROTOCOL)])
 
 
-def draw(report: Report) -> Sheet:
+def draw(report: StudyResult) -> Sheet:
     """Draw the figure."""
     return trial.draw([report.run(PROTOCOL)])

@@ -23,7 +23,7 @@ from spikewhen.analysis.figures.colours import (
 )
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, median, strip, zero
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
-from spikewhen.experiments.study.result import Report
+from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C4", "C5")
 
@@ -36,7 +36,7 @@ RULES = {
 AFTER = (10, 20, 50, 100)
 
 
-def caption(report: Report) -> str:
+def caption(report: StudyResult) -> str:
     """Say what the figure shows."""
     errors = report.series("C5")["switches"]["error"]
     n = count([Band.from_json(errors[k]) for k in RULES])
@@ -54,7 +54,7 @@ def caption(report: Report) -> str:
     )
 
 
-def draw(report: Report) -> Sheet:
+def draw(report: StudyResult) -> Sheet:
     """Draw the figure."""
     ours, theirs = report.series("C4"), report.series("C5")
     sheet = Sheet(DOUBLE_MM, 138)

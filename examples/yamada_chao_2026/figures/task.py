@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from spikewhen.analysis.figures import schematic
 from spikewhen.analysis.figures.sheet import Sheet
-from spikewhen.experiments.study.result import Report
+from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C1",)
 PROTOCOL = "switches"
 
 
-def caption(report: Report) -> str:
+def caption(report: StudyResult) -> str:
     """Say what the figure shows."""
     return schematic.caption([report.run(PROTOCOL)])
 
 
-def draw(report: Report) -> Sheet:
+def draw(report: StudyResult) -> Sheet:
     """Draw the figure."""
     return schematic.draw([report.run(PROTOCOL)])

@@ -18,7 +18,7 @@ def examine() -> dict[str, Any]:
     """Describe processor, caches, load and software."""
     import llvmlite.binding
 
-    from spikewhen.experiments.run import software
+    from spikewhen.experiments.provenance import software
 
     info = _read("/proc/cpuinfo")
     model = re.search(r"model name\s*:\s*(.+)", info)

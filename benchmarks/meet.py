@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 
 from benchmarks.clock import Run, cores
+from spikewhen.analysis.algebra import ENVIRONMENT
 from spikewhen.experiments.batch import carry_out
 from spikewhen.experiments.config import Experiment, load_config
 from spikewhen.experiments.jobs import make_jobs
-from spikewhen.experiments.workers import ALGEBRA
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import build_network
@@ -84,7 +84,7 @@ def wall_per_run(seeds: int, on_cores: int) -> float:
             capture_output=True,
             text=True,
             check=True,
-            env=os.environ | ALGEBRA,
+            env=os.environ | ENVIRONMENT,
         )
     return float(done.stdout) / seeds
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.clock import say
 from benchmarks.table import markdown
-from spikewhen.experiments.workers import ALGEBRA
+from spikewhen.analysis.algebra import ENVIRONMENT
 
 TRIALS = (100, 300, 1000)
 
@@ -30,9 +30,9 @@ def run(trials: int, folder: str) -> None:
 
     score, peaks = runs._score, []
 
-    def scored(*arguments: Any) -> None:
+    def scored(*arguments: Any) -> Any:
         peaks.append(peak_mb())
-        score(*arguments)
+        return score(*arguments)
 
     runs._score = scored
     probes = ("paradigm.probe_repeats=4", "paradigm.probes_after=[1, 10, 50, 100]")
@@ -57,7 +57,7 @@ def measure() -> dict[str, Any]:
                 capture_output=True,
                 text=True,
                 check=True,
-                env=os.environ | ALGEBRA,
+                env=os.environ | ENVIRONMENT,
             )
         rows.append({"trials": trials, **json.loads(done.stdout)})
     first, last = rows[0], rows[-1]

@@ -6,24 +6,25 @@ import operator
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
 from tqdm import tqdm
 
+from spikewhen.analysis.algebra import one_thread
 from spikewhen.experiments.cli.errors import Interrupted, RunError
 from spikewhen.experiments.jobs import Job
-from spikewhen.experiments.provenance import write_sidecar
-from spikewhen.experiments.run import run_to_file
-from spikewhen.experiments.train import train_to_file
+from spikewhen.experiments.progress import bar
+from spikewhen.experiments.provenance import software, write_sidecar
+from spikewhen.experiments.results import RunSummary, summarise_run
+from spikewhen.experiments.run import Outcome, simulated, write_file
+from spikewhen.experiments.train import train_setup
 from spikewhen.experiments.workers import Died, Tick, make_crew
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.files.recording import Recording, read_run
+from spikewhen.reservoir.files.recording import read_run
 from spikewhen.reservoir.types import Backend
 
 R = TypeVar("R")
@@ -33,43 +34,7 @@ GRACE_S = 2.0
 """How long Ctrl-C waits for runs to stop by themselves."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a command keeps of a finished run."""
-
-    name: str
-    run_id: str
-    seed: int
-    path: Path
-    config: dict
-    labels: list[str]
-    scores: dict[str, dict[str, np.ndarray]]
-    health: dict[str, float]
-    health_line: str
-    warnings: list[str]
-    skipped: bool = False
-
-
-def summarise_run(recording: Recording, job: Job, skipped: bool = False) -> Result:
-    """Take from a recording what tables and summaries need, labels in the config's order."""
-    scores = {label: schema.read_scores(recording, label) for label in job.experiment.rules}
-    line, warnings = schema.health_messages(recording)
-    return Result(
-        job.name,
-        job.run_id,
-        job.seed,
-        job.path,
-        recording.config,
-        list(scores),
-        scores,
-        schema.health(recording),
-        line,
-        warnings,
-        skipped,
-    )
-
-
-def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[Result]:
+def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[RunSummary]:
     """Carry out runs, several at once; finished ones are read, not run again.
 
     Progress, a health line per run and warnings go to stderr.
@@ -83,7 +48,7 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
 
     Returns
     -------
-    list of Result
+    list of RunSummary
         In the order of `jobs`.
 
     Raises
@@ -95,20 +60,20 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
     OSError
         When a file cannot be written.
     """
-    results: dict[Path, Result] = {}
+    results: dict[Path, RunSummary] = {}
 
-    def keep(job: Job, result: Result) -> None:
+    def keep(job: Job, result: RunSummary) -> None:
         results[job.path] = result
         for warning in result.warnings:
             say(f"warning: {job}: {warning}")
 
     for job in jobs:
         if job.finished:
-            result = summarise_run(_read(job), job, skipped=True)
+            result = summarise_run(job, _read(job), skipped=True)
             say(f"{job}: finished before, skipped ({job.path})")
             keep(job, result)
 
-    def report(job: Job, result: Result) -> None:
+    def report(job: Job, result: RunSummary) -> None:
         say(f"{job}: {result.health_line}")
         keep(job, result)
 
@@ -160,18 +125,15 @@ def side_by_side(
     """
     total = sum(map(size, tasks))
     crew = make_crew(threads, shared=backend == "gpu")
-    with tqdm(
-        total=total,
-        unit=unit or "",
-        disable=None if tasks else True,
-        smoothing=0.1,
-        dynamic_ncols=True,
-        bar_format=None if unit else "{l_bar}{bar}| {elapsed} gone, {remaining} left",
-    ) as bar:
+    software()  # here, so that a commit that cannot be known is said once
+    form: dict[str, Any] = {} if unit else {"bar_format": "{l_bar}{bar}| {elapsed} gone, {remaining} left"}
+    if not tasks:
+        form["disable"] = True
+    with bar(total, unit or "", **form) as open_bar:
         try:
             for wave in _waves(tasks, backend, threads):
-                doing = partial(work, backend, _place(backend, len(wave)), threads)
-                for task, future in crew.each(doing, wave, bar.update):
+                doing = partial(_on_one_thread, work, backend, _place(backend, len(wave)), threads)
+                for task, future in crew.each(doing, wave, open_bar.update):
                     try:
                         result = future.result()
                     except (InputError, ActivityError, Died) as error:
@@ -185,6 +147,11 @@ def side_by_side(
             _sweep(crew.stop())
             raise
         crew.stop()
+
+
+def _on_one_thread(work: Callable[..., R], *arguments: Any) -> R:
+    with one_thread():
+        return work(*arguments)
 
 
 def _sweep(tasks: Iterable[Job]) -> None:
@@ -210,33 +177,40 @@ def _place(name: str, runs: int) -> Backend:
     return Lockstep(backend, runs)  # type: ignore[arg-type]
 
 
-def _carry_out(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> Result:
-    carry_out_one(backend, place, threads, job, tick)
-    return summarise_run(_read(job), job)
+def _carry_out(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> RunSummary:
+    return summarise_run(job, carry_out_one(backend, place, threads, job, tick))
 
 
-def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> None:
-    """Carry out a run, into its result file and the sidecar."""
+def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> Outcome:
+    """Carry out a run, into its result file and the sidecar; one that has come meanwhile is read."""
+    if job.finished:
+        if backend == "gpu":
+            place.leave()  # type: ignore[attr-defined]
+        return _read(job)
     started, clock = time.time(), time.perf_counter()
     cpu = time.thread_time()
     try:
         if job.recording is None:
-            run_to_file(job.experiment, job.seed, job.path.parent, backend=place, progress=tick)
+            outcome = write_file(job.path, job.setup, simulated(job.setup, place), tick)
         else:
-            train_to_file(job.recording, job.experiment, job.path.parent, progress=tick)
+            outcome = train_setup(job.recording, job.setup, job.path, tick)
     finally:
         if backend == "gpu":
             place.leave()  # type: ignore[attr-defined]
     spent = time.perf_counter() - clock, time.thread_time() - cpu
     write_sidecar(job, started, spent, backend, threads)
+    return outcome
 
 
-def _read(job: Job) -> Recording:
-    """Read what tables and summaries need of a finished run."""
+def _read(job: Job) -> Outcome:
+    """Read what tables and summaries need of a run that was finished before."""
     try:
-        return read_run(job.path, (schema.CONFIG, schema.WARNINGS, f"{schema.scores()}/"))
+        recording = read_run(job.path, (schema.CONFIG, schema.WARNINGS, f"{schema.scores()}/"))
     except InputError as error:
         raise InputError(error.where, error.value, f"{error.allowed}; delete it to run again") from error
+    scores = {label: schema.read_scores(recording, label) for label in job.experiment.rules}
+    line, warnings = schema.health_messages(recording)
+    return Outcome(scores, schema.health(recording), [line, *warnings])
 
 
 def say(line: str) -> None:

@@ -14,13 +14,13 @@ from spikewhen.analysis.summary import (
     summary_table,
     tidy_rows,
 )
-from spikewhen.experiments.batch import Result
+from spikewhen.experiments.results import RunSummary
 
 SCORES = ("error", "error_equal_p", "error_true_p", "brier")
 FREE = ("free_frequency_hz", "free_amplitude", "free_residual", "free_rmse")
 
 
-def tidy_csv(results: Sequence[Result]) -> str:
+def tidy_csv(results: Sequence[RunSummary]) -> str:
     """Return one line per run, label, block, trial, cue, channel and score."""
     seeds = {r.run_id: r.seed for r in results}
     out = io.StringIO()
@@ -33,7 +33,7 @@ def tidy_csv(results: Sequence[Result]) -> str:
     return out.getvalue()
 
 
-def comparison(results: Sequence[Result], labels: Sequence[str]) -> str:
+def comparison(results: Sequence[RunSummary], labels: Sequence[str]) -> str:
     """Return the Markdown report: scores of every rule, then each rule against the first, paired by seed."""
     merged: dict[str, dict] = {}
     for result in results:  # in a closed loop every rule has a run of its own

@@ -11,12 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from spikewhen.experiments.config import Experiment
+from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.experiments.tables import duration, size
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.network import NetworkSpec
-from spikewhen.reservoir.spec import steps
-from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.types import Session, TimeGrid
 
 NS_PER_NEURON_STEP = 1.2
 NS_PER_SYNAPTIC_EVENT = 1.0
@@ -50,17 +48,26 @@ class Job:
     """One run that is to be there in the end."""
 
     name: str
-    experiment: Experiment
-    seed: int
+    setup: Setup
     path: Path
     steps: int  # trials and probes
     estimate: Estimate
     recording: Path | None = None  # train on its spikes instead of simulating
 
     @property
+    def experiment(self) -> Experiment:
+        """What the run is of."""
+        return self.setup.experiment
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.setup.seed
+
+    @property
     def run_id(self) -> str:
         """Hash of the config, also the file's name."""
-        return self.path.stem
+        return self.setup.run_id
 
     @property
     def finished(self) -> bool:
@@ -71,9 +78,7 @@ class Job:
         return f"{self.name} seed {self.seed} ({', '.join(self.experiment.rules)})"
 
 
-def make_jobs(
-    name: str, experiment: Experiment, seeds: Iterable[int], out: Path, recording: Path | None = None
-) -> list[Job]:
+def make_jobs(name: str, experiment: Experiment, seeds: Iterable[int], out: Path) -> list[Job]:
     """List and check the runs of an experiment: seeds x simulations.
 
     Parameters
@@ -85,38 +90,23 @@ def make_jobs(
     seeds : iterable of int
     out : Path
         Folder of the result files.
-    recording : Path, optional
-        Train on its spikes instead of simulating.
 
     Raises
     ------
     InputError
-        For everything that only shows when grid, task and rules come together.
+        As `prepare`.
     """
-    jobs = []
-    for seed in seeds:
-        for part in experiment.split():
-            grid, session = _check(part, seed)
-            n = session.trials.block.size + session.probes.block.size
-            estimate = _estimate(part, grid, session, recording is None)
-            jobs.append(Job(name, part, seed, out / f"{part.run_id(seed)}.h5", n, estimate, recording))
-    return jobs
+    return [make_job(name, prepare(part, seed), out) for seed in seeds for part in experiment.split()]
 
 
-def _check(experiment: Experiment, seed: int) -> tuple[TimeGrid, Session]:
-    seeds = experiment.seeds.resolve(seed)
-    grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
-    session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
-    for label, rule in experiment.rules.items():
-        try:
-            rule.constants(grid.readout_step_ms, grid.dtype)
-        except InputError as error:
-            raise error.within(f"rules.{label}") from error
-    steps("record.readouts_every_ms", experiment.record.readouts_every_ms, grid.readout_step_ms)
-    return grid, session
+def make_job(name: str, setup: Setup, out: Path, recording: Path | None = None) -> Job:
+    """Return one run as a job; with a recording it trains on its spikes instead of simulating."""
+    estimate = _estimate(setup, recording is None)
+    return Job(name, setup, out / f"{setup.run_id}.h5", setup.steps, estimate, recording)
 
 
-def _estimate(experiment: Experiment, grid: TimeGrid, session: Session, simulate: bool) -> Estimate:
+def _estimate(setup: Setup, simulate: bool) -> Estimate:
+    experiment, grid, session = setup.experiment, setup.grid, setup.session
     spec: NetworkSpec = experiment.network
     n, k, t = spec.n_neurons, session.n_channels, session.time_ms.size
     trials, probes = session.trials.block.size, session.probes.block.size

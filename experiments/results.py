@@ -5,19 +5,62 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spikewhen.analysis.summary import summarise
-from spikewhen.experiments.batch import Result
+import numpy as np
+
 from spikewhen.experiments.provenance import write_whole
 from spikewhen.experiments.tables import align
+
+if TYPE_CHECKING:
+    from spikewhen.experiments.jobs import Job
+    from spikewhen.experiments.run import Outcome
 
 SUMMARY_VERSION = 1
 CALIBRATION = ("p_hat", "y", "amplitude")
 
 
-def summarise_results(name: str, results: Sequence[Result], overrides: Iterable[str] = ()) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RunSummary:
+    """What a command keeps of a finished run."""
+
+    name: str
+    run_id: str
+    seed: int
+    path: Path
+    config: dict
+    labels: list[str]  # in the config's order
+    scores: dict[str, dict[str, np.ndarray]]  # by label and name
+    health: dict[str, float]
+    health_line: str
+    warnings: list[str]
+    skipped: bool = False  # it had been there before
+
+
+def summarise_run(job: Job, outcome: Outcome, skipped: bool = False) -> RunSummary:
+    """Keep what tables and summaries need of a run."""
+    line, *warnings = outcome.lines
+    scores = {label: outcome.scores.get(label, {}) for label in job.experiment.rules}
+    return RunSummary(
+        job.name,
+        job.run_id,
+        job.seed,
+        job.path,
+        job.setup.config,
+        list(scores),
+        scores,
+        outcome.health,
+        line,
+        warnings,
+        skipped,
+    )
+
+
+def summarise_results(
+    name: str, results: Sequence[RunSummary], overrides: Iterable[str] = ()
+) -> dict[str, Any]:
     """Summarise the runs of one experiment.
 
     Returns
@@ -26,6 +69,8 @@ def summarise_results(name: str, results: Sequence[Result], overrides: Iterable[
         JSON-able: ``name``, ``overrides``, ``events``, ``seeds``, ``runs`` with
         health and warnings, and ``labels`` as `spikewhen.analysis.summary.summarise` has them.
     """
+    from spikewhen.analysis.summary import summarise  # loads SciPy, for which no run should wait
+
     return {
         "name": name,
         "overrides": list(overrides),

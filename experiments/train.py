@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 
 from spikewhen.experiments.config import SECTIONS, Experiment, load_config
-from spikewhen.experiments.jobs import Job, make_jobs
-from spikewhen.experiments.run import Parts, Progress, software, write_file, write_memory
+from spikewhen.experiments.jobs import Job, make_job
+from spikewhen.experiments.progress import Progress, shown
+from spikewhen.experiments.provenance import software
+from spikewhen.experiments.result import Result, open_run
+from spikewhen.experiments.run import Outcome, Source, Tick, write_file, write_memory
+from spikewhen.experiments.setup import Setup, prepare
+from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.files.recording import Recording, open_recording, read_run, run_id
+from spikewhen.reservoir.files.recording import Recording, open_recording
 from spikewhen.reservoir.files.schema import read_network, write_static
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.replay_engine import RecordedEngine
-from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.training import Trainer
+from spikewhen.reservoir.training import RecordSpec
 
 FREE = ("rules", "trace", "record", "health")
 """Sections of a config that no spike depends on while the loop is open."""
@@ -31,27 +35,35 @@ SMALL = (schema.CONFIG, schema.SOFTWARE, *schema.DRAWN)
 
 
 def train(
-    recording: str | Path, experiment: Experiment, *, out: str | Path | None = None, progress: Progress = None
-) -> Recording:
-    """Train the rules of an experiment on the spikes of a finished run.
+    recording: str | Path | Recording,
+    experiment: Experiment | None = None,
+    *,
+    rules: dict[str, Any] | None = None,
+    out: str | Path | None = None,
+    scores: bool = True,
+    progress: Progress = True,
+) -> Result:
+    """Train rules on the spikes of a finished run.
 
     Parameters
     ----------
-    recording : path
-        A result file of an open loop (``network.feedback_pa = 0``) with all
-        spikes (``record.spikes = "all"``).
-    experiment : Experiment
-        As `recorded_experiment` gives it, with other rules (or trace, record, health).
+    recording : path or Recording
+        A run of an open loop (``network.feedback_pa = 0``) with all spikes
+        (``record.spikes = "all"``): its file, or what `run` or `open_run` returned.
+    experiment : Experiment, optional
+        That of the recording, with other rules (or trace, record, health); by default
+        the recording's own.
+    rules : dict of str to Rule, optional
+        By label, in place of the experiment's rules.
     out : path, optional
         Folder for ``<run_id>.h5``; without it the result stays in memory.
-    progress : callable, optional
-        Called with the number of trials and probes just finished.
+    scores, progress
+        As `spikewhen.run` takes them.
 
     Returns
     -------
-    Recording
-        What `experiments.run` of that experiment and the recording's seed gives,
-        bit for bit.
+    Result
+        What `spikewhen.run` of that experiment and the recording's seed gives, bit for bit.
 
     Raises
     ------
@@ -59,22 +71,50 @@ def train(
         If the recording does not hold what is needed, or the experiment would
         have made other spikes.
     """
-    if out is not None:
-        return read_run(train_to_file(recording, experiment, out, progress=progress))
-    with _opened(recording, experiment) as (config, parts):
-        return write_memory(experiment, config, parts, progress)
+    if out is not None and not scores:
+        raise InputError("scores", scores, "True where a file is written: the same run is the same file")
+    with _opened(recording) as (name, opened), _one_line(name):
+        if experiment is None:
+            experiment = recorded_experiment(opened, keep_rules=rules is None)
+        if rules is not None:
+            experiment = replace(experiment, rules=rules)
+        setup = trained_setup(opened, experiment)
+        source = _source(opened, setup)
+        path = None if out is None else Path(out) / f"{setup.run_id}.h5"
+        if path is not None and path.exists():
+            return open_run(path)
+        with shown(progress, setup.steps) as tick:
+            if path is None:
+                return write_memory(setup, source, tick, scores)
+            write_file(path, setup, source, tick)
+    return open_run(path)
 
 
 def train_to_file(
-    recording: str | Path, experiment: Experiment, out: str | Path, *, progress: Progress = None
+    recording: str | Path, experiment: Experiment, out: str | Path, *, progress: Tick = None
 ) -> Path:
     """Train into ``<run_id>.h5``; a finished one is left as it is. Parameters as in `train`."""
-    with _opened(recording, experiment) as (config, parts):
-        path = Path(out) / f"{run_id(config)}.h5"
-        return path if path.exists() else write_file(path, experiment, config, parts, progress)
+    with open_recording(recording, SMALL) as opened:
+        with _one_line(recording):
+            setup = trained_setup(opened, experiment)
+            source = _source(opened, setup)
+        path = Path(out) / f"{setup.run_id}.h5"
+        if not path.exists():
+            write_file(path, setup, source, progress)
+    return path
 
 
-def recorded_experiment(recording: Recording, overrides: tuple[str, ...] = ()) -> Experiment:
+def train_setup(recording: Path, setup: Setup, path: Path, tick: Tick) -> Outcome:
+    """Carry out a training that is set up, into a file."""
+    with open_recording(recording, SMALL) as opened:
+        with _one_line(recording):
+            source = _source(opened, setup)
+        return write_file(path, setup, source, tick)
+
+
+def recorded_experiment(
+    recording: Recording, overrides: tuple[str, ...] = (), *, keep_rules: bool = True
+) -> Experiment:
     """Rebuild the experiment that a run was of.
 
     Parameters
@@ -82,6 +122,8 @@ def recorded_experiment(recording: Recording, overrides: tuple[str, ...] = ()) -
     recording : Recording
     overrides : tuple of str
         Changes to what no spike depends on, e.g. ``"rules.local.eta=0.05"``.
+    keep_rules : bool
+        False leaves the recording's rules out, for others to take their place.
 
     Raises
     ------
@@ -91,22 +133,26 @@ def recorded_experiment(recording: Recording, overrides: tuple[str, ...] = ()) -
         if item.partition("=")[0].strip().partition(".")[0] not in FREE:
             raise InputError("--set", item, f"only {', '.join(FREE)}: all else decided the spikes")
     config = recording.config
-    table = {name: config[name] for name in (*SECTIONS, "paradigm", "rules")}
-    # The code of a rule of a user's is not in the file.
-    table["rules"] = {k: r for k, r in table["rules"].items() if "code" not in r}
+    table = {name: config[name] for name in (*SECTIONS, "paradigm")}
+    if keep_rules:  # the code of a rule of a user's is not in the file
+        table["rules"] = {k: r for k, r in config["rules"].items() if "code" not in r}
     return load_config(table, overrides)
 
 
-def trained_config(recording: Recording, experiment: Experiment) -> dict:
-    """Return the resolved config of an experiment on a recording's spikes; its hash is the run's id."""
+def trained_setup(recording: Recording, experiment: Experiment) -> Setup:
+    """Prepare the run of an experiment on a recording's spikes, with the recording's seed.
+
+    Raises
+    ------
+    InputError
+        If the experiment would have made other spikes.
+    """
     old = recording.config
-    new = experiment.resolved(old["seed"])
-    if "arrays" in old:  # a network or a current of the user's own
-        new["arrays"] = old["arrays"]
-    for name in old | new:
+    setup = prepare(experiment, old["seed"], arrays=old.get("arrays"))
+    for name in old | setup.config:
         if name not in FREE:
-            _refuse_other(name, new.get(name), old.get(name))
-    return new
+            _refuse_other(name, setup.config.get(name), old.get(name))
+    return setup
 
 
 def _refuse_other(where: str, new: Any, old: Any) -> None:
@@ -119,25 +165,23 @@ def _refuse_other(where: str, new: Any, old: Any) -> None:
 
 
 @contextmanager
-def _opened(path: str | Path, experiment: Experiment) -> Iterator[tuple[dict, Parts]]:
-    """Everything a training needs; spikes are read while the block lasts."""
-    with open_recording(path, SMALL) as recording:
-        with _one_line(path):
-            config = trained_config(recording, experiment)
-            seeds = experiment.seeds.resolve(config["seed"])
-            grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
-            session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
-            engine = RecordedEngine(recording, grid, session)
-            parts = Parts(
-                grid,
-                session,
-                read_network(recording),
-                engine,
-                health=schema.health(recording),
-                ceiling=_ceiling(recording, config),
-            )
-            _check_tables(recording, experiment, parts)
-        yield config, parts
+def _opened(recording: str | Path | Recording) -> Iterator[tuple[str, Recording]]:
+    """Return a name for messages, and the recording, its spikes to be read while the block lasts."""
+    path = getattr(recording, "path", None) if isinstance(recording, Recording) else recording
+    if isinstance(recording, Recording) and path is None:
+        yield "the run", recording
+    else:
+        with open_recording(path, SMALL) as opened:  # type: ignore[arg-type]
+            yield str(path), opened
+
+
+def _source(recording: Recording, setup: Setup) -> Source:
+    """Everything a training needs beside its set-up."""
+    engine = RecordedEngine(recording, setup.grid, setup.session)
+    ceiling = _ceiling(recording, setup.config)
+    source = Source(read_network(recording), engine, schema.health(recording), ceiling)
+    _check_tables(recording, setup, source)
+    return source
 
 
 @contextmanager
@@ -166,15 +210,61 @@ def _ceiling(recording: Recording, config: dict) -> np.ndarray | None:
     return recording[found[0]][()] if found else None
 
 
-def _check_tables(recording: Recording, experiment: Experiment, parts: Parts) -> None:
-    """Lessons are drawn again from the config: refuse a file in which they were others."""
+def _check_tables(recording: Recording, setup: Setup, source: Source) -> None:
+    """Teaching is drawn again from the config: refuse a file in which it was another."""
     drawn = MemorySink()
-    settle = experiment.simulation.settle_ms
-    trainer = Trainer(parts.engine, parts.network, parts.grid, parts.session, {}, drawn, settle_ms=settle)
-    write_static(drawn, parts.network, parts.session, trainer.onsets_ms())
+    trainer = setup.trainer(source.network, source.engine, drawn, rules={})
+    write_static(drawn, source.network, setup.session, trainer.onsets_ms())
     for name, array in drawn.recording.arrays.items():
         if not np.array_equal(array, recording[name], equal_nan=array.dtype.kind == "f"):
             raise InputError(name, "differs", "what this version draws from the recording's config")
+
+
+def learned_under(
+    recording: Recording, conditions: Sequence[Block], labels: Sequence[str]
+) -> Iterator[Recording]:
+    """Train the rules of a run of one block again, on its spikes, under other contingencies.
+
+    With the loop open and events not injected, no spike depends on which event comes, or
+    when: the activity under every probability and latency is that of one run.
+
+    Parameters
+    ----------
+    recording : Recording
+        With all spikes, loop open, events not injected, not counterbalanced.
+    conditions : sequence of Block
+        In place of the run's own block.
+    labels : sequence of str
+        Which rules, each from zero weights.
+
+    Yields
+    ------
+    Recording
+        What a run of that condition gives: readouts on probes, weights, trials.
+
+    Raises
+    ------
+    InputError
+    """
+    experiment = recorded_experiment(recording).with_rules(list(labels))
+    meet = experiment.paradigm
+    for where, value, allowed in (
+        ("paradigm.stimulus_drives_reservoir", meet.stimulus_drives_reservoir, False),
+        ("paradigm.counterbalance", meet.counterbalance, False),
+        ("paradigm.blocks", len(meet.blocks), 1),
+    ):
+        if value != allowed:
+            raise InputError(where, value, f"{allowed}, to learn other contingencies from the same spikes")
+    network, quiet = read_network(recording), RecordSpec(spikes="none", trials=False)
+    for block in conditions:
+        changed = replace(experiment, paradigm=replace(meet, blocks=(block,)), record=quiet)
+        setup, sink = prepare(changed, recording.config["seed"]), MemorySink()
+        engine = RecordedEngine(recording, setup.grid, setup.session)
+        trainer = setup.trainer(network, engine, sink)
+        if not np.array_equal(trainer.onsets_ms(), recording[schema.trial("onset_ms")]):
+            raise InputError("paradigm.blocks", block, "a block of as many trials as the run's")
+        trainer.run()
+        yield sink.recording
 
 
 def training_jobs(
@@ -208,16 +298,14 @@ def training_jobs(
     others = tuple(o for o in overrides if o not in of_rules)
     rules = load_config(config, of_rules).rules if config else None
     for path in files:
-        with _one_line(path):
-            recording = read_run(path, (schema.CONFIG,))
+        with open_recording(path, SMALL) as recording, _one_line(path):
             experiment = recorded_experiment(recording, others)
             if rules is not None:
                 experiment = replace(experiment, rules=rules)
             if labels:
                 experiment = experiment.with_rules(labels, "--rule")
-            (job,) = make_jobs(path.stem, experiment, [recording.config["seed"]], out or path.parent, path)
-        with _opened(path, experiment) as (resolved, _):
-            name = run_id(resolved)
-        job = replace(job, path=job.path.with_stem(name))  # own arrays are part of the name
+            setup = trained_setup(recording, experiment)
+            _source(recording, setup)  # refuses what could not be trained on
+            job = make_job(path.stem, setup, out or path.parent, path)
         jobs.setdefault(job.path, job)
     return list(jobs.values())

@@ -22,24 +22,15 @@ from multiprocessing import connection, resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, Protocol, TypeVar
 
+from spikewhen.analysis.algebra import ENVIRONMENT
+
 T = TypeVar("T")
 R = TypeVar("R")
 Tick = Callable[[int], None]
 """Told how many steps of work were just done; ends the task where all are to stop."""
 Work = Callable[[T, Tick], R]
 
-ALGEBRA = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
-ONE_THREAD = ALGEBRA | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-
-
-def keep_algebra_on_one_thread() -> None:
-    """Ask NumPy's libraries for one thread, before NumPy is loaded, unless the user chose.
-
-    Runs go on side by side, one core each. Threads of BLAS on top of them fight over
-    the cores: scoring took eight times the CPU time. And sums would depend on their number.
-    """
-    for name, value in ALGEBRA.items():
-        os.environ.setdefault(name, value)
+ONE_THREAD = ENVIRONMENT | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
 class Stopped(BaseException):

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from spikewhen.experiments.jobs import cores
-from spikewhen.experiments.provenance import write_whole
-from spikewhen.experiments.run import software
+from spikewhen.experiments.provenance import software, write_whole
 from spikewhen.experiments.tables import align
 from spikewhen.reservoir.errors import InputError
 from spikewhen.validation import (

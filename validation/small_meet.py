@@ -12,13 +12,11 @@ import numpy as np
 
 from spikewhen.analysis.score_run import score_run
 from spikewhen.experiments.config import Experiment, load_config
+from spikewhen.experiments.setup import prepare
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.files.schema import write_static
+from spikewhen.reservoir.files.schema import write_static, write_text
 from spikewhen.reservoir.files.sinks import MemorySink
-from spikewhen.reservoir.network import build_network
-from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.training import Trainer
 from spikewhen.reservoir.types import Engine, Network, TimeGrid
 from spikewhen.validation.activity import statistics
 from spikewhen.validation.findings import Context
@@ -69,19 +67,16 @@ def measure(experiment: Experiment, seed: int, load: Load | None = None) -> Outc
     load : callable, optional
         Network and grid to engine; the CPU engine by default.
     """
-    seeds = experiment.seeds.resolve(seed)
-    grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
-    session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
-    network = build_network(experiment.network, seeds.network, session.n_cues, session.n_channels, grid.dt_ms)
-    sink, engine = MemorySink(), (load or CpuBackend().load)(network, grid)
-    settle = experiment.simulation.settle_ms
-    trainer = Trainer(engine, network, grid, session, experiment.rules, sink, experiment.record, settle)
-    schema.write_text(sink, schema.CONFIG, json.dumps(experiment.resolved(seed)))
-    write_static(sink, network, session, trainer.onsets_ms())
+    setup, sink = prepare(experiment, seed), MemorySink()
+    network = setup.build()
+    trainer = setup.trainer(network, (load or CpuBackend().load)(network, setup.grid), sink)
+    write_text(sink, schema.CONFIG, json.dumps(setup.config))
+    write_static(sink, network, setup.session, trainer.onsets_ms())
     trainer.run()
     recording = sink.recording
     (scores,) = score_run(recording).values()
     time_ms, neuron = (recording[schema.spikes("reservoir", name)] for name in ("timestamps", "node_ids"))
+    settle = experiment.simulation.settle_ms
     activity = statistics(time_ms, neuron, network.n_neurons, settle, trainer.duration_ms)
     return Outcome(activity.rate_hz, activity.cv, float(np.mean(scores["error"])))
 

@@ -19,8 +19,7 @@ from spikewhen.analysis.figures.sheet import (
     paper,
     write_table,
 )
-from spikewhen.experiments.provenance import write_whole
-from spikewhen.experiments.run import software
+from spikewhen.experiments.provenance import software, write_whole
 
 if TYPE_CHECKING:
     from spikewhen.validation.work_precision import Point

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from spikewhen.analysis.algebra import start_on_one_thread
 from spikewhen.experiments.cli import (
     compare,
     config,
@@ -24,7 +25,6 @@ from spikewhen.experiments.cli import (
     validate,
 )
 from spikewhen.experiments.cli.errors import Commands, examples
-from spikewhen.experiments.workers import keep_algebra_on_one_thread
 
 app = typer.Typer(
     cls=Commands,
@@ -44,7 +44,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from spikewhen.experiments.run import software
+        from spikewhen.experiments.provenance import software
 
         typer.echo(f"spikewhen {software()['spikewhen']}")
         raise typer.Exit()
@@ -78,7 +78,7 @@ for part in (demo, study, validate, doctor):
 
 def main() -> None:
     """Entry point."""
-    keep_algebra_on_one_thread()
+    start_on_one_thread()
     app(prog_name="spikewhen", args=sys.argv[1:])
 
 

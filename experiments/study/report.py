@@ -10,7 +10,7 @@ from typing import Any
 from spikewhen.analysis.bands import jsonable
 from spikewhen.analysis.statistics import holm
 from spikewhen.experiments import tables
-from spikewhen.experiments.run import software
+from spikewhen.experiments.provenance import software
 from spikewhen.experiments.study.cache import has, load
 from spikewhen.experiments.study.claim import FAILS, FEWEST, HOLDS, OPEN, REPORTED, Claim, Finding, Judged
 from spikewhen.experiments.study.run import Plan

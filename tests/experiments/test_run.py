@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spikewhen import load_config, run
 from spikewhen.analysis.summary import compare
-from spikewhen.experiments import load_config, run
 from spikewhen.experiments.compare import run_table
 from spikewhen.experiments.run import run_to_file
 from spikewhen.reservoir.errors import ActivityError, InputError

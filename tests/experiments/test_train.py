@@ -13,12 +13,12 @@ from lively import equal
 from sealing import sealed
 from test_bad_input import refused
 
+from spikewhen import load_config, run, train
 from spikewhen.analysis import score_run as recordings
-from spikewhen.experiments import load_config, recorded_experiment, run, train
 from spikewhen.experiments import run as runs
 from spikewhen.experiments import train as trained
 from spikewhen.experiments.run import run_to_file
-from spikewhen.experiments.train import train_to_file
+from spikewhen.experiments.train import recorded_experiment, train_to_file
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import read_run
@@ -246,7 +246,7 @@ def test_another_experiment_than_the_recorded_one_is_refused(done):
 
 
 def test_a_rule_of_ones_own_is_trained_from_a_script(done, monkeypatch):
-    from test_runs import own_rule
+    from test_run import own_rule
 
     _, config, (first, _) = done
     experiment = replace(load_config(config, (KEEP,)), rules={"own": own_rule(monkeypatch, 0.25)})

@@ -32,6 +32,7 @@ ALLOWED = {
         "scipy",
         "matplotlib",
         "h5py",
+        "threadpoolctl",
         "spikewhen.reservoir.types",
         "spikewhen.reservoir.files",
         "spikewhen.reservoir.replay",

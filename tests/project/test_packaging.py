@@ -54,10 +54,9 @@ def pins_for(text: str, machine: dict[str, str]) -> dict[str, str]:
 
 
 def conda_bounds(path: Path) -> dict[str, SpecifierSet]:
-    """Names and bounds of an environment file; of its pip section, the packages from NVIDIA."""
-    lines = [d for d in yaml.safe_load(path.read_text())["dependencies"] if isinstance(d, str)]
-    pip = next(d["pip"] for d in yaml.safe_load(path.read_text())["dependencies"] if isinstance(d, dict))
-    lines += [line.split(";")[0] for line in pip if line.startswith("nvidia-")]
+    """Names and bounds of an environment file; pip installs only the checkout."""
+    lines = yaml.safe_load(path.read_text())["dependencies"]
+    assert lines.pop() == {"pip": ["-e ."]}
     found = [re.fullmatch(r"([a-z0-9-]+)(.*)", line) for line in lines]
     return {match[1]: SpecifierSet(match[2]) for match in found if match}
 
@@ -125,13 +124,12 @@ def test_a_faulty_pin_is_noticed(text, complaint):
 @pytest.mark.parametrize("gpu", [False, True], ids=["cpu", "gpu"])
 def test_conda_files_agree_with_pyproject(gpu):
     conda = conda_bounds(ROOT / ("environment-gpu.yml" if gpu else "environment.yml"))
-    pip = {name: r.specifier for name, r in declared("dev").items()}
+    pip = {name: r.specifier for name, r in declared("frames").items()}
     assert conda.pop("python") == SpecifierSet(PROJECT["requires-python"])
     assert conda.pop("pip") == SpecifierSet("")
     if gpu:
         # conda's cupy brings NVRTC and the headers; cuda-version stands for "12x" and NVIDIA's wheels.
         extra = {name: r.specifier for name, r in declared("gpu").items()}
-        del pip["nvidia-cuda-nvrtc-cu12"]
         assert conda.pop("cuda-version") == extra["nvidia-cuda-nvrtc-cu12"]
         pip["cupy"] = extra["cupy-cuda12x"]
     assert conda == pip
@@ -140,16 +138,15 @@ def test_conda_files_agree_with_pyproject(gpu):
 def test_no_addresses_where_things_are_installed_from():
     files = ["pyproject.toml", "constraints.txt", "environment.yml", "environment-gpu.yml", "Makefile"]
     for path in [ROOT / f for f in files] + [ROOT / ".pre-commit-config.yaml", *(ROOT / ".ci").iterdir()]:
-        assert not re.search(
-            r"\b(https?|file|git\+\w+):/|--(extra-)?index-url|--find-links", path.read_text()
-        ), path
+        text = re.sub(r"(?m)^(Paper|Preprint) = .*$", "", path.read_text())  # to be read, not installed
+        assert not re.search(r"\b(https?|file|git\+\w+):/|--(extra-)?index-url|--find-links", text), path
 
 
 def test_the_version_and_the_pythons_are_the_same_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == PROJECT["version"]
     assert f"## [{PROJECT['version']}]" in (ROOT / "CHANGELOG.md").read_text()
-    assert PROJECT["requires-python"] == ">=3.11"
+    assert PROJECT["requires-python"] == ">=3.11,<3.15"
     assert "not (3, 11) <= sys.version_info[:2] <= (3, 14)" in (ROOT / "Makefile").read_text()
     assert sys.version_info >= (3, 11)
 

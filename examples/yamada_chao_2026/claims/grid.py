@@ -15,9 +15,9 @@ from spikewhen.analysis.geometry.components import (
 )
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
-from spikewhen.experiments.retrained import learned_under
 from spikewhen.experiments.study.claim import Finding, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol, blocks, probes
+from spikewhen.experiments.train import learned_under
 from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
@@ -33,7 +33,7 @@ GRID = Protocol(
     ),
     {"local": local(), "merged": CELLS["local_merged_gate"]},
 )
-"""One block whose spikes serve every probability and latency, see `retrained`."""
+"""One block whose spikes serve every probability and latency, see `learned_under`."""
 
 P_LEVELS = (0.2, 0.4, 0.6, 0.8)
 T_LEVELS = {"coarse": (250.0, 350.0, 450.0, 550.0), "fine": (350.0, 380.0, 410.0, 440.0)}

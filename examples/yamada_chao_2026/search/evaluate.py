@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from spikewhen.analysis.scores import error
 from spikewhen.analysis.targets import marginal_target
 from spikewhen.experiments.config import Experiment, load_config
-from spikewhen.paradigms.meet import Block, MeetSession
-from spikewhen.reservoir.backends import get_backend
+from spikewhen.experiments.setup import prepare
+from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.errors import ActivityError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.sinks import MemorySink
-from spikewhen.reservoir.network import build_network
-from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.training import Trainer
 
 BLOCKS = (
     Block(((0.8, 0.2),), ((300.0, 600.0),)),
@@ -68,21 +65,9 @@ def task(
 
 def score(experiment: Experiment, seed: int) -> Score:
     """Run one seed in memory and score its probes."""
-    seeds = experiment.seeds.resolve(seed)
-    grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
-    session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
-    network = build_network(experiment.network, seeds.network, session.n_cues, session.n_channels, grid.dt_ms)
-    sink, engine = MemorySink(), get_backend("cpu").load(network, grid)
-    trainer = Trainer(
-        engine,
-        network,
-        grid,
-        session,
-        experiment.rules,
-        sink,
-        experiment.record,
-        experiment.simulation.settle_ms,
-    )
+    setup, sink = prepare(experiment, seed), MemorySink()
+    session, network = setup.session, setup.build()
+    trainer = setup.trainer(network, setup.load(network), sink)
     try:
         report = trainer.run()
     except ActivityError:
@@ -94,7 +79,7 @@ def score(experiment: Experiment, seed: int) -> Score:
     return Score(errors, report["rate_hz"], report["fraction_silent"])
 
 
-def probe_errors(session: MeetSession, prediction: np.ndarray) -> np.ndarray:
+def probe_errors(session: Any, prediction: np.ndarray) -> np.ndarray:
     """Return E, mean over repeats and cues, ``(blocks, points)``, from predictions ``(probes, T, K)``."""
     probes, first = session.probes, session.blocks["first_trial"][0]
     p, latency, sd = (

@@ -55,10 +55,11 @@ def taught(seed: int) -> Taught:
     """Simulate one seed and draw the events of both schedules; onsets do not depend on them."""
     simulated = simulate(session(P_EVERY_25), seed)
     plans = {
-        name: session(p).paradigm.plan(seed, simulated.grid.readout_step_ms) for name, p in SCHEDULES.items()
+        name: session(p).paradigm.plan(seed, simulated.setup.grid.readout_step_ms)
+        for name, p in SCHEDULES.items()
     }
     for plan in plans.values():
-        assert np.array_equal(plan.trials.interval_ms, simulated.session.trials.interval_ms)
+        assert np.array_equal(plan.trials.interval_ms, simulated.setup.session.trials.interval_ms)
     total, n_steps = _windows(simulated, WhatReadout())
     return Taught(
         total,
@@ -69,7 +70,7 @@ def taught(seed: int) -> Taught:
 
 
 def _windows(simulated: Simulated, what: WhatReadout) -> tuple[np.ndarray, int]:
-    grid, recording = simulated.grid, simulated.recording
+    grid, recording = simulated.setup.grid, simulated.recording
     tracer = Tracer(grid, simulated.network.n_neurons)
     h, m = grid.readout_step_ms, grid.steps_per_readout
     begin = np.round((recording[schema.trial("onset_ms")] + what.window_start_ms) / h).astype(np.int64)

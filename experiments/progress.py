@@ -1,0 +1,31 @@
+"""A bar while something runs: in a terminal or a notebook, nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Progress = bool | Callable[[int], None] | None
+"""Show a bar, or call a function with the number of steps just finished."""
+
+
+@contextmanager
+def bar(total: int, unit: str = "trial", **options: Any) -> Iterator[Any]:
+    """Open a bar of tqdm, silent where stderr is neither a terminal nor a notebook's."""
+    from tqdm import auto, std
+
+    in_notebook = auto.notebook_tqdm is not std.tqdm  # there stderr is no terminal, yet shows bars
+    options = {"disable": False if in_notebook else None, "smoothing": 0.1, "dynamic_ncols": True} | options
+    with auto.tqdm(total=total, unit=unit, **options) as open_bar:
+        yield open_bar
+
+
+@contextmanager
+def shown(progress: Progress, total: int) -> Iterator[Callable[[int], None] | None]:
+    """Return what to call with the number of steps just finished."""
+    if progress is True:
+        with bar(total) as open_bar:
+            yield open_bar.update
+    else:
+        yield progress or None

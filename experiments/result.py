@@ -1,0 +1,322 @@
+"""A finished run that can be asked, in memory or in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from spikewhen.experiments.display import Facts, Shown, count, listed
+from spikewhen.experiments.views import (
+    Health,
+    ReadoutView,
+    Scores,
+    Spikes,
+    Table,
+    Weights,
+    named,
+    pandas,
+)
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.recording import Recording, open_recording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class ReadLater(Mapping[str, np.ndarray]):
+    """Arrays of an open file by path: each is read when asked for, and not kept."""
+
+    def __init__(self, nodes: Mapping[str, Any]):
+        self._nodes = dict(nodes)
+
+    @classmethod
+    def of(cls, file: h5py.File) -> ReadLater:
+        """Take all data sets of a file of ours."""
+        nodes: dict[str, Any] = {}
+        file.visititems(lambda name, node: nodes.update({f"/{name}": node}))
+        return cls({name: node for name, node in nodes.items() if isinstance(node, h5py.Dataset)})
+
+    def __getitem__(self, path: str) -> np.ndarray:
+        node = self._nodes[path]
+        return node if isinstance(node, np.ndarray) else node[()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._nodes
+
+
+@dataclass(eq=False, repr=False)
+class Result(Shown, Recording):
+    """A finished run.
+
+    It is a mapping from the paths of docs/format.md to arrays, and answers by name: see `labels`,
+    `events`, `scores`, `readout`, `spikes`, `weights`, `health`, `trials`, `probes`, `to_frame`,
+    `plot`. What was read from a file stays open until `close`, or until nobody holds the result.
+
+    Attributes
+    ----------
+    path : Path or None
+        Of the file; None in memory.
+    """
+
+    path: Path | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # `reservoir.files.recording.equal` compares contents
+
+    def keys(self) -> list[str]:
+        """Paths of all arrays."""
+        return list(self.arrays)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __reduce__(self) -> tuple:
+        return (Result, (self.arrays, self.attrs)) if self.path is None else (open_run, (self.path,))
+
+    def close(self) -> None:
+        """Close the file; what was not read yet can no longer be asked for."""
+        self._open.close()
+
+    def __enter__(self) -> Result:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def config(self) -> dict:
+        """The full resolved config."""
+        return super().config
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.config["seed"]
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Names of the events, in the order of the channels of every array."""
+        return self._names("events", lambda: self._width())
+
+    @property
+    def cues(self) -> tuple[str, ...]:
+        """Names of the cues."""
+        return self._names("cues", lambda: int(self[schema.trial("cue")].max(initial=-1)) + 1)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the conditions, where a task has conditions apart from its cues."""
+        path = schema.trial("condition")
+        return self._names("conditions", lambda: int(self[path].max(initial=-1)) + 1 if path in self else 0)
+
+    def _names(self, which: str, how_many: Any) -> tuple[str, ...]:
+        stored = self.attrs.get(schema.block(), {}).get(which) or self.config["paradigm"].get(which)
+        return tuple(map(str, stored if stored else range(how_many())))
+
+    def _width(self) -> int:
+        return self[schema.rule_state(self.labels[0], "v")].shape[0] if self.labels else 0
+
+    def _label(self, label: str | None) -> str:
+        if label is None and len(self.labels) == 1:
+            return self.labels[0]
+        if label not in self.labels:
+            raise InputError("label", label, "one of " + ", ".join(self.labels))
+        return label
+
+    def scores(self, label: str | None = None) -> Scores:
+        """Return the scores of a readout, arrays by name; the label may be left out if there is one."""
+        label = self._label(label)
+        found = schema.read_scores(self, label)
+        units = {name: self.attrs[schema.scores(label, name)].get("units", "1") for name in found}
+        return Scores(label, found, units)
+
+    def readout(self, label: str | None = None) -> ReadoutView:
+        """Return what a readout said: `time_ms`, and `y`, `p_hat`, `prediction` by event."""
+        return ReadoutView(self, self._label(label), self.events)
+
+    def weights(self, label: str | None = None) -> Weights:
+        """Return the weights of a readout at the probed moments."""
+        return Weights(self, self._label(label), self.events)
+
+    @cached_property
+    def spikes(self) -> Spikes:
+        """Spikes of the training run, of the cells that were recorded."""
+        return Spikes(self, self._duration_ms())
+
+    def _duration_ms(self) -> float:
+        return float(self.attrs[schema.spikes("reservoir")].get("duration_ms", np.nan))
+
+    @property
+    def health(self) -> Health:
+        """Rates (Hz), irregularity and silence of the network in the training run."""
+        return Health(schema.health(self))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is outside the limits of the config's ``[health]``."""
+        return schema.health_messages(self)[1]
+
+    @property
+    def trials(self) -> Table:
+        """The training trials: block (from 1), cue, event (None: omitted), times."""
+        return self._table("trials", schema.trial(""))
+
+    @property
+    def probes(self) -> Table:
+        """The probes: block (from 1), repeat (from 1), cue, and the trials finished before."""
+        return self._table("probes", schema.probe(""))
+
+    def _table(self, name: str, base: str) -> Table:
+        names = {"cue": self.cues, "event": self.events, "condition": self.conditions}
+        columns = {}
+        for path in self.arrays:
+            if path.startswith(base):
+                column, values = path.removeprefix(base), self[path]
+                if column in names:
+                    values = named(values, names[column])
+                columns[column] = values + 1 if column in ("block", "repeat") else values
+        first = [c for c in ("block", "cue", "condition", "event") if c in columns]
+        return Table(name, {c: columns[c] for c in (*first, *sorted(columns.keys() - set(first)))})
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return every score as a row: seed, label, block (from 1), trial, cue, event, score, value.
+
+        What does not apply to a score is None.
+        """
+        from spikewhen.analysis.summary import tidy_rows
+
+        scores = {label: dict(self.scores(label)) for label in self.labels}
+        rows = []
+        for row in tidy_rows({self.run_id: scores}):
+            rows.append(
+                {
+                    "run": row.run,
+                    "seed": self.seed,
+                    "label": row.label,
+                    "block": None if row.block is None else row.block + 1,
+                    "trial": row.trial,
+                    "cue": None if row.cue is None else self.cues[row.cue],
+                    "event": None if row.channel is None else self.events[row.channel],
+                    "score": row.score,
+                    "value": row.value,
+                }
+            )
+        return rows
+
+    def to_frame(self) -> Any:
+        """Return the rows of `to_rows` as a pandas table.
+
+        Raises
+        ------
+        InputError
+            Where pandas is not installed.
+        """
+        return pandas().DataFrame(self.to_rows()).astype({"block": "Int64", "trial": "Int64"})
+
+    @property
+    def plot(self) -> Plots:
+        """The shipped figures' panels, drawn onto given axes."""
+        return Plots(self)
+
+    def _title(self) -> str:
+        return f"run {self.run_id}, seed {self.seed}, " + (f"in {self.path}" if self.path else "in memory")
+
+    def _facts(self) -> Facts:
+        config, line = self.config, schema.health_messages(self)[0]
+        n_blocks = int(self[schema.trial("block")].max(initial=-1)) + 1
+        parts = [
+            config["paradigm"]["name"],
+            count(n_blocks, "block"),
+            count(len(self[schema.trial("block")]), "trial"),
+            count(len(self[schema.probe("block")]), "probe"),
+        ]
+        facts = [("task", ", ".join(parts)), ("events", listed(self.events))]
+        spikes = self.spikes
+        facts.append(("network", f"{spikes.n_cells} cells, spikes of {spikes.recorded.size} recorded"))
+        facts.append(("health", line))
+        facts += [("warning", text) for text in self.warnings]
+        for label in self.labels[:4]:
+            rule = self.attrs[schema.readout(label)]["rule"]
+            facts.append(("readout", f"{label} ({rule}){self._last_error(label)}"))
+        if len(self.labels) > 4:
+            facts.append(("", f"and {len(self.labels) - 4} more"))
+        facts.append(
+            ("ask", ".scores(label) .readout(label) .weights(label) .spikes .health .trials .probes")
+        )
+        facts.append(("", ".to_frame() .plot.trial() .plot.learning() .config"))
+        return facts
+
+    def _last_error(self, label: str) -> str:
+        paths = [schema.scores(label, name) for name in ("error", "block", "trial")]
+        if any(path not in self for path in paths):
+            return ""
+        error, block, trial = (self[path] for path in paths)
+        here = block == block.max(initial=-1)
+        here &= trial == trial[here].max(initial=-1)
+        return f", E {np.nanmean(error[here]):.3f} at the end" if np.isfinite(error[here]).any() else ""
+
+
+class Plots:
+    """The shipped figures' panels of one run."""
+
+    def __init__(self, result: Result):
+        self._result = result
+
+    def trial(self, ax: Axes | None = None, *, label: str | None = None, **options: Any) -> Axes:
+        """Draw what a readout said on the last probes, beside what was to be expected."""
+        from spikewhen.analysis.figures import trial
+
+        return trial.panel(_axes(ax), self._result, label=self._result._label(label), **options)
+
+    def learning(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the error of every readout over the trials of each block."""
+        from spikewhen.analysis.figures import learning
+
+        return learning.panel(_axes(ax), self._result, **options)
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots()[1]
+
+
+def open_run(path: str | Path) -> Result:
+    """Open the file of a finished run; arrays are read when they are asked for.
+
+    The file is compared with its checksum once, here.
+
+    Parameters
+    ----------
+    path : path
+        ``<run_id>.h5``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or not one of ours; names the part.
+    """
+    with ExitStack() as stack:
+        texts = (schema.CONFIG, schema.SOFTWARE, schema.WARNINGS)
+        recording = stack.enter_context(open_recording(path, texts))
+        arrays: Any = ReadLater(recording.arrays)
+        return Result(arrays, recording.attrs, Path(path), stack.pop_all())

@@ -1,0 +1,188 @@
+"""One run, made ready once: its config and name, its time grid, its session.
+
+Everything that can refuse a value is asked here, before anything is built or written. Commands
+list a `Setup` per run, and hand it on to where the run is carried out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikewhen.experiments.config import Experiment, SeedSpec
+from spikewhen.reservoir.backends import get_backend
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import run_id
+from spikewhen.reservoir.files.sinks import Sink
+from spikewhen.reservoir.network import build_network, check_network
+from spikewhen.reservoir.spec import steps
+from spikewhen.reservoir.time_grid import make_grid
+from spikewhen.reservoir.training import RecordSpec, Trainer
+from spikewhen.reservoir.types import Backend, Engine, Network, Session, TimeGrid
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What decides one run, checked; made by `prepare`.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    seed : int
+    config : dict
+        The resolved config, plain JSON types.
+    run_id : str
+        Its hash, and the name of the result file.
+    seeds : SeedSpec
+        Of network, task and noise.
+    grid : TimeGrid
+    session : Session
+        The plan of the task, drawn once.
+    network : Network or None
+        Own connectivity and cells in place of ``experiment.network``.
+    current : (T, N) ndarray or None
+        Own input current in every trial and probe, pA.
+    """
+
+    experiment: Experiment
+    seed: int
+    config: dict[str, Any]
+    run_id: str
+    seeds: SeedSpec
+    grid: TimeGrid
+    session: Session
+    network: Network | None = None
+    current: np.ndarray | None = None
+
+    @property
+    def steps(self) -> int:
+        """Number of trials and probes."""
+        return int(self.session.trials.block.size + self.session.probes.block.size)
+
+    def build(self) -> Network:
+        """Return the network: the own one, or the one that the network's seed draws."""
+        if self.network is not None:
+            return self.network
+        session = self.session
+        return build_network(
+            self.experiment.network, self.seeds.network, session.n_cues, session.n_channels, self.grid.dt_ms
+        )
+
+    def load(self, network: Network, backend: str | Backend = "cpu") -> Engine:
+        """Load a network on a backend."""
+        chosen = get_backend(backend) if isinstance(backend, str) else backend
+        return chosen.load(network, self.grid)
+
+    def trainer(
+        self,
+        network: Network,
+        engine: Engine,
+        sink: Sink,
+        *,
+        rules: dict[str, Any] | None = None,
+        record: RecordSpec | None = None,
+        session: Session | None = None,
+        progress: Any = None,
+    ) -> Trainer:
+        """Return the loop over the session; `rules`, `record` and `session` in place of the run's own."""
+        return Trainer(
+            engine,
+            network,
+            self.grid,
+            session or self.session,
+            self.experiment.rules if rules is None else rules,
+            sink,
+            record or self.experiment.record,
+            self.experiment.simulation.settle_ms,
+            self.current,
+            progress,
+        )
+
+    def __reduce__(self) -> tuple:
+        """Prepare again in another process: a task's session need not be picklable."""
+        return _prepared_again, (
+            self.run_id,
+            self.experiment,
+            self.seed,
+            self.network,
+            self.current,
+            self.config.get("arrays"),
+        )
+
+
+def prepare(
+    experiment: Experiment,
+    seed: int = 0,
+    *,
+    network: Network | None = None,
+    current: np.ndarray | None = None,
+    arrays: dict[str, str] | None = None,
+) -> Setup:
+    """Check an experiment for a seed, and plan its task.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    seed : int
+    network, current
+        As `Setup` has them.
+    arrays : dict, optional
+        What the config says of own arrays that are not given here, as in the config of a recording.
+
+    Raises
+    ------
+    InputError
+        For everything that only shows when grid, task, rules and arrays come together.
+    """
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError("seed", seed, "a whole number >= 0")
+    seeds = experiment.seeds.resolve(int(seed))
+    grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
+    session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
+    for label, rule in experiment.rules.items():
+        try:
+            rule.constants(grid.readout_step_ms, grid.dtype)
+        except InputError as error:
+            raise error.within(f"rules.{label}") from error
+    steps("record.readouts_every_ms", experiment.record.readouts_every_ms, grid.readout_step_ms)
+    if network is not None:
+        check_network(network, session.n_cues, session.n_channels)
+    n = experiment.network.n_neurons if network is None else network.n_neurons
+    if current is not None and current.shape != (session.time_ms.size, n):
+        raise InputError("current", current.shape, f"shape ({session.time_ms.size}, {n})")
+    config = experiment.resolved(int(seed))
+    if arrays is None and (network is not None or current is not None):
+        arrays = hash_arrays(network, current)
+    if arrays is not None:
+        config["arrays"] = arrays
+    return Setup(experiment, int(seed), config, run_id(config), seeds, grid, session, network, current)
+
+
+def _prepared_again(name: str, experiment: Experiment, seed: int, *given: Any) -> Setup:
+    network, current, arrays = given
+    setup = prepare(experiment, seed, network=network, current=current, arrays=arrays)
+    if setup.run_id != name:  # somebody edited the code of a rule or a task meanwhile
+        allowed = f"the code that the run was planned with; now it would be {setup.run_id}"
+        raise InputError("run", name, allowed)
+    return setup
+
+
+def hash_arrays(network: Network | None, current: np.ndarray | None) -> dict[str, str]:
+    """Return what the config says of own arrays: their hash."""
+    digest = hashlib.sha256()
+    if network is not None:
+        for part in (
+            *network.cells,
+            *network.synapses[:5],
+            *network.encoders,
+            network.cell_type,
+            network.v_start,
+        ):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update(repr((network.synapses.rise_ms, network.type_names)).encode())
+    if current is not None:
+        digest.update(np.ascontiguousarray(current, np.float64).tobytes())
+    return {"sha256": digest.hexdigest()}

@@ -6,13 +6,15 @@ events. NaN is "undefined", inf is "never".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
 class Score(NamedTuple):
     """One score of a run."""
 
-    per: str  # point = (block, probed trial, cue), block, run; "+channel" adds an axis over events
+    per: str
+    # point = (block, probed trial, cue), block or run; "+channel" adds an axis of events, "+angle" of angles
     unit: str
     meaning: str
 
@@ -57,7 +59,7 @@ SCORES = {
     "overshoot": Score("block+channel", "1", "amplitude beyond the block's last one, of the step to it"),
     "brier": Score("block", "1", "Brier score of p-hat on the block's outcomes"),
     "brier_true": Score("block", "1", "Brier score of the true p on the same outcomes"),
-    "angle_deg": Score("block+channel", "deg", "principal angles of what and when weights, ascending"),
+    "angle_deg": Score("block+angle", "deg", "principal angles of what and when weights, ascending"),
     "overlap": Score("block", "1", "mean squared cosine of these angles"),
     "calibration_r_p_hat": Score("run", "1", "correlation of p-hat with p over blocks, cues, channels"),
     "calibration_r_y": Score("run", "1", "correlation of the amplitude of y with p"),
@@ -81,3 +83,77 @@ SCORES = {
     "free_residual": Score("run", "1", "RMS left by the fit, relative to its amplitude"),
     "free_rmse": Score("run", "1", "RMSE of the free run against the target, phase drift included"),
 }
+
+LABELS = {
+    "block": "block",
+    "trial": "trial",
+    "cue": "cue",
+    "error": "E",
+    "error_channel": "E of one event",
+    "error_bias": "E of the mean probe",
+    "error_spread": "scatter of the probes",
+    "error_relative": "E relative to the first probes",
+    "error_hazard": "E against the hazard",
+    "error_before": "E before the latency",
+    "error_after": "E from the latency on",
+    "error_equal_p": "E with equal p",
+    "error_winner": "E with winner takes all",
+    "error_true_p": "E with true p",
+    "error_counting": "E of the counting observer",
+    "error_change_point": "E of the change-point observer",
+    "error_ridge": "E of the best linear readout",
+    "timing_error_ms": "timing error",
+    "detection": "detected",
+    "half_width_ms": "width at half height",
+    "amplitude": "amplitude of the prediction",
+    "amplitude_y": "amplitude of y",
+    "p_hat": "p-hat",
+    "probability": "true p",
+    "residual": "left at the old latency",
+    "trials_to_settle": "trials to settle",
+    "trials_to_naive": "trials to a naive network's E",
+    "savings": "savings",
+    "overshoot": "overshoot",
+    "brier": "Brier score",
+    "brier_true": "Brier score of true p",
+    "angle_deg": "principal angle",
+    "overlap": "overlap of what and when",
+    "calibration_r_p_hat": "r of p-hat with p",
+    "calibration_r_y": "r of y with p",
+    "calibration_r_amplitude": "r of the prediction with p",
+    "calibration_slope_p_hat": "slope of p-hat on p",
+    "calibration_slope_y": "slope of y on p",
+    "calibration_slope_amplitude": "slope of the prediction on p",
+    "overlap_output": "overlap in the activity",
+    "overlap_output_chance": "overlap in the activity by chance",
+    "overlap_chance": "overlap of refits by chance",
+    "overlap_chance_p": "p of the overlap by chance",
+    "overlap_matched": "overlap of random weights, matched",
+    "overlap_uniform": "overlap of random weights",
+    "ceiling_what": "overlap of what with itself",
+    "ceiling_when": "overlap of when with itself",
+    "angle_duty_deg": "angle by one cue's duty cycle",
+    "loss_when": "loss of when without what",
+    "loss_what": "loss of what without when",
+    "free_frequency_hz": "frequency",
+    "free_amplitude": "amplitude",
+    "free_residual": "residual of the fit",
+    "free_rmse": "RMSE",
+}
+"""Every score as a table or a figure calls it, without its unit."""
+
+MAIN = ("error", "free_rmse")
+"""The scores by which rules are compared: of a run, the first of these that it has."""
+
+
+def heading(name: str) -> str:
+    """Return what people call a score, with its unit: ``"timing error (ms)"``."""
+    unit = SCORES[name].unit if name in SCORES else "1"
+    label = LABELS.get(name, name.replace("_", " "))
+    return label if unit == "1" else f"{label} ({unit})"
+
+
+def main_score(names: Iterable[str]) -> str | None:
+    """Return the score by which rules are compared, of those that are there."""
+    there = set(names)
+    return next((name for name in MAIN if name in there), None)

@@ -1,7 +1,8 @@
-"""Across runs: means with intervals, tidy rows, comparison tables.
+"""Across runs: means with intervals, tidy rows, paired differences.
 
 `runs` is a dict of run id to what `score_run` returned: runs of one experiment
-that differ in their seed, in the same order of seeds for every label.
+that differ in their seed, in the same order of seeds for every label. Blocks are
+numbered from 1 in everything that this module returns, as people count them.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ class Row(NamedTuple):
 
     run: str
     label: str
-    block: int | None
+    block: int | None  # from 1
     trial: int | None
-    cue: int | None
+    cue: int | None  # index, as channel
     channel: int | None
     score: str
     value: float
@@ -45,19 +46,24 @@ def tidy_rows(runs: Runs) -> Iterator[Row]:
                     block = trial = cue = None
                     if per == "point":
                         block, trial, cue = (int(found[k][index[0]]) for k in KEYS)
+                        block += 1
                     elif per == "block":
-                        block = index[0]
+                        block = index[0] + 1
                     channel = index[1] if channels else None
                     yield Row(run, label, block, trial, cue, channel, name, float(value))
+
+
+def _per(name: str) -> str:
+    return SCORES[name].per.partition("+")[0]
 
 
 def final(found: dict[str, np.ndarray], name: str, block: int | None) -> np.ndarray:
     """Return a score at the end of a block, mean over cues: ``()`` or one per channel ``(K,)``."""
     values = np.asarray(found[name], float)
-    per = SCORES[name].per
+    per = _per(name)
     if per == "run":
         return values[0]
-    if per.startswith("block"):
+    if per == "block":
         return values[block]
     return at_trial(found, name, block, int(found["trial"][found["block"] == block].max()))
 
@@ -75,7 +81,7 @@ def summarise(runs: Runs) -> dict[str, Any]:
     Returns
     -------
     dict, JSON-able
-        ``{label: {"runs": [...], "run": {score: ...}, "blocks": [{"block": 0,
+        ``{label: {"runs": [...], "run": {score: ...}, "blocks": [{"block": 1,
         score: ..., "curve": {"trial": [...], "error": [...], "error_relative": [...]}}]}}``.
         Point scores are those at the block's end. A score per channel has one
         entry per channel. A value that is not finite is None: undefined for
@@ -87,13 +93,11 @@ def summarise(runs: Runs) -> dict[str, Any]:
         found = list(mine.values())
         names = [n for n in SCORES if n not in KEYS and all(n in f for f in found)]
         entry: dict[str, Any] = {"runs": list(mine)}
-        entry["run"] = {
-            n: _entry([final(f, n, None) for f in found]) for n in names if SCORES[n].per == "run"
-        }
+        entry["run"] = {n: _entry([final(f, n, None) for f in found]) for n in names if _per(n) == "run"}
         entry["blocks"] = []
         for block in sorted({int(b) for f in found for b in f.get("block", ())}):
-            scored: dict[str, Any] = {"block": block} | {
-                n: _entry([final(f, n, block) for f in found]) for n in names if SCORES[n].per != "run"
+            scored: dict[str, Any] = {"block": block + 1} | {
+                n: _entry([final(f, n, block) for f in found]) for n in names if _per(n) != "run"
             }
             scored["curve"] = _curve(found, block)
             entry["blocks"].append(scored)
@@ -122,55 +126,47 @@ def _jsonable(interval: Interval) -> dict[str, Any]:
     }
 
 
-def compare(runs: Runs, a: str, b: str, trials: tuple[int, ...] = PAIRED_AT) -> dict[tuple[str, int], Paired]:
-    """Return paired differences of E, a - b, at chosen trials and the last probed one of every block.
+class Difference(NamedTuple):
+    """The paired difference of a score between two labels; what does not apply is None."""
 
-    Only runs that hold both labels count; p-values are Holm-corrected over the
-    differences returned.
+    block: int | None  # from 1
+    trial: int | None
+    paired: Paired  # a - b over seeds, p corrected by Holm's method
+
+
+def compare(
+    runs: Runs, a: str, b: str, score: str = "error", trials: tuple[int, ...] = PAIRED_AT
+) -> list[Difference]:
+    """Return paired differences of a score, a - b.
+
+    A score of probed moments is compared at chosen trials and the last probed one of every
+    block, a score of blocks in every block, and a score of a run once. Only runs that hold
+    both labels count; p-values are Holm-corrected over the differences returned.
     """
     both = [labels for labels in runs.values() if a in labels and b in labels]
-    differences = {}
-    for block in sorted({int(x) for found in both for x in found[a]["block"]}):
-        probed = sorted({int(t) for found in both for t in found[a]["trial"][found[a]["block"] == block]})
-        for trial in sorted({t for t in probed if t in trials} | set(probed[-1:])):
-            ours, theirs = (
-                [float(at_trial(found[label], "error", block, trial)) for found in both] for label in (a, b)
-            )
-            differences[f"E at trial {trial}", block] = paired_difference(ours, theirs)
-    corrected = holm([d.p for d in differences.values()])
-    return {key: d._replace(p=float(p)) for (key, d), p in zip(differences.items(), corrected, strict=True)}
+    found = []
+    for block, trial in _moments([labels[a] for labels in both], score, trials):
+        ours, theirs = ([_at(labels[k], score, block, trial) for labels in both] for k in (a, b))
+        found.append(Difference(None if block is None else block + 1, trial, paired_difference(ours, theirs)))
+    corrected = holm([d.paired.p for d in found])
+    return [d._replace(paired=d.paired._replace(p=float(p))) for d, p in zip(found, corrected, strict=True)]
 
 
-def comparison_table(a: str, b: str, differences: dict[tuple[str, int], Paired]) -> str:
-    """Return the Markdown table of `compare`."""
-    lines = [f"| {a} - {b} | block | mean | 95 % interval | n | p (Holm) |", "|---|---|---|---|---|---|"]
-    for (name, block), d in differences.items():
-        lines.append(f"| {name} | {block + 1} | {_number(d.mean)} | {_range(d)} | {d.n} | {_number(d.p)} |")
-    return "\n".join(lines) + "\n"
+def _moments(
+    found: list[dict[str, np.ndarray]], score: str, trials: tuple[int, ...]
+) -> Iterator[tuple[int | None, int | None]]:
+    """Yield where to compare: block from 0 and trial."""
+    per = _per(score)
+    if per == "run":
+        yield from [(None, None)] if found else []
+    elif per == "block":
+        yield from ((block, None) for block in range(len(found[0][score]) if found else 0))
+    else:
+        for block in sorted({int(x) for f in found for x in f["block"]}):
+            probed = sorted({int(t) for f in found for t in f["trial"][f["block"] == block]})
+            yield from ((block, t) for t in sorted({t for t in probed if t in trials} | set(probed[-1:])))
 
 
-def summary_table(summary: dict[str, Any], names: tuple[str, ...]) -> str:
-    """Return a Markdown table of channel-free scores, a row per label and block."""
-    lines = ["| label | block | " + " | ".join(names) + " | n |", "|---|---|" + "---|" * (len(names) + 1)]
-    for label, entry in summary.items():
-        for scored in entry["blocks"]:
-            cells = [_cell(scored.get(name)) for name in names]
-            lines.append(
-                f"| {label} | {scored['block'] + 1} | " + " | ".join(cells) + f" | {len(entry['runs'])} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def _cell(entry: dict[str, Any] | None) -> str:
-    if entry is None or entry["mean"] is None:
-        return "-"
-    interval = "" if entry["low"] is None else f" [{_number(entry['low'])}, {_number(entry['high'])}]"
-    return _number(entry["mean"]) + interval
-
-
-def _number(x: float) -> str:
-    return f"{x:.3g}" if math.isfinite(x) else "-"
-
-
-def _range(d: Paired) -> str:
-    return f"[{_number(d.low)}, {_number(d.high)}]" if math.isfinite(d.low) else "-"
+def _at(found: dict[str, np.ndarray], score: str, block: int | None, trial: int | None) -> float:
+    value = final(found, score, block) if trial is None else at_trial(found, score, block, trial)
+    return float(np.mean(value))

@@ -6,9 +6,10 @@ import operator
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tqdm import tqdm
 
@@ -34,10 +35,19 @@ GRACE_S = 2.0
 """How long Ctrl-C waits for runs to stop by themselves."""
 
 
+class Diverged(NamedTuple):
+    """A run ended because one of its rules did not stay finite."""
+
+    label: str
+    reason: str
+
+
 def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[RunSummary]:
     """Carry out runs, several at once; finished ones are read, not run again.
 
-    Progress, a health line per run and warnings go to stderr.
+    Progress, a health line per run and warnings go to stderr. Where a rule diverges, the
+    run is repeated without it. That is a run of its own, with a name of its own, so what
+    the other rules learned is what it would have been had the rule never been asked for.
 
     Parameters
     ----------
@@ -49,41 +59,77 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
     Returns
     -------
     list of RunSummary
-        In the order of `jobs`.
+        In the order of `jobs`; `failed` names the rules that were left out.
 
     Raises
     ------
     Interrupted
         On Ctrl-C.
     RunError
-        When a run fails or its process is killed; those under way are stopped, finished ones stay.
+        When a run fails otherwise or its process is killed; those under way are stopped,
+        finished ones stay.
     OSError
         When a file cannot be written.
     """
+    standing = {job.path: job for job in jobs}  # each job, or what is left of it
+    failed: dict[Path, dict[str, str]] = {path: {} for path in standing}
     results: dict[Path, RunSummary] = {}
 
+    def todo() -> list[Job]:
+        return list({job.path: job for path, job in standing.items() if path not in results}.values())
+
     def keep(job: Job, result: RunSummary) -> None:
-        results[job.path] = result
+        for path, left in standing.items():
+            if left.path == job.path:
+                results[path] = replace(result, failed=failed[path])
         for warning in result.warnings:
             say(f"warning: {job}: {warning}")
 
-    for job in jobs:
-        if job.finished:
-            result = summarise_run(job, _read(job), skipped=True)
-            say(f"{job}: finished before, skipped ({job.path})")
-            keep(job, result)
+    def report(job: Job, outcome: RunSummary | Diverged) -> None:
+        if isinstance(outcome, RunSummary):
+            say(f"{job}: {outcome.health_line}")
+            return keep(job, outcome)
+        say(f"warning: {job}: {outcome.label} is left out: {outcome.reason}")
+        for path, left in standing.items():
+            if left.path == job.path:
+                failed[path][outcome.label] = outcome.reason
+                rest = left.without(outcome.label)
+                if rest is None:
+                    results[path] = _nothing(left, failed[path])
+                else:
+                    standing[path] = rest
 
-    def report(job: Job, result: RunSummary) -> None:
-        say(f"{job}: {result.health_line}")
-        keep(job, result)
-
-    todo = list({job.path: job for job in jobs if job.path not in results}.values())
     try:
-        side_by_side(todo, _carry_out, backend, threads, report)
+        while pending := todo():
+            for job in pending:
+                if job.finished:
+                    say(f"{job}: finished before, skipped ({job.path})")
+                    keep(job, summarise_run(job, _read(job), skipped=True))
+            side_by_side(todo(), _carry_out, backend, threads, report)
     except KeyboardInterrupt as error:
-        finished = len(jobs) - sum(not job.finished for job in todo)
+        finished = sum(path in results or job.finished for path, job in standing.items())
         raise Interrupted(finished, len(jobs), isinstance(error, Left)) from None
     return [results[job.path] for job in jobs]
+
+
+def require_results(results: Sequence[RunSummary]) -> None:
+    """Refuse to go on where every rule of every run diverged.
+
+    Raises
+    ------
+    RunError
+        Naming the first of them.
+    """
+    if not any(result.labels for result in results):
+        first = next(result for result in results if result.failed)
+        label, reason = next(iter(first.failed.items()))
+        raise RunError(f"{first.name} seed {first.seed} ({label}): {reason}; no other rule is left")
+
+
+def _nothing(job: Job, failed: dict[str, str]) -> RunSummary:
+    """Return the outcome of a run all of whose rules diverged."""
+    config = job.setup.config
+    return RunSummary(job.name, job.run_id, job.seed, job.path, config, [], {}, {}, "", [], failed=failed)
 
 
 class Left(KeyboardInterrupt):
@@ -177,8 +223,16 @@ def _place(name: str, runs: int) -> Backend:
     return Lockstep(backend, runs)  # type: ignore[arg-type]
 
 
-def _carry_out(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> RunSummary:
-    return summarise_run(job, carry_out_one(backend, place, threads, job, tick))
+def _carry_out(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> RunSummary | Diverged:
+    try:
+        outcome = carry_out_one(backend, place, threads, job, tick)
+    except ActivityError as error:
+        closed = job.experiment.network.feedback_pa > 0  # then the one rule drives the network
+        label = error.rule or (next(iter(job.experiment.rules)) if closed else "")
+        if not label:
+            raise
+        return Diverged(label, str(error))
+    return summarise_run(job, outcome)
 
 
 def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Tick) -> Outcome:
@@ -198,7 +252,7 @@ def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Ti
         if backend == "gpu":
             place.leave()  # type: ignore[attr-defined]
     spent = time.perf_counter() - clock, time.thread_time() - cpu
-    write_sidecar(job, started, spent, backend, threads)
+    write_sidecar(job, started, spent, "recorded" if job.recording else backend, threads)
     return outcome
 
 

@@ -74,6 +74,21 @@ class Job:
         """Whether the file is there."""
         return self.path.exists()
 
+    def without(self, label: str) -> Job | None:
+        """Return the job without one of its rules; None if no rule is left."""
+        labels = [name for name in self.experiment.rules if name != label]
+        if not labels:
+            return None
+        setup = self.setup
+        rest = prepare(
+            self.experiment.with_rules(labels),
+            self.seed,
+            network=setup.network,
+            current=setup.current,
+            arrays=setup.config.get("arrays"),
+        )
+        return make_job(self.name, rest, self.path.parent, self.recording)
+
     def __str__(self) -> str:
         return f"{self.name} seed {self.seed} ({', '.join(self.experiment.rules)})"
 

@@ -196,29 +196,14 @@ class Result(Shown, Recording):
         return Table(name, {c: columns[c] for c in (*first, *sorted(columns.keys() - set(first)))})
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return every score as a row: seed, label, block (from 1), trial, cue, event, score, value.
+        """Return every score as a row: run_id, seed, rule, block (from 1), trial, cue, event, score, value.
 
-        What does not apply to a score is None.
+        What does not apply to a score is None; ``heading`` is the score in people's words.
         """
-        from spikewhen.analysis.summary import tidy_rows
+        from spikewhen.experiments.results import tidy
 
-        scores = {label: dict(self.scores(label)) for label in self.labels}
-        rows = []
-        for row in tidy_rows({self.run_id: scores}):
-            rows.append(
-                {
-                    "run": row.run,
-                    "seed": self.seed,
-                    "label": row.label,
-                    "block": None if row.block is None else row.block + 1,
-                    "trial": row.trial,
-                    "cue": None if row.cue is None else self.cues[row.cue],
-                    "event": None if row.channel is None else self.events[row.channel],
-                    "score": row.score,
-                    "value": row.value,
-                }
-            )
-        return rows
+        scores = {label: schema.read_scores(self, label) for label in self.labels}
+        return list(tidy(self.run_id, self.seed, scores, self.cues, self.events))
 
     def to_frame(self) -> Any:
         """Return the rows of `to_rows` as a pandas table.

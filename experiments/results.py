@@ -1,25 +1,44 @@
-"""From finished runs to `summary.json` and the tables on the terminal."""
+"""From finished runs to one summary, and what it looks like as `summary.json` and on the terminal."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from spikewhen.analysis.score_names import SCORES, heading
+from spikewhen.experiments.cli.errors import RunError
+from spikewhen.experiments.display import count
 from spikewhen.experiments.provenance import write_whole
-from spikewhen.experiments.tables import align
+from spikewhen.experiments.tables import Table, format_seeds, interval, number
 
 if TYPE_CHECKING:
     from spikewhen.experiments.jobs import Job
     from spikewhen.experiments.run import Outcome
 
-SUMMARY_VERSION = 1
-CALIBRATION = ("p_hat", "y", "amplitude")
+SUMMARY_VERSION = 2
+
+BLOCK_SCORES = {
+    "error": "{:.2f}",
+    "error_equal_p": "{:.2f}",
+    "timing_error_ms": "{:.0f}",
+    "detection": "{:.2f}",
+    "p_hat": "{:.2f}",
+    "probability": "{:.2f}",
+}
+"""What the terminal shows of the end of a block, and how."""
+
+CALIBRATION = tuple(
+    f"calibration_{what}_{of}" for of in ("p_hat", "y", "amplitude") for what in ("r", "slope")
+)
+FREE = ("free_frequency_hz", "free_amplitude", "free_residual", "free_rmse")
+MEANING_OF_E = "E: 0 is perfect, 1 is silence"
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,7 @@ class RunSummary:
     health_line: str
     warnings: list[str]
     skipped: bool = False  # it had been there before
+    failed: dict[str, str] = field(default_factory=dict)  # rules that diverged and were left out, and how
 
 
 def summarise_run(job: Job, outcome: Outcome, skipped: bool = False) -> RunSummary:
@@ -66,16 +86,20 @@ def summarise_results(
     Returns
     -------
     dict
-        JSON-able: ``name``, ``overrides``, ``events``, ``seeds``, ``runs`` with
-        health and warnings, and ``labels`` as `spikewhen.analysis.summary.summarise` has them.
+        JSON-able: ``name``, ``overrides``, ``events``, ``seeds``, ``runs`` with health,
+        warnings and the rules that failed, ``labels`` as `spikewhen.analysis.summary.summarise`
+        has them, and ``headings``: what people call each score, with its unit.
     """
     from spikewhen.analysis.summary import summarise  # loads SciPy, for which no run should wait
 
+    labels = summarise({r.run_id: r.scores for r in results})
+    names = {n for entry in labels.values() for part in (entry["run"], *entry["blocks"]) for n in part}
     return {
         "name": name,
         "overrides": list(overrides),
         "events": results[0].config["paradigm"].get("events", []),
         "seeds": sorted({r.seed for r in results}),
+        "headings": {n: heading(n) for n in SCORES if n in names},
         "runs": [
             {
                 "run_id": r.run_id,
@@ -83,16 +107,47 @@ def summarise_results(
                 "labels": r.labels,
                 "health": {k: v if math.isfinite(v) else None for k, v in r.health.items()},
                 "warnings": r.warnings,
+                "failed": r.failed,
             }
             for r in results
         ],
-        "labels": summarise({r.run_id: r.scores for r in results}),
+        "labels": labels,
     }
 
 
-def summary_text(experiments: Sequence[dict[str, Any]]) -> str:
+ROW = ("run_id", "seed", "rule", "block", "trial", "cue", "event", "score", "heading", "value")
+"""Of a table with one row per value: `score` is the name in the file, `heading` what people call it."""
+
+
+def tidy(
+    run_id: str,
+    seed: int,
+    scores: Mapping[str, Mapping[str, np.ndarray]],
+    cues: Sequence[str],
+    events: Sequence[str],
+) -> Iterator[dict[str, Any]]:
+    """Yield every score of a run as a row with the keys of `ROW`; what does not apply to a score is None.
+
+    Blocks count from 1. Cues and events stand by name, or by number from 1 where they have none.
+    """
+    from spikewhen.analysis.summary import tidy_rows
+
+    for row in tidy_rows({run_id: {label: dict(found) for label, found in scores.items()}}):
+        event = row.channel if SCORES[row.score].per.endswith("+channel") else None
+        names = _named(cues, row.cue), _named(events, event)
+        values = row.label, row.block, row.trial, *names, row.score, heading(row.score), row.value
+        yield dict(zip(ROW, (run_id, seed, *values), strict=True))
+
+
+def _named(names: Sequence[str], index: int | None) -> str | int | None:
+    if index is None:
+        return None
+    return names[index] if index < len(names) else index + 1
+
+
+def summary_text(experiments: Sequence[dict[str, Any]], **more: Any) -> str:
     """The text of `summary.json`: one entry per experiment of a command."""
-    table = {"summary_version": SUMMARY_VERSION, "experiments": list(experiments)}
+    table = {"summary_version": SUMMARY_VERSION, "experiments": list(experiments), **more}
     return json.dumps(table, indent=2, allow_nan=False) + "\n"
 
 
@@ -108,74 +163,103 @@ def write_summary(folder: Path, entries: Sequence[dict[str, Any]]) -> str:
     return text
 
 
+class Failure(NamedTuple):
+    """A rule that diverged, and was left out, in some runs."""
+
+    label: str
+    seeds: tuple[int, ...]
+    reason: str  # that of the first of these runs
+
+    def __str__(self) -> str:
+        which = "seed" if len(self.seeds) == 1 else "seeds"
+        return f"{self.label} was left out ({which} {format_seeds(self.seeds)}): {self.reason}"
+
+
+def failures(results: Iterable[RunSummary]) -> list[Failure]:
+    """Return the rules that were left out, each with its seeds."""
+    found: dict[str, Failure] = {}
+    for r in results:
+        for label, reason in r.failed.items():
+            before = found.get(label, Failure(label, (), reason))
+            found[label] = before._replace(seeds=tuple(sorted({*before.seeds, r.seed})))
+    return list(found.values())
+
+
+def refuse_failures(results: Iterable[RunSummary]) -> None:
+    """End a command in which rules were left out, after everything else is written.
+
+    Raises
+    ------
+    RunError
+        Naming the rules in one line.
+    """
+    if found := failures(results):
+        raise RunError("; ".join(map(str, found)))
+
+
 def describe_results(experiment: dict[str, Any]) -> str:
     """Write the tables a person reads after a run, from one entry of the summary."""
     labels = {label: e for label, e in experiment["labels"].items() if e["blocks"]}
-    n_seeds, n_runs = len(experiment["seeds"]), len(experiment["runs"])
-    lines = [f"{experiment['name']}: {_count(n_seeds, 'seed')}, {_count(n_runs, 'run')}"]
+    seeds, runs = experiment["seeds"], experiment["runs"]
+    lines = [f"{experiment['name']}: {count(len(seeds), 'seed')}, {count(len(runs), 'run')}"]
     if labels:
-        lines.append("at the last probes of each block, mean over seeds; E: 0 is perfect, 1 is silence")
-    events = "/".join(experiment["events"])
+        lines.append("Mean over seeds at the last probes of each block; E with its 95 % interval.")
+        lines.append(f"{MEANING_OF_E}.")
     for label, entry in labels.items():
-        rows = [_block_row(block) for block in entry["blocks"]]
-        header = ("  block", "E [95 %]", "E equal p", "timing, ms", "detected", f"p-hat {events}", "true p")
-        lines += [label, align([header, *rows])]
-    calibrated = [
-        (
-            label,
-            *(
-                _number(entry["run"].get(f"calibration_{what}_{of}"))
-                for of in CALIBRATION
-                for what in ("r", "slope")
-            ),
-        )
-        for label, entry in labels.items()
-        if len(entry["blocks"]) > 2 or len(experiment["events"]) * len(entry["blocks"]) > 2
-    ]
+        lines += ["", label, block_table(entry["blocks"], experiment["events"]).text()]
+    calibrated = {
+        label: e
+        for label, e in labels.items()
+        if len(e["blocks"]) > 2 or len(experiment["events"]) * len(e["blocks"]) > 2
+    }
     if calibrated:
-        names = ("rule", "r p-hat", "slope", "r timing", "slope", "r product", "slope")
-        lines += ["against true p, over all blocks, cues and events", align([names, *calibrated])]
-    free = [
-        (
-            label,
-            *(
-                _number(entry["run"].get(f"free_{x}"))
-                for x in ("frequency_hz", "amplitude", "residual", "rmse")
-            ),
-        )
-        for label, entry in experiment["labels"].items()
-        if "free_rmse" in entry["run"]
-    ]
+        lines += ["", "Against true p, over all blocks, cues and events: correlation r and slope."]
+        lines.append(calibration_table(calibrated).text())
+    free = {label: e for label, e in experiment["labels"].items() if "free_rmse" in e["run"]}
     if free:
-        titles = ("rule", "frequency Hz", "amplitude", "residual of the fit", "RMSE (with phase drift)")
-        lines += ["the free run", align([titles, *free])]
+        lines += ["", "The free run against its target; the RMSE includes the drift of its phase."]
+        lines.append(run_table(free, FREE).text())
+    for run in runs:
+        for label, reason in run["failed"].items():
+            lines += ["", textwrap.fill(f"{label} was left out of seed {run['seed']}: {reason}", 80)]
     return "\n".join(lines)
 
 
-def _block_row(block: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        f"  {block['block'] + 1}",
-        _number(block.get("error"), "{:.2f}", interval=True),
-        _number(block.get("error_equal_p"), "{:.2f}"),
-        _each(block.get("timing_error_ms"), "{:.0f}"),
-        _each(block.get("detection"), "{:.2f}"),
-        _each(block.get("p_hat"), "{:.2f}"),
-        _each(block.get("probability"), "{:.2f}"),
+def block_table(blocks: Sequence[dict[str, Any]], events: Sequence[str]) -> Table:
+    """Return the scores at the end of each block of one rule."""
+    names = "/".join(events)
+    head = [heading(name) + (f" {names}" if name == "p_hat" else "") for name in BLOCK_SCORES]
+    rows = [
+        [cell(block.get(name), form, with_interval=name == "error") for name, form in BLOCK_SCORES.items()]
+        for block in blocks
+    ]
+    numbers = (str(block["block"]) for block in blocks)
+    return Table(["block", *head], [[n, *row] for n, row in zip(numbers, rows, strict=True)])
+
+
+def calibration_table(labels: dict[str, dict[str, Any]]) -> Table:
+    """Return r and slope of p-hat, of y and of the prediction against true p, a row per rule."""
+    head = ["rule", *(f"{part} {of}" for of in ("p-hat", "y", "product") for part in ("r", "slope"))]
+    return Table(
+        head, [[label, *(cell(e["run"].get(name)) for name in CALIBRATION)] for label, e in labels.items()]
     )
 
 
-def _number(entry: dict[str, Any] | None, form: str = "{:.3g}", interval: bool = False) -> str:
-    if entry is None or entry["mean"] is None:
+def run_table(labels: dict[str, dict[str, Any]], names: Sequence[str], intervals: bool = False) -> Table:
+    """Return scores of whole runs, a row per rule."""
+    rows = [
+        [label, *(cell(e["run"].get(n), with_interval=intervals) for n in names), str(len(e["runs"]))]
+        for label, e in labels.items()
+    ]
+    return Table(["rule", *map(heading, names), "seeds"], rows)
+
+
+def cell(entry: Any, form: str = "{:.3g}", with_interval: bool = False) -> str:
+    """Write the mean of a score in a summary, of one value or of one per event."""
+    if isinstance(entry, list):
+        return "/".join(cell(e, form) for e in entry) or "-"
+    if entry is None:
         return "-"
-    text = form.format(entry["mean"])
-    if interval and entry["low"] is not None:
-        text += f" [{form.format(entry['low'])}, {form.format(entry['high'])}]"
-    return text
-
-
-def _each(entries: list | None, form: str) -> str:
-    return "/".join(_number(e, form) for e in entries) if entries else "-"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" + ("" if n == 1 else "s")
+    if with_interval:
+        return interval(entry["mean"], entry["low"], entry["high"], form)
+    return number(entry["mean"], form)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import itertools
 import math
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -17,9 +19,14 @@ class Table(NamedTuple):
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
-    def text(self) -> str:
-        """Lay it out in columns, for a terminal."""
-        return align([self.head, *self.rows])
+    def text(self, width: int = 80) -> str:
+        """Lay it out in columns; where it is too wide, headings go over several lines."""
+        for most in range(max(map(len, self.head)), 0, -1):
+            heads = [textwrap.wrap(cell, max(most, *map(len, cell.split()))) or [""] for cell in self.head]
+            lines = align([*itertools.zip_longest(*heads, fillvalue=""), *self.rows])
+            if max(map(len, lines.splitlines())) <= width:
+                break
+        return lines
 
     def markdown(self) -> str:
         """Write it as GitHub's Markdown."""
@@ -56,11 +63,6 @@ def interval(mean: float | None, low: float | None, high: float | None, form: st
     if number(mean) == "-" or number(low) == "-" or number(high) == "-":
         return number(mean, form)
     return f"{number(mean, form)} [{number(low, form)}, {number(high, form)}]"
-
-
-def count(n: int, noun: str) -> str:
-    """Write ``1 run``, ``2 runs``."""
-    return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ class InputError(ValueError):
 
 
 class ActivityError(ArithmeticError):
-    """The network's state is no longer finite.
+    """The network's state, or a readout's output, is no longer finite.
 
     Parameters
     ----------
@@ -41,15 +41,20 @@ class ActivityError(ArithmeticError):
         Time on the simulation's clock, to the nearest checked step.
     value : float
         The value found.
+    rule : str
+        Label of the rule whose readout it is, or "" where it is the network's own state.
     """
 
-    def __init__(self, array: str, neuron: int, time_ms: float, value: float):
-        super().__init__(array, neuron, time_ms, value)
-        self.array, self.neuron, self.time_ms, self.value = array, neuron, time_ms, value
+    def __init__(self, array: str, neuron: int, time_ms: float, value: float, rule: str = ""):
+        super().__init__(array, neuron, time_ms, value, rule)
+        self.array, self.neuron, self.time_ms, self.value, self.rule = array, neuron, time_ms, value, rule
 
     def __str__(self) -> str:
+        found = f"{self.array}[{self.neuron}] = {self.value} at {self.time_ms:.1f} ms"
+        if self.rule:
+            return f"the rule diverged: {found}; lower its learning rate"
         return (
-            f"activity blew up: {self.array}[{self.neuron}] = {self.value} at {self.time_ms:.1f} ms; "
+            f"activity blew up: {found}; "
             "lower the input currents, weights or learning rate, or take a smaller dt_ms"
         )
 

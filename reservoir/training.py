@@ -166,13 +166,14 @@ class Trainer:
             bad = np.argwhere(~np.isfinite(p_hat))
             if bad.size:
                 at = first_step * self.grid.dt_ms
-                raise ActivityError(f"p_hat of {label}", int(bad[0, 1]), at, float(p_hat[tuple(bad[0])]))
+                value = float(p_hat[tuple(bad[0])])
+                raise ActivityError(f"p_hat of {label}", int(bad[0, 1]), at, value, rule=label)
         for label, y in zip(self.readouts, activity.y, strict=True):
             bad = np.argwhere(~np.isfinite(y))
             if bad.size:
                 t, k = map(int, bad[0])
                 time_ms = first_step * self.grid.dt_ms + (t + 1) * self.grid.readout_step_ms
-                raise ActivityError(f"output of {label}", k, time_ms, float(y[t, k]))
+                raise ActivityError(f"output of {label}", k, time_ms, float(y[t, k]), rule=label)
 
     def _probe(self, after: int) -> None:
         probes = self.session.probes

@@ -2,83 +2,133 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
-    Config,
     DryRun,
-    Out,
+    Json,
     Precision,
+    Record,
     Seed,
     Seeds,
     Set,
     Threads,
-    asked_jobs,
     asked_seeds,
+    naming_config,
     overrides,
 )
-from spikewhen.experiments.cli.output import leaving_no_empty
+from spikewhen.experiments.cli.output import check_folder, leaving_no_empty
+from spikewhen.reservoir.errors import InputError
+
+if TYPE_CHECKING:
+    from spikewhen.experiments.compare import Plan
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         epilog=examples(
+            "spikewhen compare results/meet                  the rules that its runs hold",
+            "spikewhen compare results/meet --rules local,rls_never_reset",
             "spikewhen compare meet.toml --rules local,rls_never_reset --seeds 0-19",
-            "spikewhen compare meet.toml --seeds 0-4 --out results/rules",
         )
     )(compare)
 
 
 def compare(
-    config: Config,
+    source: Annotated[
+        list[str],
+        typer.Argument(metavar="CONFIG|DIR|RUN.h5", help="A config, or folders of finished runs, or files."),
+    ],
     rules: Annotated[
         str,
         typer.Option(metavar="A,B,...", help="Labels of rules; the first is the reference.  [default: all]"),
     ] = "",
     seed: Seed = None,
     seeds: Seeds = None,
-    out: Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to write into.  [default: where the runs are]"),
+    ] = None,
     backend: BackendName = "cpu",
     threads: Threads = None,
     precision: Precision = None,
+    record: Record = None,
     set_: Set = None,
     dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
-    """Compare rules, seed by seed.
+    """Compare learning rules, seed by seed.
 
-    Every rule meets the same networks, trials and noise, and without feedback the
-    very same spikes. Writes compare.csv, one line per value, and compare.md, the
-    scores and the paired differences to the first rule, with 95 % intervals.
+    Every rule meets the same networks, trials and noise, and in an open loop the very
+    same spikes. From finished runs nothing is simulated; they have to agree in all but
+    rules and seed. From a config, the output folder (results/ and its name) is searched
+    first. What is missing there learns from the spikes of these runs, if they kept all,
+    and is simulated otherwise.
+
+    The command writes compare.md, compare.csv and compare.json: the scores of each
+    rule, and the differences to the first one, paired by seed, with 95 % intervals. A
+    rule that diverges is left out and named, with exit code 2; the others are compared.
     """
-    from spikewhen.experiments import batch
+    from spikewhen.experiments.compare import compare_finished, is_finished, split_labels
+    from spikewhen.experiments.jobs import pick_threads
+
+    changes, chosen, labels = (
+        overrides(set_, precision, record),
+        asked_seeds(seed, seeds),
+        split_labels(rules),
+    )
+    if all(map(is_finished, source)):
+        if changes or backend != "cpu":
+            option, value = ("--set", changes[0]) if changes else ("--backend", backend)
+            raise InputError(option, value, "only with a config: finished runs stay as they are")
+        place = Path(source[0])
+        folder = out or (place if place.is_dir() else place.parent)
+        check_folder(folder)
+        comparison = compare_finished(source, labels, chosen)
+        if dry_run:
+            found = [{"run_id": r.run_id, "seed": r.seed, "rules": r.labels} for r in comparison.runs]
+            return typer.echo(
+                json.dumps({"found": found, "runs": []})
+                if as_json
+                else f"{comparison!r}\nnothing to simulate"
+            )
+    else:
+        if len(source) > 1:
+            raise InputError("CONFIG", " ".join(source), "one config, or only folders and result files")
+        folder = out or Path("results") / Path(source[0]).stem
+        plan = _plan(source[0], changes, labels, chosen or (0,), folder, backend)
+        threads = pick_threads(threads, plan.jobs, backend)
+        if dry_run:
+            return typer.echo(json.dumps(plan.estimates(threads)) if as_json else plan.describe(threads))
+        with leaving_no_empty(folder):
+            comparison = plan.carry_out(backend, threads)
+    written = ", ".join(path.name for path in comparison.save(folder))
+    text = f"{comparison.text()}\n\nwritten to {folder}: {written}"
+    typer.echo(comparison.json() if as_json else text, nl=not as_json)
+    comparison.refuse_failures()
+
+
+def _plan(
+    config: str,
+    changes: tuple[str, ...],
+    labels: list[str] | None,
+    seeds: tuple[int, ...],
+    folder: Path,
+    backend: str,
+) -> Plan:
+    from spikewhen.experiments.compare import plan_comparison
     from spikewhen.experiments.config import load_config
-    from spikewhen.experiments.jobs import describe, pick_threads
+    from spikewhen.reservoir.backends import get_backend
 
-    changes = overrides(set_, precision)
-    folder = out or Path("results") / f"{Path(config).stem}-compare"
-    labels = [label.strip() for label in rules.split(",")] if rules else None
+    check_folder(folder)
+    get_backend(backend)
     experiment = load_config(config, changes)
-    if labels:
-        experiment = experiment.with_rules(labels)
-    jobs = asked_jobs(config, experiment, asked_seeds(seed, seeds) or (0,), folder, backend)
-    threads = pick_threads(threads, jobs, backend)
-    if dry_run:
-        return typer.echo(describe(jobs, threads))
-    with leaving_no_empty(folder):
-        results = batch.carry_out(jobs, backend, threads)
-    from spikewhen.experiments.compare import comparison, tidy_csv
-    from spikewhen.experiments.provenance import write_whole
-    from spikewhen.experiments.results import summarise_results, write_summary
-
-    write_summary(folder, [summarise_results(Path(config).stem, results, changes)])
-    labels = labels or list(dict.fromkeys(label for r in results for label in r.labels))
-    text = comparison(results, labels)
-    write_whole(folder / "compare.csv", tidy_csv(results))
-    write_whole(folder / "compare.md", text)
-    typer.echo(f"{text}\nwritten to {folder / 'compare.csv'} and {folder / 'compare.md'}")
+    with naming_config(config):
+        return plan_comparison(Path(config).stem, experiment, labels, seeds, folder)

@@ -88,14 +88,22 @@ def demo(
     if dry_run:
         return typer.echo(f"{describe(jobs, threads)}\n{NOTE}")
     with leaving_no_empty(out):
-        results = iter(batch.carry_out(jobs, "cpu", threads))
-    from spikewhen.experiments.results import describe_results, summarise_results, write_summary
+        results = batch.carry_out(jobs, "cpu", threads)
+        batch.require_results(results)
+    from spikewhen.experiments.results import (
+        describe_results,
+        refuse_failures,
+        summarise_results,
+        write_summary,
+    )
 
+    each = iter(results)
     entries = [
-        summarise_results(part.name, [next(results) for _ in jobs_of], (*part.overrides, *overrides))
+        summarise_results(part.name, [next(each) for _ in jobs_of], (*part.overrides, *overrides))
         for part, jobs_of in zip(PARTS, by_part, strict=True)
     ]
     write_summary(out, entries)
     typer.echo("\n\n".join(map(describe_results, entries)) + f"\n\n{NOTE}\n\nwritten:")
-    paths = [*dict.fromkeys(job.path for job in jobs), out / "summary.json", *draw(out, ("pdf", "png"))]
+    paths = [*dict.fromkeys(r.path for r in results), out / "summary.json", *draw(out, ("pdf", "png"))]
     typer.echo("\n".join(map(str, paths)))
+    refuse_failures(results)

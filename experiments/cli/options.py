@@ -5,6 +5,8 @@ Imports stay inside: `--help` should not wait for Numba.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,13 +103,23 @@ def asked_jobs(
     ------
     InputError, DeviceError
     """
-    from spikewhen.experiments.config import find_config
     from spikewhen.experiments.jobs import make_jobs
     from spikewhen.reservoir.backends import get_backend
 
     check_folder(folder)
     get_backend(backend)
-    try:
+    with naming_config(config):
         return make_jobs(Path(config).stem, experiment, seeds, folder)
+
+
+@contextmanager
+def naming_config(config: str) -> Iterator[None]:
+    """Name the config in what is refused about it."""
+    from spikewhen.experiments.config import find_config
+
+    try:
+        yield
     except InputError as error:
+        if error.where.startswith("--"):  # about the command
+            raise
         raise InputError(f"{find_config(config)}: {error.where}", error.value, error.allowed) from error

@@ -75,8 +75,15 @@ def run(
         return typer.echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
     with leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
-    from spikewhen.experiments.results import describe_results, summarise_results, write_summary
+        batch.require_results(results)
+    from spikewhen.experiments.results import (
+        describe_results,
+        refuse_failures,
+        summarise_results,
+        write_summary,
+    )
 
     entry = summarise_results(Path(config).stem, results, changes)
     text = write_summary(folder, [entry])
     typer.echo(text if as_json else f"{describe_results(entry)}\nwritten to {folder}", nl=not as_json)
+    refuse_failures(results)

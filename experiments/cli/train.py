@@ -73,10 +73,18 @@ def train(
         return typer.echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
     with leaving_no_empty(jobs[0].path.parent):
         results = batch.carry_out(jobs, "recorded", threads)
-    from spikewhen.experiments.results import describe_results, summarise_results, summary_text
+        batch.require_results(results)
+    from spikewhen.experiments.results import (
+        describe_results,
+        refuse_failures,
+        summarise_results,
+        summary_text,
+    )
 
     entry = summarise_results("train", results, overrides)
     if as_json:
-        return typer.echo(summary_text([entry]), nl=False)
-    typer.echo(describe_results(entry) + "\n\nwritten:")
-    typer.echo("\n".join(dict.fromkeys(str(job.path) for job in jobs)))
+        typer.echo(summary_text([entry]), nl=False)
+    else:
+        typer.echo(describe_results(entry) + "\n\nwritten:")
+        typer.echo("\n".join(dict.fromkeys(str(r.path) for r in results if r.labels)))
+    refuse_failures(results)

@@ -153,8 +153,9 @@ def read_text(recording: Recording, path: str) -> str:
 
 
 def labels(recording: Recording) -> list[str]:
-    """Return the labels of the readouts, in the config's order."""
-    found = {path.split("/")[2] for path in recording.arrays if path.startswith(f"{readout()}/")}
+    """Return the labels of the readouts, in the config's order, also where their arrays were not loaded."""
+    paths = (*recording.arrays, *recording.attrs)
+    found = {path.split("/")[2] for path in paths if path.startswith(f"{readout()}/")}
     return [label for label in recording.config.get("rules", {}) if label in found]
 
 

@@ -13,10 +13,8 @@ from spikewhen.analysis.score_names import SCORES
 from spikewhen.analysis.score_run import score_run
 from spikewhen.analysis.summary import (
     compare,
-    comparison_table,
     final,
     summarise,
-    summary_table,
     tidy_rows,
 )
 from spikewhen.analysis.targets import bump
@@ -313,6 +311,7 @@ def runs():
 def test_a_summary_is_json_with_intervals_and_run_ids(runs):
     found = json.loads(json.dumps(summarise(runs), allow_nan=False))
     block = found["slow"]["blocks"][1]
+    assert block["block"] == 2
     assert found["slow"]["runs"] == list(runs)
     assert block["error"]["n"] == 5
     assert block["error"]["low"] <= block["error"]["mean"] <= block["error"]["high"]
@@ -335,23 +334,20 @@ def test_rows_carry_every_value_once(runs):
     rows = list(tidy_rows(runs))
     keys = [r[:-1] for r in rows]
     assert len(set(keys)) == len(keys)
-    wanted = ("run3", "slow", 1, 20, 0, 1, "amplitude")
+    wanted = ("run3", "slow", 2, 20, 0, 1, "amplitude")  # blocks count from 1
     value = next(r.value for r in rows if r[:-1] == wanted)
     assert value == runs["run3"]["slow"]["amplitude"][6, 1]
 
 
 def test_comparison_is_paired_and_corrected(runs):
     found = compare(runs, "fast", "slow")
-    last = f"E at trial {int(runs['run0']['fast']['trial'].max())}", 0
-    assert found[last].high < 0
-    assert found[last].p == pytest.approx(min(1, len(found) * 2 / 2**5))
-    assert all(d.mean == 0 for d in compare(runs, "fast", "fast").values())
-    table = comparison_table("fast", "slow", found)
-    assert table.count("\n") == 2 + len(found)
-    assert f"| {last[0]} | 1 | -0." in table
+    last = next(d for d in found if (d.block, d.trial) == (1, int(runs["run0"]["fast"]["trial"].max())))
+    assert last.paired.high < 0
+    assert last.paired.p == pytest.approx(min(1, len(found) * 2 / 2**5))
+    assert all(d.paired.mean == 0 for d in compare(runs, "fast", "fast"))
 
 
-def test_tables_show_what_is_undefined_as_a_dash(runs):
-    table = summary_table(summarise(runs), ("error", "savings"))
-    assert table.splitlines()[0] == "| label | block | error | savings | n |"
-    assert table.splitlines()[2].endswith("| - | 5 |")
+def test_scores_of_blocks_and_of_runs_are_compared_at_their_own_moments(runs):
+    assert [(d.block, d.trial) for d in compare(runs, "fast", "slow", "brier")] == [(1, None), (2, None)]
+    (of_run,) = compare(runs, "fast", "slow", "calibration_r_y")
+    assert (of_run.block, of_run.trial, of_run.paired.n) == (None, None, 5)

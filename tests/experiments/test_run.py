@@ -11,7 +11,7 @@ import pytest
 
 from spikewhen import load_config, run
 from spikewhen.analysis.summary import compare
-from spikewhen.experiments.compare import run_table
+from spikewhen.experiments.results import FREE, run_table
 from spikewhen.experiments.run import run_to_file
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
@@ -130,10 +130,11 @@ def test_rules_are_paired_at_fixed_trials_and_at_the_last():
 
     merged = {f"seed {s}": {"a": scores(0.1 * s), "b": scores(0.1 * s + 0.2)} for s in range(3)}
     found = compare(merged, "a", "b")
-    assert list(found) == [("E at trial 10", 0), ("E at trial 20", 0), ("E at trial 75", 0)]
-    assert all(d.mean == pytest.approx(-0.2) for d in found.values())
+    assert [(d.block, d.trial) for d in found] == [(1, 10), (1, 20), (1, 75)]
+    assert all(d.paired.mean == pytest.approx(-0.2) for d in found)
 
 
 def test_a_continuous_target_is_compared_by_its_free_run():
-    entry = {"runs": ["x"], "run": {"free_frequency_hz": {"mean": 4.97}}}
-    assert "| force | 4.97 | - | - | - | 1 |" in run_table({"force": entry})
+    entry = {"runs": ["x"], "run": {"free_frequency_hz": {"mean": 4.97}, "free_rmse": {"mean": None}}}
+    table = run_table({"force": entry}, FREE).markdown()
+    assert "| force | 4.97 | - | - | - | 1 |" in table and "| frequency (Hz) |" in table

@@ -1,0 +1,290 @@
+"""What a comparison of rules found, and what it looks like: text, Markdown, HTML, CSV, JSON, a data frame."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import textwrap
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from spikewhen.analysis.score_names import heading, main_score
+from spikewhen.analysis.summary import Difference, summarise
+from spikewhen.analysis.summary import compare as paired_differences
+from spikewhen.experiments import display
+from spikewhen.experiments.display import count
+from spikewhen.experiments.provenance import write_whole
+from spikewhen.experiments.results import (
+    FREE,
+    MEANING_OF_E,
+    ROW,
+    Failure,
+    RunSummary,
+    cell,
+    failures,
+    refuse_failures,
+    run_table,
+    summarise_results,
+    summary_text,
+    tidy,
+)
+from spikewhen.experiments.tables import Table, format_seeds, interval, number
+from spikewhen.experiments.views import pandas
+from spikewhen.reservoir.errors import InputError
+
+SHOWN = {"error": ("error", "error_equal_p", "error_true_p", "brier"), "free_rmse": FREE}
+"""The scores that stand in a table, by the score that is compared; by default that one alone."""
+
+COLUMNS = (*ROW, "note")
+"""Of `to_rows` and ``compare.csv``; `note` says why a rule was left out."""
+
+FEWEST_SEEDS = 6
+"""With fewer, no sign-flip test can give p < .05."""
+
+
+class Comparison:
+    """Rules compared on the same networks, trials and noise, paired by seed.
+
+    Attributes
+    ----------
+    name : str
+    rules : list of str
+        Labels, the reference first; without rules that failed for every seed.
+    runs : list of RunSummary
+        Ordered by seed, with the compared rules only.
+    failures : list of Failure
+        Rules that diverged, with seeds and reason.
+    score : str
+        Name of the score that is compared, e.g. ``"error"``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        runs: Sequence[RunSummary],
+        labels: Sequence[str] | None = None,
+        reference: str | None = None,
+        origin: str = "",
+    ):
+        self.name, self.runs, self.origin = name, list(runs), origin
+        there = dict.fromkeys(label for run in runs for label in run.labels)
+        ordered = [label for label in labels or there if label in there]
+        if reference is not None and reference not in there:
+            raise InputError("reference", reference, f"one of {', '.join(there)}")
+        self.rules = ordered if reference is None else [reference, *(x for x in ordered if x != reference)]
+        self.failures: list[Failure] = failures(runs)
+        names = [set(found) for run in runs for found in run.scores.values()]
+        score = main_score(set.intersection(*names)) if names else None
+        if score is None:
+            raise InputError(name, "no score to compare", "runs of a task that is scored, with probes")
+        self.score = score
+
+    @property
+    def reference(self) -> str:
+        """The rule that the others are compared with."""
+        return self.rules[0]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the runs."""
+        return sorted({run.seed for run in self.runs if run.labels})
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Means and intervals, as `spikewhen.analysis.summary.summarise` returns them, by rule."""
+        found = summarise({run.run_id: run.scores for run in self.runs})
+        return {label: found[label] for label in self.rules}
+
+    @cached_property
+    def differences(self) -> dict[str, list[Difference]]:
+        """Paired differences of the score to the reference, by rule."""
+        paired: dict[str, dict] = {}
+        for run in self.runs:  # the rules of a seed may stand in several runs
+            paired.setdefault(str(run.seed), {}).update(run.scores)
+        return {
+            label: paired_differences(paired, label, self.reference, self.score) for label in self.rules[1:]
+        }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one row per value, with the keys of `COLUMNS`, and one per rule that failed."""
+        return list(self._rows())
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for run in self.runs:
+            task = run.config["paradigm"]
+            scores = {label: run.scores[label] for label in self.rules if label in run.scores}
+            for row in tidy(run.run_id, run.seed, scores, task.get("cues", ()), task.get("events", ())):
+                yield row | {"note": None}
+            for label, reason in run.failed.items():
+                blank = dict.fromkeys(COLUMNS) | {"seed": run.seed, "rule": label}
+                yield blank | {"score": "failed", "heading": "left out", "note": reason}
+
+    def to_frame(self) -> Any:
+        """Return the rows of `to_rows` as a pandas table.
+
+        Raises
+        ------
+        InputError
+            Where pandas is not installed.
+        """
+        found = pandas().DataFrame(self.to_rows(), columns=list(COLUMNS))
+        return found.astype({"block": "Int64", "trial": "Int64"})
+
+    def csv(self) -> str:
+        """Return `to_rows` as the text of a CSV file."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in self._rows():
+            values = row.values()
+            writer.writerow("" if x is None else repr(x) if isinstance(x, float) else x for x in values)
+        return out.getvalue()
+
+    def json(self) -> str:
+        """Return the summary of the runs and the differences, as the text of a JSON file."""
+        found = [
+            {"rule": label, "block": d.block, "trial": d.trial, **_finite(d.paired._asdict())}
+            for label, every in self.differences.items()
+            for d in every
+        ]
+        compared = {"score": self.score, "reference": self.reference, "differences": found}
+        return summary_text([summarise_results(self.name, self.runs)], comparison=compared)
+
+    def table(self) -> str:
+        """Return the comparison as Markdown."""
+        title, *parts = self._parts()
+        texts = [part.markdown() if isinstance(part, Table) else f"{part}\n" for part in parts]
+        return "\n".join([f"# {title}\n", *texts])
+
+    def text(self, width: int = 80) -> str:
+        """Return the comparison for a terminal."""
+        parts = [
+            part.text(width) if isinstance(part, Table) else textwrap.fill(part, width)
+            for part in self._parts(intervals=False)
+        ]
+        return "\n\n".join(parts)
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write ``compare.csv``, ``compare.md`` and ``compare.json`` into a folder, and return their paths.
+
+        Raises
+        ------
+        OSError
+        """
+        texts = {"compare.csv": self.csv(), "compare.md": self.table(), "compare.json": self.json()}
+        paths = [Path(folder) / name for name in texts]
+        for path, text in zip(paths, texts.values(), strict=True):
+            write_whole(path, text)
+        return paths
+
+    def __repr__(self) -> str:
+        facts = [(label, self._last(label)) for label in self.rules]
+        facts += [("left out", str(failure)) for failure in self.failures]
+        facts.append(("ask", ".table() .to_frame() .differences .summary .save(folder)"))
+        return display.text(f"comparison of {self._title}, {self._seeds}", facts)
+
+    def _repr_html_(self) -> str:
+        title, *parts = self._parts()
+        texts = [part.html() if isinstance(part, Table) else f"<p>{html.escape(part)}</p>" for part in parts]
+        return f"<h4>{html.escape(title)}</h4>{''.join(texts)}"
+
+    def refuse_failures(self) -> None:
+        """End a command in which rules were left out, after everything else is written.
+
+        Raises
+        ------
+        RunError
+            Naming the rules in one line.
+        """
+        refuse_failures(self.runs)
+
+    # what all of these show
+
+    @property
+    def _title(self) -> str:
+        return f"{self.name}: {', '.join(self.rules)}"
+
+    @property
+    def _seeds(self) -> str:
+        return f"{count(len(self.seeds), 'seed')} ({format_seeds(self.seeds)})"
+
+    def _last(self, label: str) -> str:
+        entry = self.summary[label]
+        if not entry["blocks"]:
+            return f"{heading(self.score)} {cell(entry['run'].get(self.score), with_interval=True)}"
+        block = entry["blocks"][-1]
+        found = cell(block.get(self.score), with_interval=True)
+        return f"{heading(self.score)} {found} at the end of block {block['block']}"
+
+    def _parts(self, intervals: bool = True) -> Iterator[str | Table]:
+        yield self._title
+        at = "at the last probes of each block" if self._of_blocks else "of each run"
+        meaning = f" {MEANING_OF_E}." if self.score == "error" else ""
+        yield f"{self._seeds}. Mean over seeds [95 % interval] {at}.{meaning}"
+        yield self._scores(intervals)
+        if any(self.differences.values()):
+            yield (
+                f"Differences of {heading(self.score)} to {self.reference}, paired by seed. "
+                f"Below 0 the rule has less {heading(self.score)} than {self.reference}."
+            )
+            yield self._differences()
+            yield self._note_on_p()
+        yield from map(str, self.failures)
+        if self.origin:
+            yield self.origin
+
+    @property
+    def _of_blocks(self) -> bool:
+        return any(entry["blocks"] for entry in self.summary.values())
+
+    def _scores(self, intervals: bool) -> Table:
+        names = SHOWN.get(self.score, (self.score,))
+        if not self._of_blocks:
+            return run_table(self.summary, names, intervals)
+        rows = [
+            [
+                label,
+                str(block["block"]),
+                *(cell(block.get(n), with_interval=intervals or n == self.score) for n in names),
+                str(len(entry["runs"])),
+            ]
+            for label, entry in self.summary.items()
+            for block in entry["blocks"]
+        ]
+        return Table(["rule", "block", *map(heading, names), "seeds"], rows)
+
+    def _differences(self) -> Table:
+        rows = [
+            [
+                label,
+                *([str(d.block), _dash(d.trial)] if self._of_blocks else []),
+                interval(d.paired.mean, d.paired.low, d.paired.high),
+                str(d.paired.n),
+                number(d.paired.p),
+            ]
+            for label, every in self.differences.items()
+            for d in every
+        ]
+        moment = ["block", "trial"] if self._of_blocks else []
+        return Table(["rule", *moment, f"difference in {heading(self.score)}", "seeds", "p (Holm)"], rows)
+
+    def _note_on_p(self) -> str:
+        n = min(d.paired.n for every in self.differences.values() for d in every)
+        note = "p: signs of the differences are flipped; corrected by Holm's method over the rows of a rule."
+        if 0 < n < FEWEST_SEEDS:
+            note += (
+                f" With {count(n, 'seed')} there are {2**n} ways to flip them, so no p can be below "
+                f"{min(1, 2 / 2**n):.3g}. It takes {FEWEST_SEEDS} seeds to get below 0.05."
+            )
+        return note
+
+
+def _dash(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: None if isinstance(v, float) and number(v) == "-" else v for k, v in values.items()}

@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 
 from spikewhen.analysis.calibration import Line, fit_line
 from spikewhen.analysis.figures.colours import INK, MIDDLE, channel_colour
-from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
+from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.recording import Recording
 
 LEAST_LEVELS = 3
 MAX_LABELS = 4
@@ -51,9 +50,9 @@ def _group(runs: Runs) -> Group:
     return best
 
 
-def caption(recordings: list[Recording]) -> str:
+def caption(source: Source) -> str:
     """Say what the figure shows."""
-    runs = Runs.of(recordings)
+    runs = Runs.of(source)
     group = _group(runs)
     return (
         f"Calibration over {_levels(group)} levels of p, cue-only probes at the end of each block. Left "
@@ -65,27 +64,63 @@ def caption(recordings: list[Recording]) -> str:
     )
 
 
-def draw(recordings: list[Recording]) -> Sheet:
+def draw(source: Source) -> Sheet:
     """Draw the figure."""
-    runs = Runs.of(recordings)
+    runs = Runs.of(source)
     group = _group(runs)
     series = runs.series([group])[:MAX_LABELS]
     sheet = Sheet(DOUBLE_MM, 8 + 60 * len(series), group.recordings)
     for row, s in enumerate(series):
         if len(series) > 1:
             sheet.text(13, 5 + 60 * row, s.name, fontweight="bold", color=s.colour)
-        points = [_points(runs, s, q.score) for q in QUANTITIES]
-        low = min(0.0, *(1.05 * float(np.nanmin(v)) for _, v in points if np.isfinite(v).any()))
-        high = max(1.0, *(float(np.nanmax(v)) for _, v in points if np.isfinite(v).any()))
-        for column, (quantity, (p, value)) in enumerate(zip(QUANTITIES, points, strict=True)):
-            panel = "abcdefghijkl"[3 * row + column]
-            ax = sheet.axes(13 + 59 * column, 16 + 60 * row, SIZE_MM, SIZE_MM, panel)
-            ax.set_xlim(-0.03, 1.03)
-            ax.set_ylim(low - 0.03, high + 0.05)
-            ax.set_xlabel("true p of the event")
-            ax.set_ylabel(quantity.axis)
-            _panel(sheet, ax, panel, group.events, s, quantity, p, value)
+        limits = _limits(runs, s)
+        for column, quantity in enumerate(QUANTITIES):
+            letter = "abcdefghijkl"[3 * row + column]
+            ax = sheet.axes(13 + 59 * column, 16 + 60 * row, SIZE_MM, SIZE_MM, letter)
+            _panel(sheet, ax, letter, runs, group, s, quantity, limits)
     return sheet
+
+
+def panel(ax: Axes, source: Source, label: str | None = None, quantity: str = "p_hat") -> Drawing:
+    """Draw one quantity against the true probability onto given axes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    source : recording or result, or several
+        Runs that differ only in their seed are drawn together.
+    label : str, optional
+        Of the readout; the first one if not given.
+    quantity : {"p_hat", "amplitude_y", "amplitude"}
+        The learned probability, the amplitude of y, or that of the prediction.
+
+    Returns
+    -------
+    Drawing
+        Its artists, and every number drawn.
+
+    Raises
+    ------
+    InputError
+        If fewer than three levels of probability were probed, or there is no such label.
+    """
+    chosen = {q.score: q for q in QUANTITIES}
+    if quantity not in chosen:
+        raise InputError("quantity", quantity, "one of " + ", ".join(chosen))
+    runs = Runs.of(source)
+    group = _group(runs)
+    series = runs.one_series([group], label)
+    drawing = Drawing()
+    _panel(drawing, ax, "", runs, group, series, chosen[quantity], _limits(runs, series))
+    return drawing
+
+
+def _limits(runs: Runs, series: Series) -> tuple[float, float]:
+    """Return the ends of the axis of values, alike for all quantities."""
+    every = [_points(runs, series, q.score)[1] for q in QUANTITIES]
+    known = [v for v in every if np.isfinite(v).any()]
+    low = min([0.0, *(1.05 * float(np.nanmin(v)) for v in known)])
+    return low - 0.03, max([1.0, *(float(np.nanmax(v)) for v in known)]) + 0.05
 
 
 def _points(runs: Runs, series: Series, score: str) -> tuple[np.ndarray, np.ndarray]:
@@ -101,26 +136,31 @@ def _points(runs: Runs, series: Series, score: str) -> tuple[np.ndarray, np.ndar
 
 
 def _panel(
-    sheet: Sheet,
+    on: Drawing,
     ax: Axes,
     panel: str,
-    events: list[str],
+    runs: Runs,
+    group: Group,
     series: Series,
     quantity: Quantity,
-    p: np.ndarray,
-    value: np.ndarray,
+    limits: tuple[float, float],
 ) -> None:
+    p, value = _points(runs, series, quantity.score)
+    ax.set_xlim(-0.03, 1.03)
+    ax.set_ylim(*limits)
+    ax.set_xlabel("true p of the event")
+    ax.set_ylabel(quantity.axis)
     ends = np.array([0.0, 1.0])
     expected = quantity.intercept + quantity.slope * ends
-    sheet.line(ax, panel, quantity.expected, ends, expected, color=MIDDLE, lw=0.7, ls=(0, (4, 2)), zorder=1)
+    on.line(ax, panel, quantity.expected, ends, expected, color=MIDDLE, lw=0.7, ls=(0, (4, 2)), zorder=1)
     if not np.isfinite(value).any():
         ax.text(0.5, 0.5, "no such readout", ha="center", va="center", color=MIDDLE)
         return
     texts = []
-    for k, name in enumerate(events):
+    for k, name in enumerate(group.events):
         colour = channel_colour(k)
         for recording, x, y in zip(series.runs, p[:, :, k], value[:, :, k], strict=True):
-            sheet.line(
+            on.line(
                 ax,
                 panel,
                 name,
@@ -139,7 +179,7 @@ def _panel(
         if np.isfinite(fit.slope).any():
             mean = _mean(fit)
             reach = np.array([p[..., k].min(), p[..., k].max()])
-            sheet.line(
+            on.line(
                 ax, panel, f"{name}: fit", reach, mean.intercept + mean.slope * reach, color=colour, lw=0.9
             )
             texts.append((name, mean, colour))
@@ -154,11 +194,11 @@ def _panel(
         ha="right",
         va="top",
         color=MIDDLE,
-        fontsize=6.5,
+        fontsize=points(6.5),
     )
     for i, (name, fit, colour) in enumerate(texts):
-        sheet.record(panel, f"{name}: r", np.nan, fit.r)
-        sheet.record(panel, f"{name}: slope", np.nan, fit.slope)
+        on.record(panel, f"{name}: r", np.nan, fit.r)
+        on.record(panel, f"{name}: slope", np.nan, fit.slope)
         r = "undefined" if not np.isfinite(fit.r) else _signed(fit.r, 3)
         ax.text(
             1.0,
@@ -168,7 +208,7 @@ def _panel(
             ha="right",
             va="top",
             color=colour,
-            fontsize=6.5,
+            fontsize=points(6.5),
         )
 
 

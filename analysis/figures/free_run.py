@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, VARIANT
-from spikewhen.analysis.figures.runs import Group, Runs, Series, pretty, seeds_of
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
+from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, pretty, seeds_of
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
 from spikewhen.analysis.free_run import fit_sinusoid
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
@@ -34,9 +35,9 @@ def _pick(runs: Runs) -> tuple[Group, list[Series]]:
     raise InputError("recordings", len(runs), "at least one run of the task signal with its free run")
 
 
-def caption(recordings: list[Recording]) -> str:
+def caption(source: Source) -> str:
     """Say what the figure shows."""
-    group, series = _pick(Runs.of(recordings))
+    group, series = _pick(Runs.of(source))
     return (
         f"A signal learned and produced freely, run {group.first.run_id}. Left: target (dashed) and "
         "output over the switch from learning to the free run (vertical line; only what the file keeps "
@@ -54,9 +55,9 @@ def target_of(recording: Recording, clock_ms: np.ndarray) -> np.ndarray:
     return (size * np.sin(2 * np.pi * frequency * clock_ms[:, None] / 1000)).sum(1)
 
 
-def draw(recordings: list[Recording]) -> Sheet:
+def draw(source: Source) -> Sheet:
     """Draw the figure."""
-    runs = Runs.of(recordings)
+    runs = Runs.of(source)
     group, series = _pick(runs)
     sheet = Sheet(DOUBLE_MM, 10 + ROW_MM * len(series), group.recordings)
     for i, s in enumerate(series):
@@ -64,54 +65,125 @@ def draw(recordings: list[Recording]) -> Sheet:
     return sheet
 
 
-def _row(sheet: Sheet, runs: Runs, s: Series, top: float, panels: str) -> None:
-    r = s.runs[0]
-    t = np.asarray(r[schema.readout(s.label, "time_ms")], float)
-    free = r[schema.readout(s.label, "probes", "y")][0, :, 0]
-    zero = r[schema.probe("after_trial")][0] * t[-1]
-    left, middle = sheet.axes(15, top, 68, 28, panels[0]), sheet.axes(92, top, 42, 28, panels[1], 7)
-    after = t <= min(AFTER_MS, t[-1])
-    time, output = t[after], free[after]
-    if schema.readout(s.label, "trials", "y") in r:
-        tail = t > t[-1] - BEFORE_MS
-        time = np.concatenate([t[tail] - t[-1], time])
-        output = np.concatenate([r[schema.readout(s.label, "trials", "y")][-1, tail, 0], output])
-    dashed: dict[str, Any] = dict(color=INK, lw=0.8, ls=(0, (3, 1.5)), zorder=3)
-    sheet.line(left, panels[0], "output", time, output, color=s.colour, lw=1.1)
-    sheet.line(left, panels[0], "target", time, target_of(r, zero + time), **dashed)
-    left.axvline(0, color=MIDDLE, lw=0.6)
-    left.text(0, 1.02, " free run", transform=left.get_xaxis_transform(), va="bottom", color=MIDDLE)
-    if time[0] < 0:
-        left.text(
-            0, 1.02, "learning ", transform=left.get_xaxis_transform(), ha="right", va="bottom", color=MIDDLE
-        )
-    frequency = r[schema.block("frequency_hz")]
-    end = t > t[-1] - min(3000.0 / frequency.min(), t[-1])
-    sheet.line(middle, panels[1], "output", t[end] / 1000, free[end], color=s.colour, lw=1.1)
-    if frequency.size == 1:
-        fit = fit_sinusoid(free, t, float(frequency[0]))
-        phase = 2 * np.pi * fit.frequency_hz * t[end] / 1000 + fit.phase_rad
-        sheet.line(
-            middle,
-            panels[1],
-            "fit",
-            t[end] / 1000,
-            fit.offset + fit.amplitude * np.sin(phase),
-            color=VARIANT,
-            lw=0.8,
-        )
-    sheet.line(middle, panels[1], "target", t[end] / 1000, target_of(r, zero + t[end]), **dashed)
-    reach = 1.15 * max(np.abs(output).max(), np.abs(free[end]).max(), np.abs(target_of(r, zero + t)).max())
-    for ax in (left, middle):
+def panel(ax: Axes, source: Source, label: str | None = None, part: str = "switch") -> Drawing:
+    """Draw a free run and its target onto given axes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    source : recording or result, or several
+        Of several runs the first is shown.
+    label : str, optional
+        Of the readout; the first one if not given.
+    part : {"switch", "end"}
+        From learning to the free run, or its end with the fitted sinusoid.
+
+    Returns
+    -------
+    Drawing
+        Its artists, and every number drawn.
+
+    Raises
+    ------
+    InputError
+        If no run learned a signal and then ran freely, or there is no such label.
+    """
+    if part not in ("switch", "end"):
+        raise InputError("part", part, "one of switch, end")
+    runs = Runs.of(source)
+    group, _ = _pick(runs)
+    run, drawing = _Free.of(runs.one_series([group], label)), Drawing()
+    (_switch if part == "switch" else _end)(drawing, ax, "", run)
+    ax.set_ylabel("output y")
+    return drawing
+
+
+class _Free(NamedTuple):
+    """The free run of one series' first run."""
+
+    series: Series
+    time_ms: np.ndarray  # (T,) from the end of learning
+    output: np.ndarray  # (T,)
+    learned_ms: np.ndarray  # the end of learning, at negative times; empty where it was not kept
+    learned: np.ndarray
+    zero_ms: float  # the target's clock at the end of learning
+
+    @classmethod
+    def of(cls, s: Series) -> _Free:
+        r = s.runs[0]
+        t = np.asarray(r[schema.readout(s.label, "time_ms")], float)
+        kept, tail = schema.readout(s.label, "trials", "y"), t > t[-1] - BEFORE_MS
+        before = (t[tail] - t[-1], r[kept][-1, tail, 0]) if kept in r else (t[:0], t[:0])
+        free = r[schema.readout(s.label, "probes", "y")][0, :, 0]
+        return cls(s, t, free, *before, float(r[schema.probe("after_trial")][0] * t[-1]))
+
+    @property
+    def frequency(self) -> np.ndarray:
+        """Frequencies of the target, Hz."""
+        return self.series.runs[0][schema.block("frequency_hz")]
+
+    def target(self, time_ms: np.ndarray) -> np.ndarray:
+        """Return the target at times from the end of learning."""
+        return target_of(self.series.runs[0], self.zero_ms + time_ms)
+
+    def limits(self, ax: Axes) -> None:
+        """Set the axis of values, alike for both parts, with a line at 0."""
+        early = self.output[self.time_ms <= AFTER_MS]
+        parts = (self.learned, early, self.output[_last(self)], self.target(self.time_ms))
+        reach = 1.15 * max(np.abs(part).max(initial=0) for part in parts)
         ax.set_ylim(-reach, reach)
         ax.axhline(0, color=PALE, lw=0.5, zorder=0)
+
+
+DASHED: dict[str, Any] = {"color": INK, "lw": 0.8, "ls": (0, (3, 1.5)), "zorder": 3}
+
+
+def _switch(on: Drawing, ax: Axes, panel: str, run: _Free) -> None:
+    """Draw output and target from the end of learning into the free run."""
+    after = run.time_ms <= AFTER_MS
+    time = np.concatenate([run.learned_ms, run.time_ms[after]])
+    output = np.concatenate([run.learned, run.output[after]])
+    on.line(ax, panel, "output", time, output, color=run.series.colour, lw=1.1)
+    on.line(ax, panel, "target", time, run.target(time), **DASHED)
+    ax.axvline(0, color=MIDDLE, lw=0.6)
+    above = {"transform": ax.get_xaxis_transform(), "va": "bottom", "color": MIDDLE}
+    on.write(ax, 0, 1.02, " free run", **above)
+    if time[0] < 0:
+        on.write(ax, 0, 1.02, "learning ", ha="right", **above)
+    run.limits(ax)
+    ax.set_xlim(time[0], time[-1])
+    ax.set_xlabel("time from the end of learning (ms)")
+
+
+def _last(run: _Free) -> np.ndarray:
+    """Return which times are the last three periods of the free run."""
+    end_ms = run.time_ms[-1]
+    return run.time_ms > end_ms - min(3000.0 / run.frequency.min(), end_ms)
+
+
+def _end(on: Drawing, ax: Axes, panel: str, run: _Free) -> None:
+    """Draw the end of the free run, with the sinusoid fitted to all of it."""
+    end, frequency = _last(run), run.frequency
+    seconds = run.time_ms[end] / 1000
+    on.line(ax, panel, "output", seconds, run.output[end], color=run.series.colour, lw=1.1)
+    if frequency.size == 1:
+        fit = fit_sinusoid(run.output, run.time_ms, float(frequency[0]))
+        fitted = fit.offset + fit.amplitude * np.sin(2 * np.pi * fit.frequency_hz * seconds + fit.phase_rad)
+        on.line(ax, panel, "fit", seconds, fitted, color=VARIANT, lw=0.8)
+    on.line(ax, panel, "target", seconds, run.target(run.time_ms[end]), **DASHED)
+    run.limits(ax)
+    ax.set_xlim(seconds[0], seconds[-1])
+    ax.set_xlabel("time of the free run (s)")
+
+
+def _row(sheet: Sheet, runs: Runs, s: Series, top: float, panels: str) -> None:
+    left, middle = sheet.axes(15, top, 68, 28, panels[0]), sheet.axes(92, top, 42, 28, panels[1], 7)
+    run = _Free.of(s)
+    _switch(sheet, left, panels[0], run)
+    _end(sheet, middle, panels[1], run)
     middle.tick_params(labelleft=False)
-    left.set_xlim(time[0], time[-1])
-    middle.set_xlim(t[end][0] / 1000, t[-1] / 1000)
     left.set_ylabel("output y")
-    left.set_xlabel("time from the end of learning (ms)")
-    middle.set_xlabel("time of the free run (s)")
-    _numbers(sheet, runs, s, panels[1], top, frequency)
+    _numbers(sheet, runs, s, panels[1], top, run.frequency)
 
 
 def _numbers(sheet: Sheet, runs: Runs, s: Series, panel: str, top: float, frequency: np.ndarray) -> None:
@@ -121,7 +193,7 @@ def _numbers(sheet: Sheet, runs: Runs, s: Series, panel: str, top: float, freque
         (("output", s.colour), ("target (dashed)", INK), ("fitted sinusoid", VARIANT))
     ):
         if text != "fitted sinusoid" or frequency.size == 1:
-            sheet.text(left, top + 5 + 3 * i, text, color=colour, va="center", fontsize=6.5)
+            sheet.text(left, top + 5 + 3 * i, text, color=colour, va="center", fontsize=points(6.5))
     for i, (name, (text, unit)) in enumerate(NUMBERS.items()):
         values = np.array([float(runs.scores(r, s.label)[name][0]) for r in s.runs])
         known = values[np.isfinite(values)]
@@ -130,4 +202,6 @@ def _numbers(sheet: Sheet, runs: Runs, s: Series, panel: str, top: float, freque
         shown = "–" if not known.size else f"{known.mean():.3g}"
         if known.size > 1:
             shown += f" [{known.min():.3g}, {known.max():.3g}]"
-        sheet.text(left, top + 16 + 3.4 * i, f"{text} {shown} {unit}".rstrip(), va="center", fontsize=6.5)
+        sheet.text(
+            left, top + 16 + 3.4 * i, f"{text} {shown} {unit}".rstrip(), va="center", fontsize=points(6.5)
+        )

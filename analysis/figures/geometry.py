@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE
-from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
+from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
 from spikewhen.analysis.geometry.activity import block_activity, learned_weights, probe_activity
 from spikewhen.analysis.geometry.overlap import BlockReferences, score_geometry
 from spikewhen.analysis.geometry.subspaces import basis, random_angles
@@ -76,9 +77,9 @@ def _replayable(recording: Recording) -> bool:
     return recording.attrs.get(schema.spikes("reservoir"), {}).get("subset") == "all"
 
 
-def caption(recordings: list[Recording]) -> str:
+def caption(source: Source) -> str:
     """Say what the figure shows."""
-    _, series = _group(Runs.of(recordings))
+    _, series = _group(Runs.of(source))
     return (
         "Readout geometry. (a) Principal angles between what and when weights at the end of each block "
         "(Euclidean, bias left out; dots, seeds; line, mean); grey: the 90 % range of each angle "
@@ -94,12 +95,10 @@ def caption(recordings: list[Recording]) -> str:
     )
 
 
-def draw(recordings: list[Recording]) -> Sheet:
+def draw(source: Source) -> Sheet:
     """Draw the figure."""
-    runs = Runs.of(recordings)
-    group, series = _group(runs)
+    group, series, found = _found(source)
     blocks = np.unique(group.task.probe_block)
-    found = {s: [_scores(runs, r, s.label) for r in s.runs] for s in series}
     n_rows, n_labels = len(OVERLAPS), len(series)
     height = max(48.0, n_rows * (4 + 2.4 * n_labels))
     sheet = Sheet(DOUBLE_MM, height + 27, group.recordings)
@@ -109,9 +108,63 @@ def draw(recordings: list[Recording]) -> Sheet:
     _overlaps(sheet, ax, found, int(blocks[-1]))
     _losses(sheet, sheet.axes(157, 9, 23, height, "c", 11), found)
     for i, s in enumerate(series):
-        sheet.text(13 + 44 * i, height + 24, "●", color=s.colour, fontsize=6)
+        sheet.text(13 + 44 * i, height + 24, "●", color=s.colour, fontsize=points(6))
         sheet.text(16 + 44 * i, height + 24, s.name, color=s.colour)
     return sheet
+
+
+def angles_panel(ax: Axes, source: Source, labels: Sequence[str] | None = None) -> Drawing:
+    """Draw the principal angles between "what" and "when" at the end of each block onto given axes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    source : recording or result, or several
+        Runs that differ only in their seed are drawn together.
+    labels : sequence of str, optional
+        Of the readouts; all if not given.
+
+    Returns
+    -------
+    Drawing
+        Its artists, and every number drawn.
+
+    Raises
+    ------
+    InputError
+        If no readout learned both, or its geometry was neither scored nor can be.
+    """
+    group, series, found = _found(source, labels)
+    drawing = Drawing()
+    _angles(drawing, ax, group, series, found, np.unique(group.task.probe_block))
+    return drawing
+
+
+def overlap_panel(ax: Axes, source: Source, labels: Sequence[str] | None = None) -> Drawing:
+    """Draw the overlap of "what" and "when" beside its chance and ceiling; as `angles_panel`."""
+    group, _, found = _found(source, labels)
+    drawing = Drawing()
+    _overlaps(drawing, ax, found, int(group.task.probe_block.max()))
+    return drawing
+
+
+def loss_panel(ax: Axes, source: Source, labels: Sequence[str] | None = None) -> Drawing:
+    """Draw what each readout loses without the other's directions; as `angles_panel`."""
+    drawing = Drawing()
+    _losses(drawing, ax, _found(source, labels)[2])
+    return drawing
+
+
+def _found(
+    source: Source, labels: Sequence[str] | None = None
+) -> tuple[Group, list[Series], dict[Series, list[Scores]]]:
+    """Return an experiment with its readouts, and the scores of each by run."""
+    runs = Runs.of(source)
+    group, series = _group(runs)
+    series = [s for s in series if labels is None or s.label in labels]
+    if not series:
+        raise InputError("labels", labels, "labels of readouts that learned what and when")
+    return group, series, {s: [_scores(runs, r, s.label) for r in s.runs] for s in series}
 
 
 def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
@@ -131,7 +184,7 @@ def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
 
 
 def _angles(
-    sheet: Sheet,
+    on: Drawing,
     ax: Axes,
     group: Group,
     series: list[Series],
@@ -147,8 +200,8 @@ def _angles(
         null = random_angles(n, ranks[0], ranks[1], DRAWS, np.random.default_rng(0))
         low, high = np.quantile(null, [LEVEL, 1 - LEVEL], axis=0)
         for i, (a, b) in enumerate(zip(low, high, strict=True)):
-            sheet.record("a", "uniform random", np.nan, np.nan, f"angle {i + 1}", a, b)
-            ax.axhspan(a, b, color=FAINT if i % 2 else PALE, lw=0, zorder=0)
+            on.record("a", "uniform random", np.nan, np.nan, f"angle {i + 1}", a, b)
+            ax.axhspan(a, b, color=PALE, alpha=0.25 if i % 2 else 0.5, lw=0, zorder=0)
         bottom = low.min()
     else:
         bottom = 90.0
@@ -159,7 +212,7 @@ def _angles(
             if not np.isfinite(angles[..., i]).any():
                 continue
             for recording, row in zip(s.runs, angles[..., i], strict=True):
-                sheet.line(
+                on.line(
                     ax,
                     "a",
                     f"{s.name}: angle {i + 1}",
@@ -174,7 +227,7 @@ def _angles(
                     alpha=0.6,
                 )
             mean = _mean(angles[..., i])
-            sheet.line(ax, "a", f"{s.name}: angle {i + 1}", x, mean, "mean", lw=0.8, color=s.colour)
+            on.line(ax, "a", f"{s.name}: angle {i + 1}", x, mean, "mean", lw=0.8, color=s.colour)
             bottom = min(bottom, np.nanmin(angles[..., i]))
     span = 90 - bottom
     ax.set_ylim(bottom - 0.25 * span, 90 + 0.04 * span)
@@ -183,7 +236,7 @@ def _angles(
         0.02,
         "shaded: random weights,\n90 % range per angle",
         transform=ax.transAxes,
-        fontsize=6,
+        fontsize=points(6),
         color=MIDDLE,
     )
     ax.set_xlim(-0.5, blocks.size - 0.5)
@@ -193,7 +246,7 @@ def _angles(
     ax.set_title("principal angles", pad=7)
 
 
-def _overlaps(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]], block: int) -> None:
+def _overlaps(on: Drawing, ax: Axes, found: dict[Series, list[Scores]], block: int) -> None:
     values = {
         (name, s): np.array([_value(f, name, block if name == "overlap" else 0) for f in scores])
         for name in OVERLAPS
@@ -216,14 +269,14 @@ def _overlaps(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]], block: 
             va="center",
             color=colour,
             fontweight="bold" if row == 0 else "normal",
-            fontsize=6.5,
+            fontsize=points(6.5),
         )
         for j, s in enumerate(found):
             at = y - 0.22 * (j - (len(found) - 1) / 2)
-            _dots(sheet, ax, "b", f"{s.name}: {text}", values[name, s], at, s, True)
+            _dots(on, ax, "b", f"{s.name}: {text}", values[name, s], at, s, True)
             if name == "overlap_chance":
                 below = float(_mean(np.array([_value(f, "overlap_chance_p") for f in found[s]])))
-                sheet.record("b", f"{s.name}: fraction of refits at most learned", np.nan, below)
+                on.record("b", f"{s.name}: fraction of refits at most learned", np.nan, below)
                 ax.text(
                     1.2,
                     at,
@@ -231,7 +284,7 @@ def _overlaps(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]], block: 
                     ha="right",
                     va="center",
                     color=s.colour,
-                    fontsize=5.5,
+                    fontsize=points(5.5),
                 )
     ax.set_ylim(-0.5, len(OVERLAPS) - 0.5)
     ax.set_yticks([])
@@ -240,16 +293,14 @@ def _overlaps(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]], block: 
     ax.set_title("overlap, last block", pad=7)
 
 
-def _losses(sheet: Sheet, ax: Axes, found: dict[Series, list[Scores]]) -> None:
-    sheet.level(ax, "c", "no loss", 0.0, color=PALE, lw=0.6, zorder=0)
+def _losses(on: Drawing, ax: Axes, found: dict[Series, list[Scores]]) -> None:
+    on.level(ax, "c", "no loss", 0.0, color=PALE, lw=0.6, zorder=0)
     reach = 0.0
     for i, name in enumerate(LOSSES):
         for j, (s, scores) in enumerate(found.items()):
             values = np.array([_value(f, name) for f in scores])
             reach = max(reach, float(np.nanmax(np.abs(values), initial=0)))
-            _dots(
-                sheet, ax, "c", f"{s.name}: {name}", values, i + 0.18 * (j - (len(found) - 1) / 2), s, False
-            )
+            _dots(on, ax, "c", f"{s.name}: {name}", values, i + 0.18 * (j - (len(found) - 1) / 2), s, False)
     ax.set_xlim(-0.5, len(LOSSES) - 0.5)
     ax.set_xticks(range(len(LOSSES)), list(LOSSES.values()))
     ax.set_xlabel("readout without the\nother's directions")
@@ -270,13 +321,13 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 def _dots(
-    sheet: Sheet, ax: Axes, panel: str, series: str, values: np.ndarray, at: float, s: Series, across: bool
+    on: Drawing, ax: Axes, panel: str, series: str, values: np.ndarray, at: float, s: Series, across: bool
 ) -> None:
     """Draw one dot per seed, and the mean with its interval."""
     where = np.full(values.size, at)
     for recording, value, place in zip(s.runs, values, where, strict=True):
         x, y = (value, place) if across else (place, value)
-        sheet.line(
+        on.line(
             ax,
             panel,
             series,
@@ -293,7 +344,7 @@ def _dots(
     mean = mean_interval(values)
     if mean.n > 1:
         ends = (mean.low, mean.high)
-        sheet.record(panel, series, mean.mean if across else at, at if across else mean.mean, "mean", *ends)
+        on.record(panel, series, mean.mean if across else at, at if across else mean.mean, "mean", *ends)
         ax.plot(*((ends, (at, at)) if across else ((at, at), ends)), color=s.colour, lw=1)
         point = (mean.mean, at) if across else (at, mean.mean)
         ax.plot(*([v] for v in point), marker="|" if across else "_", ms=6, mew=1.2, color=s.colour)

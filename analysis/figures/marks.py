@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band, count_seeds
 from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE
-from spikewhen.analysis.figures.sheet import Sheet
+from spikewhen.analysis.figures.sheet import Sheet, points
 
 JITTER = 0.16
 """Half the width over which seeds are spread, in units of the places' distance."""
@@ -179,7 +179,12 @@ def missing(sheet: Sheet, letter: str, left: float, top: float, claim: str) -> N
     """Say in the place of a panel what it needs."""
     sheet.letter(letter, left, top - 1.5)
     sheet.text(
-        left + 9, top - 1.5, f"needs: spikewhen claims {claim}", color=MIDDLE, va="baseline", fontsize=6.5
+        left + 9,
+        top - 1.5,
+        f"needs: spikewhen claims {claim}",
+        color=MIDDLE,
+        va="baseline",
+        fontsize=points(6.5),
     )
 
 

@@ -8,7 +8,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
 from spikewhen.analysis.figures.colours import EXCITATORY, FAINT, INHIBITORY, INK, MIDDLE, PALE
 from spikewhen.analysis.figures.runs import Group
-from spikewhen.analysis.figures.sheet import Sheet
+from spikewhen.analysis.figures.sheet import Sheet, points
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
@@ -55,7 +55,7 @@ def draw_network(sheet: Sheet, group: Group) -> None:
                 47.3 + 3.2 * j,
                 f"{'○ I' if inhibitory else '● E'}: {text}",
                 ha="center",
-                fontsize=6.5,
+                fontsize=points(6.5),
                 color=INHIBITORY if inhibitory else INK,
             )
         for n, c in counts:
@@ -107,10 +107,16 @@ def _inputs(ax: Axes, group: Group, r: Recording) -> None:
     task = group.config["paradigm"]
     injected = task.get("stimulus_drives_reservoir", False)
     share = (r[schema.encoder("cue")] > 0).mean()
-    several = f"{len(task['cues'])} cues" if len(task["cues"]) > 1 else task["cues"][0]
+    several = f"{len(group.cues)} cues" if len(group.cues) > 1 else group.cues[0]
     ax.text(9, 14.5, several, ha="center", fontweight="bold")
     ax.text(
-        9, 20, f"to {100 * share:.0f} %\nof neurons", ha="center", va="center", fontsize=6.5, color=MIDDLE
+        9,
+        20,
+        f"to {100 * share:.0f} %\nof neurons",
+        ha="center",
+        va="center",
+        fontsize=points(6.5),
+        color=MIDDLE,
     )
     _arrow(ax, (2, 16), (18.5, 16))
     ax.text(9, 30.5, "events", ha="center", fontweight="bold", color=INK if injected else MIDDLE)
@@ -121,7 +127,7 @@ def _inputs(ax: Axes, group: Group, r: Recording) -> None:
         "injected" if injected else "teach only,\nnot injected",
         ha="center",
         va="center",
-        fontsize=6.5,
+        fontsize=points(6.5),
         color=MIDDLE,
     )
 
@@ -133,19 +139,19 @@ def _outputs(ax: Axes, group: Group, net: dict) -> None:
         )
         ax.text(66.5, y + 3.3, title, ha="center", fontweight="bold")
         ax.text(66.5, y + 7.2, formula, ha="center")
-        ax.text(66.5, y + 11.2, note, ha="center", fontsize=6, color=MIDDLE)
+        ax.text(66.5, y + 11.2, note, ha="center", fontsize=points(6), color=MIDDLE)
 
     box(8, "when", r"$y_k = w_k \cdot x$", "learns online")
     box(31.5, "what", r"$\hat{p}_k = V_k \cdot m$", "learns offline")
     _arrow(ax, (49, 14.25), (56.8, 14.25))
     _arrow(ax, (49, 37.75), (56.8, 37.75))
-    ax.text(53.2, 26, "traces\n$x$", ha="center", va="center", fontsize=6.5)
+    ax.text(53.2, 26, "traces\n$x$", ha="center", va="center", fontsize=points(6.5))
     ax.add_patch(Circle((72, 26), 2.2, fc="white", ec=INK, lw=0.8))
-    ax.text(72, 26.1, "×", ha="center", va="center", fontsize=8)
+    ax.text(72, 26.1, "×", ha="center", va="center", fontsize=points(8))
     _arrow(ax, (72, 20.5), (72, 23.7))
     _arrow(ax, (72, 31.5), (72, 28.3))
     _arrow(ax, (74.2, 26), (78, 26))
-    ax.text(81, 26.2, r"$\hat{z}_k$", ha="center", va="center", fontsize=8)
+    ax.text(81, 26.2, r"$\hat{z}_k$", ha="center", va="center", fontsize=points(8))
     q = net.get("feedback_pa", 0.0)
     colour = INK if q > 0 else PALE
     ax.plot([66.5, 66.5, 46.5, 46.5], [8, 3, 3, 6], color=colour, lw=0.8, solid_joinstyle="miter")
@@ -155,6 +161,6 @@ def _outputs(ax: Axes, group: Group, net: dict) -> None:
         2.2,
         f"feedback, Q = {q:g} pA" + ("" if q > 0 else " (open loop)"),
         ha="center",
-        fontsize=6.5,
+        fontsize=points(6.5),
         color=INK if q > 0 else MIDDLE,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,8 +11,8 @@ from matplotlib.colors import Normalize
 
 from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, channel_colour, channel_map
-from spikewhen.analysis.figures.runs import Group, Runs, Series, seeds_of
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
+from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
 from spikewhen.analysis.views import read_readout, read_task
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording
@@ -61,9 +61,9 @@ def _mapped(runs: Runs, group: Group) -> list[Series]:
     return _all_series(runs, group)[: max(1, MAX_ROWS // per_label)]
 
 
-def caption(recordings: list[Recording]) -> str:
+def caption(source: Source) -> str:
     """Say what the figure shows."""
-    runs = Runs.of(recordings)
+    runs = Runs.of(source)
     group = _group(runs)
     mapped = _mapped(runs, group)
     shown = sorted({len(_alike(s)) for s in mapped})
@@ -78,20 +78,19 @@ def caption(recordings: list[Recording]) -> str:
     )
 
 
-def draw(recordings: list[Recording]) -> Sheet:
+def draw(source: Source) -> Sheet:
     """Draw the figure."""
-    runs = Runs.of(recordings)
+    runs = Runs.of(source)
     group = _group(runs)
     everyone, mapped = _all_series(runs, group), _mapped(runs, group)
     task = group.task
     n_cues, k = task.probability.shape[1:]
-    table = np.unique(np.stack([task.probe_block, task.probe_trial]), axis=1)
-    moments = Moments(*table)
+    moments = _moments(group)
     height = float(np.clip(96 / (len(mapped) * n_cues * k), 9, 17))
     maps = {s: [_map(s, moments, c) for c in range(n_cues)] for s in mapped}
     top_z = max(float(np.nanmax(z)) for per_cue in maps.values() for _, z in per_cue)
     total = 14 + len(mapped) * (n_cues * k * (height + 1.5) + 4) + 56
-    sources = [r for r in recordings if any(r is x for s in everyone for x in s.runs)]
+    sources = [r for r in runs if any(r is x for s in everyone for x in s.runs)]
     sheet = Sheet(DOUBLE_MM, total, sources)
     top = 13.0
     top_z = max(0.05, float(np.ceil(top_z * 10) / 10))
@@ -102,29 +101,70 @@ def draw(recordings: list[Recording]) -> Sheet:
         for c in range(n_cues):
             for channel in range(k):
                 ax = sheet.axes(LEFT_MM, top, PLOT_MM, height)
-                time, z = maps[s][c]
-                name = group.events[channel] + (
-                    f", {group.config['paradigm']['cues'][c]}" if n_cues > 1 else ""
-                )
-                image = sheet.image(
-                    ax,
-                    "abcdefghijkl"[i],
-                    f"{s.name}: {name}",
-                    np.arange(len(moments.block)),
-                    time,
-                    z[:, :, channel].T,
-                    cmap=channel_map(channel),
-                    norm=scale,
-                )
-                image.set_zorder(0)
-                _decorate(ax, group, moments, c, channel, i == 0, height)
-                ax.text(1.012, 0.5, name, transform=ax.transAxes, va="center", color=channel_colour(channel))
+                _heat(sheet, ax, "abcdefghijkl"[i], group, s, moments, maps[s][c], (c, channel), scale)
+                if i == 0 and c == 0 and channel == 0:
+                    _block_names(ax, moments, height)
                 top += height + 1.5
         top += 4
     sheet.text(9, 13 + (top - 13) / 2, "time after cue (ms)", rotation=90, va="center", ha="left")
     _colour_bars(sheet, group, scale, min(top - 9, 40))
-    _errors(sheet, "abcdefghijkl"[len(mapped)], runs, everyone, moments, top + 4)
+    ax = sheet.axes(LEFT_MM, top + 4, PLOT_MM, 40)
+    sheet.letter("abcdefghijkl"[len(mapped)], 3, top + 3)
+    _errors(sheet, ax, "abcdefghijkl"[len(mapped)], runs, everyone, moments)
     return sheet
+
+
+def map_panel(ax: Axes, source: Source, label: str | None = None, event: int = 0, cue: int = 0) -> Drawing:
+    """Draw the prediction of one event over all probed moments as a heat map onto given axes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    source : recording or result, or several
+        Runs that differ only in their seed are averaged, those whose events come at the same times.
+    label : str, optional
+        Of the readout; the first one if not given.
+    event, cue : int
+        From 0, in the order of the config.
+
+    Returns
+    -------
+    Drawing
+        Its artists, and every number drawn.
+
+    Raises
+    ------
+    InputError
+        If no run has two blocks that were each probed more than once, or there is no such label.
+    """
+    runs = Runs.of(source)
+    group = _group(runs)
+    n_cues, k = group.task.probability.shape[1:]
+    for name, value, n in (("event", event, k), ("cue", cue, n_cues)):
+        if not 0 <= value < n:
+            raise InputError(name, value, f"0 to {n - 1}")
+    series, moments = runs.one_series([group], label), _moments(group)
+    time, z = _map(series, moments, cue)
+    scale = Normalize(0, max(0.05, float(np.nanmax(z[..., event]))))
+    drawing = Drawing()
+    _heat(drawing, ax, "", group, series, moments, (time, z), (cue, event), scale)
+    ax.set_ylabel("time after cue (ms)")
+    return drawing
+
+
+def error_panel(ax: Axes, source: Source) -> Drawing:
+    """Draw E of every rule over all probed moments; parameters and errors as `map_panel`."""
+    runs = Runs.of(source)
+    group = _group(runs)
+    drawing = Drawing()
+    _errors(drawing, ax, "", runs, _all_series(runs, group), _moments(group))
+    return drawing
+
+
+def _moments(group: Group) -> Moments:
+    """Return the probed moments of all blocks, in order."""
+    task = group.task
+    return Moments(*np.unique(np.stack([task.probe_block, task.probe_trial]), axis=1))
 
 
 def _map(series: Series, moments: Moments, cue: int) -> tuple[np.ndarray, np.ndarray]:
@@ -148,9 +188,26 @@ def _map(series: Series, moments: Moments, cue: int) -> tuple[np.ndarray, np.nda
     return time, np.mean(total, axis=0)
 
 
-def _decorate(
-    ax: Axes, group: Group, moments: Moments, cue: int, channel: int, first: bool, height: float
+def _heat(
+    on: Drawing,
+    ax: Axes,
+    panel: str,
+    group: Group,
+    series: Series,
+    moments: Moments,
+    found: tuple[np.ndarray, np.ndarray],
+    which: tuple[int, int],
+    scale: Normalize,
 ) -> None:
+    """Draw the map of one cue and event, with its latency and probability in each block."""
+    (time, z), (cue, channel) = found, which
+    name = group.events[channel] + (f", {group.cues[cue]}" if len(group.cues) > 1 else "")
+    colours: dict[str, Any] = {"cmap": channel_map(channel), "norm": scale}
+    x = np.arange(len(moments.block))
+    image = on.image(ax, panel, f"{series.name}: {name}", x, time, z[:, :, channel].T, **colours)
+    image.set_zorder(0)
+    beside = {"transform": ax.transAxes, "va": "center", "color": channel_colour(channel)}
+    on.write(ax, 1.012, 0.5, name, **beside)
     task, last = group.task, len(moments.block) - 0.5
     edges = np.concatenate([[-0.5], moments.switches, [last]])
     for b, start, end in zip(np.unique(moments.block), edges[:-1], edges[1:], strict=True):
@@ -164,7 +221,7 @@ def _decorate(
             textcoords="offset points",
             ha="left",
             va="bottom" if up else "top",
-            fontsize=6,
+            fontsize=points(6),
             color=INK,
             bbox=dict(fc="white", ec="none", alpha=0.6, pad=0.4),
         )
@@ -175,17 +232,15 @@ def _decorate(
     ax.set_xlim(-0.5, last)
     for side in ("top", "right"):
         ax.spines[side].set_visible(True)
-    if first and channel == 0 and cue == 0:
-        for b, start, end in zip(np.unique(moments.block), edges[:-1], edges[1:], strict=True):
-            ax.text(
-                (start + end) / 2,
-                1 + 4.2 / height,
-                f"block {b + 1}" if len(edges) < 9 else f"{b + 1}",
-                transform=ax.get_xaxis_transform(),
-                ha="center",
-                va="bottom",
-                color=MIDDLE,
-            )
+
+
+def _block_names(ax: Axes, moments: Moments, height: float) -> None:
+    """Write the blocks above the first map, whose height is in mm."""
+    edges = np.concatenate([[-0.5], moments.switches, [len(moments.block) - 0.5]])
+    for b, start, end in zip(np.unique(moments.block), edges[:-1], edges[1:], strict=True):
+        text = f"block {b + 1}" if len(edges) < 9 else f"{b + 1}"
+        place = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "bottom"}
+        ax.text((start + end) / 2, 1 + 4.2 / height, text, color=MIDDLE, **place)
 
 
 def _colour_bars(sheet: Sheet, group: Group, scale: Normalize, height: float) -> None:
@@ -199,10 +254,9 @@ def _colour_bars(sheet: Sheet, group: Group, scale: Normalize, height: float) ->
             bar.set_label(r"prediction $\hat{z}$", labelpad=-4)
 
 
-def _errors(sheet: Sheet, panel: str, runs: Runs, series: list[Series], moments: Moments, top: float) -> None:
-    ax = sheet.axes(LEFT_MM, top, PLOT_MM, 40)
-    sheet.letter(panel, 3, top - 1)
-    sheet.level(ax, panel, "silence", 1.0, color=PALE, lw=0.6, zorder=0)
+def _errors(on: Drawing, ax: Axes, panel: str, runs: Runs, series: list[Series], moments: Moments) -> None:
+    """Draw E of every rule over all moments."""
+    on.level(ax, panel, "silence", 1.0, color=PALE, lw=0.6, zorder=0)
     x, labels = np.arange(len(moments.block)), [(1.0, "silence", MIDDLE)]
     highest = 1.1
     for s in series:
@@ -213,12 +267,10 @@ def _errors(sheet: Sheet, panel: str, runs: Runs, series: list[Series], moments:
             mean, low, high = band.mean, band.low, band.high
             if len(s.runs) > 1:
                 for recording, curve in zip(s.runs, curves, strict=True):
-                    sheet.line(
+                    on.line(
                         ax, panel, s.name, x[here], curve, recording.run_id, lw=0.3, alpha=0.45, **s.style
                     )
-            sheet.line(
-                ax, panel, s.name, x[here], mean, "mean", low, high, lw=1.3, marker="o", ms=2, **s.style
-            )
+            on.line(ax, panel, s.name, x[here], mean, "mean", low, high, lw=1.3, marker="o", ms=2, **s.style)
             highest = max(highest, float(np.nanmax(curves, initial=0)))
         labels.append((mean[-1], s.name, s.colour))
     for at in moments.switches:
@@ -230,7 +282,7 @@ def _errors(sheet: Sheet, panel: str, runs: Runs, series: list[Series], moments:
     crowded = x.size > 30
     shown = [i for i in x if not crowded or moments.trial[i] in _few(moments.trial)]
     ax.set_xticks(shown, [str(moments.trial[i]) for i in shown])
-    sheet.end_labels(ax, labels)
+    on.end_labels(ax, labels)
 
 
 def _few(trials: np.ndarray) -> list[int]:

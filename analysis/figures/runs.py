@@ -116,7 +116,8 @@ class Runs(list):
 
     def __init__(self, recordings=()):
         super().__init__(recordings)
-        self._scores: dict[int, dict[str, Scores]] = {}
+        self._scores: dict[tuple[int, str], Scores] = {}
+        self._whole: dict[int, dict[str, Scores]] = {}
 
     @classmethod
     def of(cls, source: Source) -> Runs:
@@ -157,12 +158,19 @@ class Runs(list):
 
     def scores(self, recording: Recording, label: str) -> Scores:
         """Return the stored scores of a readout, else compute those that need no spikes."""
-        stored = schema.read_scores(recording, label)
-        if "error" in stored or "free_rmse" in stored:
-            return stored
-        if id(recording) not in self._scores:
-            self._scores[id(recording)] = score_run(recording)
-        return self._scores[id(recording)][label] | stored
+        key = id(recording), label
+        if key not in self._scores:
+            stored = schema.read_scores(recording, label)
+            if "error" not in stored and "free_rmse" not in stored:
+                stored = {**self._computed(recording)[label], **stored}
+            self._scores[key] = stored
+        return self._scores[key]
+
+    def _computed(self, recording: Recording) -> dict[str, Scores]:
+        """Score a recording that holds no scores, all labels at once."""
+        if id(recording) not in self._whole:
+            self._whole[id(recording)] = score_run(recording)
+        return self._whole[id(recording)]
 
     def series(self, groups: list[Group]) -> list[Series]:
         """Return the lines of some experiments, each with its name and colour."""

@@ -7,11 +7,10 @@ from matplotlib.axes import Axes
 
 from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE, VARIANT, channel_colour
 from spikewhen.analysis.figures.network import draw_network
-from spikewhen.analysis.figures.runs import Group, Runs, Series
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
+from spikewhen.analysis.figures.runs import Group, Runs, Series, Source
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
 from spikewhen.analysis.targets import bump, marginal_target
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.recording import Recording
 
 
 def _pick(runs: Runs) -> tuple[Group, Series]:
@@ -26,13 +25,12 @@ def _gate(group: Group, series: Series) -> dict:
     return series.runs[0].config["rules"].get(series.label, {}).get("gate") or {}
 
 
-def caption(recordings: list[Recording]) -> str:
+def caption(source: Source) -> str:
     """Say what the figure shows."""
-    group, series = _pick(Runs.of(recordings))
-    task = group.config["paradigm"]
+    group, series = _pick(Runs.of(source))
     return (
         f"Task and network, with the numbers of run {group.first.run_id}. (a) Trials of the first block "
-        f"after cue {task['cues'][0]}: the cue, then one event or none; a probe is the cue alone with "
+        f"after cue {group.cues[0]}: the cue, then one event or none; a probe is the cue alone with "
         "learning off, and the network must produce the expectation z* = p s by itself (filled). Open "
         "events are told to the teacher and not injected. (b) The network: dots are a sample of its "
         "neurons by type, lines a sample of its synapses. (c) What teaches the timing readout of rule "
@@ -44,20 +42,64 @@ def caption(recordings: list[Recording]) -> str:
     )
 
 
-def draw(recordings: list[Recording]) -> Sheet:
+def draw(source: Source) -> Sheet:
     """Draw the figure."""
-    group, series = _pick(Runs.of(recordings))
+    group, series = _pick(Runs.of(source))
     sheet = Sheet(DOUBLE_MM, 124, [group.first])
-    omission = 1 - group.task.probability[0, 0].sum() > 1e-9
-    rows = len(group.events) + omission + 1
-    _trials(sheet, sheet.axes(24, 9, 66, 44, "a", 21), group, rows, omission)
+    _trials(sheet, sheet.axes(24, 9, 66, 44, "a", 21), group, *_rows(group))
     draw_network(sheet, group)
-    _teaching(sheet, group, series)
-    _blocks(sheet, group)
+    upper, lower = sheet.axes(24, 71, 66, 18, "c", 21), sheet.axes(24, 92, 66, 20)
+    _teaching(sheet, upper, lower, group, series)
+    upper, lower = sheet.axes(108, 71, 60, 18, "d", 13), sheet.axes(108, 92, 60, 20)
+    _blocks(sheet, upper, lower, group)
     return sheet
 
 
-def _trials(sheet: Sheet, ax: Axes, group: Group, rows: int, omission: bool) -> None:
+def trials_panel(ax: Axes, source: Source) -> Drawing:
+    """Draw the trials of the first block after the first cue onto given axes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    source : recording or result, or several
+
+    Returns
+    -------
+    Drawing
+        Its artists, and every number drawn.
+
+    Raises
+    ------
+    InputError
+        If no run is of the task meet with probes.
+    """
+    group, _ = _pick(Runs.of(source))
+    drawing = Drawing()
+    _trials(drawing, ax, group, *_rows(group))
+    return drawing
+
+
+def teaching_panel(upper: Axes, lower: Axes, source: Source) -> Drawing:
+    """Draw the teacher's signal and the gate around one event onto two axes; as `trials_panel`."""
+    drawing = Drawing()
+    _teaching(drawing, upper, lower, *_pick(Runs.of(source)))
+    return drawing
+
+
+def blocks_panel(upper: Axes, lower: Axes, source: Source) -> Drawing:
+    """Draw probabilities and latencies over the training trials onto two axes; as `trials_panel`."""
+    drawing = Drawing()
+    _blocks(drawing, upper, lower, _pick(Runs.of(source))[0])
+    return drawing
+
+
+def _rows(group: Group) -> tuple[int, bool]:
+    """Return the number of kinds of trials, and whether one of them is an omission."""
+    omission = bool(1 - group.task.probability[0, 0].sum() > 1e-9)
+    return len(group.events) + omission + 1, omission
+
+
+def _trials(on: Drawing, ax: Axes, group: Group, rows: int, omission: bool) -> None:
     task, config = group.task, group.config["paradigm"]
     p, latency, sd, late, share = (a[0, 0] for a in task.contingencies)
     injected = config.get("stimulus_drives_reservoir", False)
@@ -66,10 +108,10 @@ def _trials(sheet: Sheet, ax: Axes, group: Group, rows: int, omission: bool) -> 
     for row in range(rows):
         y = rows - 1 - row
         ax.plot([time[0], time[-1]], [y - 0.3] * 2, color=PALE, lw=0.5, zorder=0)
-        sheet.bar(ax, "a", f"cue, row {row + 1}", 0.0, config["cue_ms"], y - 0.06, 0.48, color=INK)
+        on.bar(ax, "a", f"cue, row {row + 1}", 0.0, config["cue_ms"], y - 0.06, 0.48, color=INK)
         if row < len(p):
             colour = channel_colour(row)
-            sheet.bar(
+            on.bar(
                 ax,
                 "a",
                 group.events[row],
@@ -100,7 +142,7 @@ def _trials(sheet: Sheet, ax: Axes, group: Group, rows: int, omission: bool) -> 
             expected = marginal_target(time, p, latency, 0 * sd, config["sigma_ms"], late, share)
             for k in range(len(p)):
                 curve = expected[:, k]
-                sheet.line(
+                on.line(
                     ax,
                     "a",
                     f"z* {group.events[k]}",
@@ -113,7 +155,7 @@ def _trials(sheet: Sheet, ax: Axes, group: Group, rows: int, omission: bool) -> 
                     time, y - 0.3, y - 0.3 + 0.75 * curve, color=channel_colour(k), alpha=0.3, lw=0
                 )
             names.append("probe\nlearning off")
-    ax.text(50, rows - 0.62, f"cue {config['cue_ms']:g} ms", ha="center", va="bottom", fontsize=6.5)
+    ax.text(50, rows - 0.62, f"cue {config['cue_ms']:g} ms", ha="center", va="bottom", fontsize=points(6.5))
     low, high = config["interval_min_ms"], config["interval_max_ms"]
     ax.text(
         time[-1],
@@ -122,7 +164,7 @@ def _trials(sheet: Sheet, ax: Axes, group: Group, rows: int, omission: bool) -> 
         ha="right",
         va="bottom",
         color=MIDDLE,
-        fontsize=6.5,
+        fontsize=points(6.5),
     )
     ax.set_ylim(-0.5, rows - 0.4)
     ax.set_xlim(time[0], time[-1])
@@ -154,14 +196,13 @@ def gate_of(gate: dict, time_ms: np.ndarray, event_ms: float, causal: bool) -> n
     return level
 
 
-def _teaching(sheet: Sheet, group: Group, series: Series) -> None:
+def _teaching(on: Drawing, upper: Axes, lower: Axes, group: Group, series: Series) -> None:
     gate, config = _gate(group, series), group.config["paradigm"]
     what = series.runs[0].config["rules"][series.label].get("what")
     latency, colour = float(group.task.latency_ms[0, 0, 0]), channel_colour(0)
     time = np.arange(-config["before_ms"], config["after_ms"] + 1.0)
     teacher = bump(time, np.atleast_1d(latency), config["sigma_ms"])
-    upper, lower = sheet.axes(24, 71, 66, 18, "c", 21), sheet.axes(24, 92, 66, 20)
-    sheet.line(upper, "c", "teacher s", time, teacher, color=colour, lw=1)
+    on.line(upper, "c", "teacher s", time, teacher, color=colour, lw=1)
     early = time <= latency
     upper.fill_between(
         time[early], 0, teacher[early], facecolor="white", edgecolor=colour, hatch="//////", lw=0
@@ -175,16 +216,18 @@ def _teaching(sheet: Sheet, group: Group, series: Series) -> None:
     upper.text(latency - 2.4 * config["sigma_ms"], 0.75, "acausal", color=colour, ha="right")
     if isinstance(what, dict):
         start, end = what["window_start_ms"], what["window_end_ms"]
-        sheet.bar(upper, "c", "what window", start, end - start, 0.11, 0.22, color=MIDDLE)
-        upper.text((start + end) / 2, 0.1, "what", color="white", ha="center", va="center", fontsize=6)
+        on.bar(upper, "c", "what window", start, end - start, 0.11, 0.22, color=MIDDLE)
+        upper.text(
+            (start + end) / 2, 0.1, "what", color="white", ha="center", va="center", fontsize=points(6)
+        )
     upper.set_ylim(0, 1.15)
     upper.tick_params(labelbottom=False)
     shipped = gate_of(gate, time, latency, gate["causal"])
-    sheet.line(lower, "c", "gate G", time, shipped, color=INK, lw=1)
+    on.line(lower, "c", "gate G", time, shipped, color=INK, lw=1)
     lower.fill_between(time, 0, shipped, color=FAINT, lw=0, zorder=0)
     if not gate["causal"]:
         other = gate_of(gate, time, latency, True)
-        sheet.line(lower, "c", "gate G, causal variant", time, other, color=VARIANT, lw=1, ls=(0, (3, 1.5)))
+        on.line(lower, "c", "gate G, causal variant", time, other, color=VARIANT, lw=1, ls=(0, (3, 1.5)))
     if gate["kind"] == "window":
         right = latency + gate["shift_ms"] + gate["half_width_ms"]
         lower.text(right + 15, 0.86, f"window ± {gate['half_width_ms']:g} ms")
@@ -203,10 +246,9 @@ def _teaching(sheet: Sheet, group: Group, series: Series) -> None:
     lower.set_xlabel("time after cue onset (ms)")
 
 
-def _blocks(sheet: Sheet, group: Group) -> None:
+def _blocks(on: Drawing, upper: Axes, lower: Axes, group: Group) -> None:
     task, trials = group.task, group.task.trial_block.size
     edges = np.append(task.first_trial, trials)
-    upper, lower = sheet.axes(108, 71, 60, 18, "d", 13), sheet.axes(108, 92, 60, 20)
     for ax, name, table in (
         (upper, "probability", task.probability),
         (lower, "latency (ms)", task.latency_ms),
@@ -215,7 +257,7 @@ def _blocks(sheet: Sheet, group: Group) -> None:
         for c in range(table.shape[1]):
             for k, event in enumerate(group.events):
                 values = np.append(table[:, c, k], table[-1, c, k])
-                sheet.line(
+                on.line(
                     ax,
                     "d",
                     f"{name} {event}, cue {c + 1}",
@@ -226,16 +268,16 @@ def _blocks(sheet: Sheet, group: Group) -> None:
                     lw=1.1,
                     ls=("-", (0, (3, 1.5)), (0, (1, 1)))[c % 3],
                 )
-                cue = f", {group.config['paradigm']['cues'][c]}" if table.shape[1] > 1 else ""
+                cue = f", {group.cues[c]}" if table.shape[1] > 1 else ""
                 labels.append((float(values[-1]), event + cue, channel_colour(k)))
         for edge in edges[1:-1]:
             ax.axvline(edge, color=PALE, lw=0.5, zorder=0)
         ax.set_xlim(0, trials)
         ax.set_ylabel(name)
         ax.set_ylim(0, 1.05 if table is task.probability else 1.12 * float(np.nanmax(table)))
-        sheet.end_labels(ax, labels)
+        on.end_labels(ax, labels)
     upper.tick_params(labelbottom=False)
     for b in range(edges.size - 1):
         text = f"block {b + 1}" if edges.size < 7 else f"{b + 1}"
-        upper.text((edges[b] + edges[b + 1]) / 2, 1.1, text, ha="center", color=MIDDLE, fontsize=6.5)
+        upper.text((edges[b] + edges[b + 1]) / 2, 1.1, text, ha="center", color=MIDDLE, fontsize=points(6.5))
     lower.set_xlabel("training trials")

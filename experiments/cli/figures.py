@@ -61,11 +61,11 @@ def draw(folder: Path, formats: tuple[str, ...]) -> list[Path]:
     InputError
     """
     from spikewhen.analysis.figures import draw_all
+    from spikewhen.experiments.result import open_run
     from spikewhen.experiments.study.result import FILE, StudyResult
-    from spikewhen.reservoir.files.recording import read_run
 
     files, judged = sorted(folder.glob("*.h5")), (folder / FILE).is_file()
     if not files and not judged:
         raise InputError("DIR", str(folder), f"a folder with result files (*.h5) or {FILE}")
     written = StudyResult.read(folder).draw(formats) if judged else []
-    return written + (draw_all(folder, [read_run(path) for path in files], formats) if files else [])
+    return written + (draw_all(folder, [open_run(path) for path in files], formats) if files else [])

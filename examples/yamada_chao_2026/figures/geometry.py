@@ -255,7 +255,7 @@ def _alignment(sheet: Sheet, ax: Axes, grid: Mapping[str, Any]) -> None:
     for i, (text, colour) in enumerate(
         (("● scaled", INK), ("○ unscaled", VARIANT), ("■ predictions", VARIANT))
     ):
-        ax.text((0, 0.27, 0.62)[i], 1.04, text, transform=ax.transAxes, color=colour, fontsize=6)
+        ax.text((-0.12, 0.18, 0.58)[i], 1.04, text, transform=ax.transAxes, color=colour, fontsize=6)
 
 
 def _path(sheet: Sheet, ax: Axes, path: Mapping[str, Any]) -> None:

@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks.clock import cores, say
 from benchmarks.limits import PRECISIONS, products_and_sums, rate
 from benchmarks.table import markdown
-from spikewhen.reservoir.cpu.layout import DRIVE, STRIDE
-from spikewhen.reservoir.cpu.membrane import membrane, membrane_and_trace
+from spikewhen.reservoir.cpu.layout import STRIDE
+from spikewhen.reservoir.cpu.membrane import membrane
 from spikewhen.reservoir.rules.rls import beside, tile_step
 from spikewhen.reservoir.types import LANES, aligned
 
@@ -92,8 +92,6 @@ def _neuron_update(precision: str) -> Loop:
                 fired[w] = row(
                     cells,
                     at,
-                    cells,
-                    at + 32 * DRIVE,
                     words,
                     32 * w,
                     shape,
@@ -108,43 +106,6 @@ def _neuron_update(precision: str) -> Loop:
     words = aligned(np.ones(LANES * ROWS, np.uint32))
     rest = (words, np.zeros(ROWS, np.uint32), np.uint32(0), real(1e-3))
     return Loop(neuron_update, (*_cells(precision), *rest), ROWS, 1)
-
-
-def _update_and_traces(precision: str) -> Loop:
-    row, real = membrane_and_trace("euler", False, True, (True, True), True), np.dtype(precision).type
-
-    @nb.njit(nogil=True, error_model="numpy", _nrt=False)
-    def update_and_traces(cells, passes, shape, scale, feedback, trace, fired, half, little, keep):
-        for _ in range(passes):
-            for w in range(fired.size):
-                r, at = 32 * w, STRIDE * w
-                fired[w] = row(
-                    cells,
-                    at,
-                    feedback,
-                    0,
-                    fired,
-                    w,
-                    shape,
-                    0,
-                    scale,
-                    0,
-                    feedback,
-                    r,
-                    trace,
-                    r,
-                    half,
-                    little,
-                    little,
-                    little,
-                    keep,
-                    little,
-                    keep,
-                )
-
-    feedback, trace = (aligned(np.full(LANES * ROWS, 1e-3, precision)) for _ in range(2))
-    rest = (feedback, trace, np.zeros(ROWS, np.uint32), np.uint32(0), real(1e-6), real(1))
-    return Loop(update_and_traces, (*_cells(precision), *rest), ROWS, 1)
 
 
 def _rls_tile(precision: str) -> Loop:
@@ -162,7 +123,6 @@ def _rls_tile(precision: str) -> Loop:
 
 LOOPS: dict[str, Callable[[str], Loop]] = {
     "MEET: neuron update with noise": _neuron_update,
-    "sine: neuron update and traces": _update_and_traces,
     "RLS: a row of a tile of P": _rls_tile,
 }
 

@@ -1,7 +1,7 @@
 """How fast the GPU is: ``make gpu-bench``, or ``python -m benchmarks.gpu``. Needs a GPU.
 
 Times are between device events, medians of warm launches that each carry all
-networks through the same stretch of life; nothing is uploaded or downloaded in
+networks through the same segment of life; nothing is uploaded or downloaded in
 between. Beside them stand what a step takes, counted from the kernel's text (a
 count of instructions a warp issues, and of bytes to and from memory), and the
 share of what this card was just measured to issue and to move.
@@ -20,7 +20,8 @@ import numpy as np
 from spikewhen.gpu.backend import USABLE, GpuEngine, bytes_of_replicate
 from spikewhen.gpu.batch import Batch, Request
 from spikewhen.gpu.device import CudaDevice, Device
-from spikewhen.gpu.source import FOLDER, RuleText, Variant, rule_text
+from spikewhen.gpu.rule_text import FOLDER, RuleText, rule_text
+from spikewhen.gpu.source import Variant
 from spikewhen.gpu.workload import grid_of, large_network, network_of, taught, trials_of
 from spikewhen.reservoir.errors import DeviceError
 from spikewhen.reservoir.rules import RLS, Gate, ThreeFactor

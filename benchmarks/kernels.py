@@ -22,11 +22,12 @@ from benchmarks.limits import PRECISIONS, bandwidth
 from benchmarks.table import markdown
 from spikewhen.experiments.config import load_config
 from spikewhen.reservoir.cpu.engine import CpuBackend
+from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.network import build_network
 from spikewhen.reservoir.rules import RULES
 from spikewhen.reservoir.rules.gate import Gate
 from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.types import Readout, Teaching, Trials, padded
+from spikewhen.reservoir.types import Teaching, Trials, padded
 
 CHANNELS = 2
 SIZES = (1000, 2000)

@@ -17,9 +17,10 @@ import numpy as np
 from benchmarks.clock import Run
 from spikewhen.experiments.config import Experiment, load_config
 from spikewhen.reservoir.cpu.engine import CpuBackend
+from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.network import build_network
 from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.types import Activity, Network, Readout, Teaching, Trials
+from spikewhen.reservoir.types import Network, Teaching, Trials
 
 G, SEED = 5000.0, 0
 SAMPLE = 10  # steps

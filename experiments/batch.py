@@ -23,10 +23,10 @@ from spikewhen.experiments.run import Outcome, simulated, write_file
 from spikewhen.experiments.train import train_setup
 from spikewhen.experiments.workers import Died, Tick, make_crew
 from spikewhen.reservoir.backends import get_backend
+from spikewhen.reservoir.engine import Backend
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import read_run
-from spikewhen.reservoir.types import Backend
 
 R = TypeVar("R")
 AnyJob = TypeVar("AnyJob", bound=Job)

@@ -49,7 +49,7 @@ class Experiment:
 
     Attributes
     ----------
-    paradigm : Meet or Signal, or any object that keeps `spikewhen.reservoir.types.Paradigm`
+    paradigm : Meet or Signal, or any object with a `name` and a `plan` like theirs
     rules : dict of str to spikewhen.reservoir.rules.Rule
         By label.
     """

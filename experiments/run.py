@@ -14,13 +14,14 @@ from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
 from spikewhen.experiments.result import ReadLater, Result, open_run
 from spikewhen.experiments.setup import Setup, prepare
+from spikewhen.reservoir.engine import Backend, Engine
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import FileSink, MemorySink, Sink
 from spikewhen.reservoir.health import health_line, warnings
 from spikewhen.reservoir.replay import features
-from spikewhen.reservoir.types import Backend, Engine, Network
+from spikewhen.reservoir.types import Network
 
 Tick = Callable[[int], None] | None
 """Called with the number of trials and probes just finished."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from spikewhen.experiments.config import Experiment, SeedSpec
 from spikewhen.reservoir.backends import get_backend
+from spikewhen.reservoir.engine import Backend, Engine
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import run_id
 from spikewhen.reservoir.files.sinks import Sink
@@ -21,7 +22,7 @@ from spikewhen.reservoir.network import build_network, check_network
 from spikewhen.reservoir.spec import steps
 from spikewhen.reservoir.time_grid import make_grid
 from spikewhen.reservoir.training import RecordSpec, Trainer
-from spikewhen.reservoir.types import Backend, Engine, Network, Session, TimeGrid
+from spikewhen.reservoir.types import Network, Session, TimeGrid
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,1 +1,1 @@
-"""The GPU backend. Importing it needs no CuPy."""
+"""The GPU engine. Importing it does not need CuPy."""

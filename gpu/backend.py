@@ -1,4 +1,4 @@
-"""The GPU engine behind the same interface as the others, for one network or for R at once."""
+"""The GPU engine, for one network or for R replicates at once, behind the interface of all engines."""
 
 from __future__ import annotations
 
@@ -8,19 +8,13 @@ from dataclasses import replace
 
 from spikewhen.gpu.batch import Batch, Request
 from spikewhen.gpu.device import CudaDevice, Device
-from spikewhen.gpu.source import RuleText, Variant, rule_text
+from spikewhen.gpu.rule_text import RuleText, rule_text
+from spikewhen.gpu.source import Variant
 from spikewhen.gpu.upload import Loaded, loaded_bytes, pick_dense
+from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.errors import ActivityError, DeviceError, InputError
 from spikewhen.reservoir.step_constants import derive, start_state
-from spikewhen.reservoir.types import (
-    Activity,
-    Network,
-    Readout,
-    State,
-    Teaching,
-    TimeGrid,
-    Trials,
-)
+from spikewhen.reservoir.types import Network, State, Teaching, TimeGrid, Trials
 
 USABLE = 0.95
 """Share of the free memory that a batch may take; allocations are rounded up."""
@@ -34,7 +28,7 @@ log = logging.getLogger("spikewhen.gpu")
 
 
 class GpuBackend:
-    """CUDA kernels, one block per network.
+    """The backend that runs CUDA kernels, one block per network.
 
     Parameters
     ----------
@@ -101,14 +95,14 @@ class GpuEngine:
     def run(
         self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
     ) -> Activity:
-        """Advance state and readouts in place; see `spikewhen.reservoir.types.Engine`."""
+        """Advance state and readouts in place; see `spikewhen.reservoir.engine.Engine`."""
         (found,) = run_batch([self], [Request(state, trials, readouts, teaching)])
         if isinstance(found, ActivityError):
             raise found
         return found
 
     def variant(self, rules: list[RuleText], extra_current: bool) -> Variant:
-        """What decides the compiled code of a stretch with these rules."""
+        """Return the variant of the kernel that runs a segment with these rules."""
         heavy = any(r.needs_workspace for r in rules)
         found = Variant.of(self.derived, self.grid, self.dense, extra_current, heavy, self.threads)
         if self.wide or found.shared_bytes(rules) > self.device.shared_bytes():
@@ -116,14 +110,14 @@ class GpuEngine:
         return found
 
     def loaded(self, variant: Variant) -> Loaded:
-        """Return the network's arrays on the device, uploaded once; sparse rows depend on the threads."""
+        """Return the network's arrays on the device, uploaded once for each number of threads."""
         key = variant.dense, variant.threads, variant.blocks
         if key not in self._loaded:
             self._loaded[key] = Loaded(self.device, variant, self.derived)
         return self._loaded[key]
 
     def bytes_to_load(self, variant: Variant) -> int:
-        """Memory that `loaded` would still take."""
+        """Return the bytes that `loaded` would still take on the device."""
         there = (variant.dense, variant.threads, variant.blocks) in self._loaded
         return 0 if there else loaded_bytes(variant, self.derived)
 
@@ -133,7 +127,7 @@ class GpuEngine:
 
 
 class _Counter:
-    """A device that only counts bytes."""
+    """A stand-in for a device that counts the bytes it is given and keeps none."""
 
     name = "none"
 
@@ -146,7 +140,7 @@ class _Counter:
 
 
 def run_batch(engines: list[GpuEngine], requests: list[Request]) -> list[Activity | ActivityError]:
-    """Carry R networks through their stretches at once.
+    """Carry R networks through their segments at once.
 
     Parameters
     ----------
@@ -208,7 +202,7 @@ def run_batch(engines: list[GpuEngine], requests: list[Request]) -> list[Activit
 def _run_part(
     engines: list[GpuEngine], requests: list[Request], variant: Variant, rules: list[RuleText]
 ) -> list[Activity | ActivityError]:
-    """Carry out what fits; its memory is free again afterwards."""
+    """Run one part of a batch, which fits into memory, and free the memory again."""
     loaded = [e.loaded(variant) for e in engines]
     grids = [e.grid for e in engines]
     return Batch(engines[0].device, variant, rules, loaded, grids, requests, _capacity(variant)).run()
@@ -247,7 +241,7 @@ def bytes_of_replicate(
     request: Request,
     longest: tuple[int, int] | None = None,
 ) -> int:
-    """Memory that a replicate of a batch takes, its network's arrays not counted."""
+    """Return the bytes that one replicate of a batch takes, without its network's arrays."""
     counter = _Counter()
     one = Batch(counter, variant, rules, [], [engine.grid], [request], _capacity(variant), longest)  # type: ignore[arg-type]
     return counter.bytes + one.jobs.nbytes
@@ -258,5 +252,5 @@ def _no_room(device: Device, r: int, variant: Variant, fit: int, need: int = 0) 
     free = device.free_bytes() / 1e9
     return DeviceError(
         f"GPU memory: no room for R = {r} networks of N = {variant.n} cells ({free:.3g} GB free; {wanted}); "
-        "run fewer seeds at once, shorter stretches, or float32"
+        "run fewer seeds at once, shorter segments, or float32"
     )

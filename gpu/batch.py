@@ -1,4 +1,4 @@
-"""A stretch of trials for R networks at once: arrays up, launches, arrays down.
+"""A segment of trials for R networks at once: arrays up, launches, arrays down.
 
 Networks are replicates: their own weights or shared ones, their own noise, their
 own trials, their own parameters of the same rules. All arrays of one kind stand
@@ -13,28 +13,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikewhen.gpu.device import Device, Kernel
-from spikewhen.gpu.source import STATES, RuleText, Variant, job_dtype
+from spikewhen.gpu.rule_text import RuleText
+from spikewhen.gpu.source import STATES, Variant, job_dtype
 from spikewhen.gpu.upload import Loaded
+from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.errors import ActivityError
 from spikewhen.reservoir.step_constants import check_finite
-from spikewhen.reservoir.types import (
-    Activity,
-    Readout,
-    State,
-    Teaching,
-    TimeGrid,
-    Trials,
-)
+from spikewhen.reservoir.types import State, Teaching, TimeGrid, Trials
 
 LONGEST = 4096
 """Readout steps of one launch at most, so that spikes stream out while the next one runs."""
 
 WIDE_LONGEST = 100
-"""The same for a network over many blocks."""
+"""Readout steps of one launch at most, where a network runs over many blocks."""
 
 
 class Request(NamedTuple):
-    """What `spikewhen.reservoir.types.Engine.run` is given, for one replicate."""
+    """The arguments of `spikewhen.reservoir.engine.Engine.run` for one replicate."""
 
     state: State
     trials: Trials
@@ -43,7 +38,7 @@ class Request(NamedTuple):
 
 
 class Stack:
-    """Arrays of R replicates in one buffer of the device."""
+    """The arrays of R replicates, one after another in one buffer of the device."""
 
     def __init__(self, device: Device, array: np.ndarray):
         self.device, self.stride = device, array.nbytes // len(array)
@@ -51,19 +46,19 @@ class Stack:
         self.memory = device.upload(array) if array.size else None
 
     def pointers(self) -> np.ndarray:
-        """Address of each replicate's part, ``(R,)`` uint64."""
+        """Return the address of each replicate's part, ``(R,)`` uint64."""
         start = self.memory.pointer if self.memory else 0
         return np.uint64(start) + np.uint64(self.stride) * np.arange(len(self.like), dtype=np.uint64)
 
     def read(self, after: Any = None) -> np.ndarray:
-        """Copy it back; see `spikewhen.gpu.device.Device.download`."""
+        """Copy the buffer back to the host; see `spikewhen.gpu.device.Device.download`."""
         return (
             self.device.download(self.memory, self.like, after) if self.memory else np.zeros_like(self.like)
         )
 
 
 class Batch:
-    """R replicates of one variant, on their way through a stretch of trials.
+    """R replicates of one variant, on their way through a segment of trials.
 
     Parameters
     ----------
@@ -99,7 +94,7 @@ class Batch:
         self.learns = any(q.trials.learn for q in requests)
         self.jobs = np.zeros(len(requests), job_dtype(rules))
         self.stacks: dict[str, Stack] = {}
-        self._stretch_arrays()
+        self._segment_arrays()
         for r, rule in enumerate(rules):
             self._readout_arrays(r, rule)
 
@@ -112,7 +107,7 @@ class Batch:
     def _stack(
         self, parts: list[np.ndarray], shape: tuple[int, ...], dtype: Any, fill: Any = 0
     ) -> np.ndarray:
-        """Gather parts of different lengths, filled up to one shape."""
+        """Gather arrays of different lengths into one, each filled up with zeros to the same shape."""
         out = np.full((len(parts), *shape), fill, dtype)
         for row, part in zip(out, parts, strict=True):
             row[tuple(slice(s) for s in part.shape)] = part
@@ -122,7 +117,7 @@ class Batch:
         for name in ("cells", "numbers", "weight", "target", "cut", "delay"):
             self.jobs[name] = [n.pointers[name] for n in self.networks]
 
-    def _stretch_arrays(self) -> None:
+    def _segment_arrays(self) -> None:
         v, requests, size = self.variant, self.requests, len(self.requests)
         trials, states = [q.trials for q in requests], [q.state for q in requests]
         t, n = self.longest
@@ -190,7 +185,7 @@ class Batch:
         return launch, self.device.upload(self.jobs)
 
     def run(self) -> list[Activity | ActivityError]:
-        """Carry all networks to the end of their stretch; states and readouts are written back."""
+        """Carry all networks to the end of their segment; states and readouts are written back."""
         (launch, jobs), blocks, variant = self.ready(), len(self.jobs), self.variant
         spikes: list[list[np.ndarray]] = [[] for _ in self.jobs]
         if variant.wide:
@@ -213,7 +208,7 @@ class Batch:
         return self._collect(spikes)
 
     def _run_phases(self, launch: Kernel, jobs: Any, spikes: list) -> list[Activity | ActivityError]:
-        """Carry one network over many blocks through its stretch, phase by phase; see wide.cu."""
+        """Carry one network over many blocks through its segment, phase by phase; see wide.cu."""
         v, reached = self.variant, 0
         while True:
             self.queue_phases(launch, jobs, min(int(self.steps[0]) - reached, WIDE_LONGEST))

@@ -22,9 +22,9 @@ from spikewhen.gpu.batch import Request
 from spikewhen.gpu.device import CudaDevice, Device
 from spikewhen.gpu.workload import grid_of, network_of, part_of, taught, trials_of
 from spikewhen.reservoir.cpu.engine import CpuEngine
+from spikewhen.reservoir.engine import Activity
 from spikewhen.reservoir.errors import DeviceError
 from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor
-from spikewhen.reservoir.types import Activity
 
 BETWEEN_HASHES = 100
 """Readout steps, i.e. a thousand steps of 0.1 ms."""
@@ -152,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
 def report(
     device: Device, n: int, n_rls: int, steps: int, repeats: int, replicates: list[int], only: str = ""
 ) -> int:
-    """Print a line per case; returns 0 if all are equal, else 1."""
+    """Check every case and print a line for each. Return 0 if all are equal, else 1."""
     different = done = 0
     print(f"{steps} steps, a hash every 1000, {repeats} repeats, against the Numba engine")
     for name, case in CASES.items():

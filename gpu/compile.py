@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import re
+import os
 import sys
 from functools import cache
 from importlib import util
 from pathlib import Path
 from typing import NamedTuple
 
-from spikewhen.gpu.device import cache_folder
 from spikewhen.reservoir.errors import DeviceError
 
 OPTIONS = ("-std=c++17", "-fmad=false", "-default-device")
@@ -25,19 +24,19 @@ NEEDED = "pip install -e '.[gpu]' (NVIDIA's wheel nvidia-cuda-nvrtc-cu12)"
 
 
 class Compiled(NamedTuple):
-    """A compiled kernel."""
+    """The files of a compiled kernel."""
 
     path: Path  # of the cubin
     ptx: str
     log: str
 
 
-class Usage(NamedTuple):
-    """What a kernel takes per thread, from the assembler's log."""
-
-    registers: int
-    stack_bytes: int
-    spill_bytes: int
+def cache_folder() -> Path:
+    """Return the folder of compiled kernels, in ``SPIKEWHEN_CACHE_DIR`` or else ``~/.cache/spikewhen``."""
+    root = os.environ.get("SPIKEWHEN_CACHE_DIR") or Path.home() / ".cache" / "spikewhen"
+    folder = Path(root) / "kernels"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @cache
@@ -123,18 +122,3 @@ def _text(library: ctypes.CDLL, program: ctypes.c_void_p, what: str) -> bytes:
     text = ctypes.create_string_buffer(size.value)
     _check(getattr(library, f"nvrtcGet{what}")(program, text))
     return text.raw if what == "CUBIN" else text.raw.rstrip(b"\0")
-
-
-def usage(log: str) -> Usage:
-    """Read registers, stack and spills of the kernel from the assembler's log.
-
-    Raises
-    ------
-    DeviceError
-        If the log does not say.
-    """
-    registers = re.search(r"Used (\d+) registers", log)
-    frame = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", log)
-    if not (registers and frame):
-        raise DeviceError(f"no use of registers in the assembler's log: {log!r}")
-    return Usage(int(registers[1]), int(frame[1]), int(frame[2]) + int(frame[3]))

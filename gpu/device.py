@@ -1,4 +1,4 @@
-"""What the engine asks of a device, and a GPU through CuPy.
+"""The interface that the engine needs of a device, and a GPU that offers it through CuPy.
 
 A launch goes into one stream; what it left can come down in another while the
 next launch runs. Nothing of CuPy is imported before a `CudaDevice` is made.
@@ -6,8 +6,6 @@ next launch runs. Nothing of CuPy is imported before a `CudaDevice` is made.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,13 +20,13 @@ class Kernel(Protocol):
 
 
 class Device(Protocol):
-    """Allocates, uploads, launches, downloads; memory has an address, ``pointer``."""
+    """A device allocates, uploads, launches and downloads. Its memory has an address, ``pointer``."""
 
     name: str
 
     def free_bytes(self) -> int: ...
     def shared_bytes(self) -> int:
-        """Shared memory that a block can have."""
+        """Return the bytes of shared memory that a block can have."""
         ...
 
     def upload(self, array: np.ndarray) -> Any: ...
@@ -44,14 +42,6 @@ class Device(Protocol):
     def elapsed_ms(self, begin: Any, end: Any) -> float:
         """Wait for the second of two tickets; return the time between them on the device."""
         ...
-
-
-def cache_folder() -> Path:
-    """Where compiled kernels are kept: ``WHATWHEN_CACHE_DIR``, else ``~/.cache/spikewhen``."""
-    root = os.environ.get("WHATWHEN_CACHE_DIR") or Path.home() / ".cache" / "spikewhen"
-    folder = Path(root) / "kernels"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def why_not() -> str:
@@ -78,14 +68,14 @@ def why_not() -> str:
 
 
 class CudaMemory:
-    """Memory of a GPU, freed with this object."""
+    """A piece of a GPU's memory, which is freed with this object."""
 
     def __init__(self, memory: Any):
         self.memory, self.pointer = memory, int(memory.ptr)
 
 
 class CudaDevice:
-    """The current GPU of CuPy.
+    """The GPU that CuPy currently uses.
 
     Raises
     ------
@@ -108,7 +98,7 @@ class CudaDevice:
         self._kernels: dict[tuple, Kernel] = {}
 
     def describe(self) -> dict[str, Any]:
-        """Card, driver and CUDA versions."""
+        """Return the names and versions of the card, its driver and CUDA."""
         runtime = self._cupy.cuda.runtime
         properties = runtime.getDeviceProperties(self.device.id)
         return {
@@ -122,12 +112,12 @@ class CudaDevice:
         }
 
     def free_bytes(self) -> int:
-        """Memory that can still be allocated, what CuPy keeps for reuse included."""
+        """Return the bytes that can still be allocated, including what CuPy keeps for reuse."""
         free, _ = self._cupy.cuda.runtime.memGetInfo()
         return int(free) + int(self._cupy.get_default_memory_pool().free_bytes())
 
     def shared_bytes(self) -> int:
-        """Shared memory that a block can have."""
+        """Return the bytes of shared memory that a block can have."""
         properties = self._cupy.cuda.runtime.getDeviceProperties(self.device.id)
         return int(properties["sharedMemPerBlockOptin"])
 
@@ -186,11 +176,11 @@ class CudaDevice:
         return launch
 
     def mark(self) -> Any:
-        """Record an event."""
+        """Record an event in the stream and return it."""
         with self.stream:
             return self.stream.record()
 
     def elapsed_ms(self, begin: Any, end: Any) -> float:
-        """Time between two events on the GPU."""
+        """Return the milliseconds between two events on the GPU."""
         end.synchronize()
         return float(self._cupy.cuda.get_elapsed_time(begin, end))

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from spikewhen.gpu.device import Kernel, cache_folder
+from spikewhen.gpu.compile import cache_folder
+from spikewhen.gpu.device import Kernel
 from spikewhen.reservoir.errors import DeviceError
 
 FOLDER = Path(__file__).parent
@@ -38,7 +39,7 @@ ORDERS = ("ascending", "descending", "shuffled")
 
 
 class HostMemory:
-    """Memory of the host device."""
+    """A piece of the host device's memory."""
 
     def __init__(self, array: np.ndarray, device: HostDevice):
         self.array, self._device = np.ascontiguousarray(array), device
@@ -50,7 +51,7 @@ class HostMemory:
 
 
 class HostDevice:
-    """Runs kernels on the host.
+    """A device that runs kernels on the host.
 
     Parameters
     ----------
@@ -67,11 +68,11 @@ class HostDevice:
         self.launches = 0
 
     def free_bytes(self) -> int:
-        """Memory left."""
+        """Return the bytes that the device pretends to have left."""
         return self.free
 
     def shared_bytes(self) -> int:
-        """Shared memory that a block can have: as on compute capability 9.0."""
+        """Return the bytes of shared memory that a block has on compute capability 9.0."""
         return 232_448
 
     def upload(self, array: np.ndarray) -> HostMemory:
@@ -88,7 +89,7 @@ class HostDevice:
         return memory
 
     def download(self, memory: HostMemory, like: np.ndarray, after: Any = None) -> np.ndarray:
-        """Copy memory back."""
+        """Copy memory back into a new array like `like`."""
         return memory.array.copy()
 
     def kernel(self, source: str, threads: int, shared_bytes: int) -> Kernel:
@@ -115,11 +116,11 @@ class HostDevice:
         return launch
 
     def mark(self) -> float:
-        """Return the time."""
+        """Return the present time as a ticket."""
         return time.perf_counter()
 
     def elapsed_ms(self, begin: float, end: float) -> float:
-        """Time between two marks."""
+        """Return the milliseconds between two tickets."""
         return 1000 * (end - begin)
 
 

@@ -74,11 +74,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
                 if constexpr (NOISY)
                     noise = number[NOISE_SCALE] * real((int)(words[b][q] >> half & 0xFFFFu) - 30);
                 const bool spike = membrane(parameters, state, q, i, drive.get(0, q, i), noise);
-                if (spike) {
-                    traces[i] = traces[i] + number[TRACE_JUMP + sub];
-                    if constexpr (TRACE_RISES)
-                        traces[(TRACE_RISE - TRACE) * N_PAD + i] += number[RISE_JUMP + sub];
-                }
+                if (spike)
+                    leave_trace(traces, i, sub);
                 const u32 word = __ballot_sync(ALL, spike);
                 if (lane == 0)
                     mask[into][i / 32] = word;
@@ -87,7 +84,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
             // The only barrier of a step: who is a step ahead writes the other mask.
             const bool spikes = __syncthreads_or(any);
             if (spikes || SLOTS > 0) {
-                const int to = RISES ? RISE : CURRENT;
+                const int to = RISES ? INFLOW : CURRENT;
                 const int slot = SLOTS > 0 ? (int)(step % (SLOTS > 0 ? SLOTS : 1)) : 0;
                 if constexpr (!DENSE && SLOTS == 0) {
                     FOR_OWN_GROUPS FOR_ITS_CELLS received[i] = state.get(to, q, i);
@@ -118,16 +115,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
             }
         }
         write_features(traces, job.readouts[0] + (t - begin) + 1, x);
-        bool bad = false;
-        FOR_OWN_GROUPS FOR_ITS_CELLS
-        bad = bad || !(finite(state.get(V, q, i)) && finite(state.get(U, q, i)) && finite(state.get(CURRENT, q, i)));
-        failed = __syncthreads_or(bad);
+        failed = __syncthreads_or(exploded(state));
         const int trial_end = job.trial_end[t];
         const i64 clock = (i64)job.first_step / SUB_STEPS + t;
-#define READ_OUT(r) readout##r::read_out(job.readout##r, t, x, output + r * K);
-#define LEARN(r)                                                                                                       \
-    readout##r::learn(job.readout##r, t, clock, trial_end, job.learns, x, output + r * K, job.outcome, sums,           \
-                      arena + AT_WORKSPACE);
         FOR_EACH_READOUT(READ_OUT)
         __syncthreads();
         FOR_EACH_READOUT(LEARN)

@@ -1,4 +1,4 @@
-"""Runs that go on in threads of their own meet at every stretch and are carried through it together."""
+"""Runs that go on in threads of their own meet at every segment and are carried through it together."""
 
 from __future__ import annotations
 
@@ -7,22 +7,15 @@ from typing import Any
 
 from spikewhen.gpu.backend import GpuBackend, GpuEngine, run_batch
 from spikewhen.gpu.batch import Request
-from spikewhen.gpu.source import rule_text
-from spikewhen.reservoir.types import (
-    Activity,
-    Network,
-    Readout,
-    State,
-    Teaching,
-    TimeGrid,
-    Trials,
-)
+from spikewhen.gpu.rule_text import rule_text
+from spikewhen.reservoir.engine import Activity, Readout
+from spikewhen.reservoir.types import Network, State, Teaching, TimeGrid, Trials
 
 
 class Lockstep:
     """A backend for a known number of runs, each in a thread of its own.
 
-    When every run that is still going has asked for a stretch, the last to ask
+    When every run that is still going has asked for a segment, the last to ask
     carries all of them through it, in one batch per kind. No result depends on who meets whom.
 
     Parameters
@@ -44,13 +37,13 @@ class Lockstep:
         return _Member(self, self._backend.load(network, grid))
 
     def leave(self) -> None:
-        """Say that a run is over."""
+        """Announce that a run is over, so that the others do not wait for it."""
         with self._turn:
             self._runs -= 1
             self._go_if_complete()
 
     def ask(self, engine: GpuEngine, request: Request) -> Activity:
-        """Wait until the stretch is done."""
+        """Ask for a segment and wait until it is done."""
         ticket = _Ticket(engine, request)
         with self._turn:
             self._waiting.append(ticket)
@@ -82,21 +75,21 @@ class Lockstep:
 
 
 class _Ticket:
-    """What a run asks for, and what it gets."""
+    """One run's request for a segment, and the activity or the error that answers it."""
 
     def __init__(self, engine: GpuEngine, request: Request):
         self.engine, self.request = engine, request
         self.result: Activity | BaseException | None = None
 
     def kind(self) -> tuple:
-        """Equal for what goes into one batch."""
+        """Return a key that is equal for requests that can go into one batch."""
         rules = [rule_text(r) for r in self.request.readouts]
         variant = self.engine.variant(rules, bool(len(self.request.trials.current)))
         return variant, tuple(rules), self.request.trials.learn
 
 
 class _Member:
-    """The engine of one run."""
+    """The engine that one run sees; its `run` waits for all the others."""
 
     def __init__(self, lockstep: Lockstep, engine: GpuEngine):
         self._lockstep, self._engine = lockstep, engine

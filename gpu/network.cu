@@ -9,15 +9,15 @@ constexpr int WORDS = N_PAD / 32;
 constexpr bool STATE_IN_REGISTERS = GROUPS == 1 && !HEAVY && !WIDE;
 
 // Rows of Job::cells: what every step needs, what a spike needs, what a readout step needs.
-enum { K_, DT_OVER_C, V_REST, V_THRESHOLD, V_PEAK, A_DT, B, DECAY, RISE_DECAY, PARAMETERS,
+enum { K_, DT_OVER_C, V_REST, V_THRESHOLD, V_PEAK, A_DT, B, CURRENT_FACTOR, INFLOW_FACTOR, PARAMETERS,
        RESET = PARAMETERS, JUMP, BIAS, ENCODERS, FEEDBACK = ENCODERS + CHANNELS_IN };
 // Rows of Job::state.
-enum { V, U, CURRENT, RISE, TRACE, TRACE_RISE, MEAN, VARIANCE, STATES };
+enum { V, U, CURRENT, INFLOW, TRACE, TRACE_INFLOW, MEAN, VARIANCE, STATES };
 constexpr int MOVING = TRACE;                      // v, u and currents change every step
 constexpr int TRACES = STATES - TRACE;             // the others every readout step or at a spike
 // Job::numbers.
-enum { TRACE_JUMP, RISE_JUMP = TRACE_JUMP + SUB_STEPS, NOISE_SCALE = RISE_JUMP + SUB_STEPS, RISE_DT, TRACE_KEEP,
-       TRACE_COUPLE, RISE_KEEP, SCALE, FEATURE_BIAS, RATE, FLOOR, INFINITE, TINY, TINY_SQUARED, NUMBERS };
+enum { TRACE_JUMP, INFLOW_JUMP = TRACE_JUMP + SUB_STEPS, NOISE_SCALE = INFLOW_JUMP + SUB_STEPS, INFLOW_DT, TRACE_KEEP,
+       TRACE_COUPLE, INFLOW_KEEP, SCALE, FEATURE_BIAS, RATE, FLOOR, INFINITE, TINY, TINY_SQUARED, NUMBERS };
 
 // The arena.
 constexpr int align16(int bytes) { return (bytes + 15) / 16 * 16; }
@@ -94,9 +94,9 @@ __device__ __forceinline__ void slopes(const Parameters &p, int q, int i, real v
 __device__ __forceinline__ bool membrane(const Parameters &p, Moving &s, int q, int i, real drive, real noise)
 {
     real v = s.get(V, q, i), u = s.get(U, q, i), current = s.get(CURRENT, q, i);
-    real decayed = current * p.get(DECAY, q, i);
+    real decayed = current * p.get(CURRENT_FACTOR, q, i);
     if constexpr (RISES)
-        decayed = decayed + s.get(RISE, q, i) * number[RISE_DT];
+        decayed = decayed + s.get(INFLOW, q, i) * number[INFLOW_DT];
     real dv, du;
     slopes(p, q, i, v, u, (drive + current) + noise, dv, du);
     real v_next = v + dv, u_next = u + du;
@@ -116,7 +116,7 @@ __device__ __forceinline__ bool membrane(const Parameters &p, Moving &s, int q, 
     s.set(U, q, i, u_next);
     s.set(CURRENT, q, i, decayed);
     if constexpr (RISES)
-        s.set(RISE, q, i, s.get(RISE, q, i) * p.get(RISE_DECAY, q, i));
+        s.set(INFLOW, q, i, s.get(INFLOW, q, i) * p.get(INFLOW_FACTOR, q, i));
     return spike;
 }
 
@@ -160,7 +160,7 @@ __device__ __forceinline__ void deliver_row(Moving &s, int j)
     const real *row = job.weight + (i64)j * N_PAD;
     FOR_OWN_GROUPS FOR_ITS_CELLS
     {
-        const int to = RISES ? RISE : CURRENT;
+        const int to = RISES ? INFLOW : CURRENT;
         s.set(to, q, i, s.get(to, q, i) + row[i]);
     }
 }
@@ -214,11 +214,34 @@ __device__ __forceinline__ void decay_traces(real *traces)
     FOR_OWN_GROUPS FOR_ITS_CELLS_IN_TURN
     {
         if constexpr (TRACE_RISES) {
-            real *rise = traces + (TRACE_RISE - TRACE) * N_PAD + i;
-            traces[i] = or_zero(traces[i] * number[TRACE_KEEP] + *rise * number[TRACE_COUPLE], number[TINY]);
-            *rise = or_zero(*rise * number[RISE_KEEP], number[TINY]);
+            real *inflow = traces + (TRACE_INFLOW - TRACE) * N_PAD + i;
+            traces[i] = or_zero(traces[i] * number[TRACE_KEEP] + *inflow * number[TRACE_COUPLE], number[TINY]);
+            *inflow = or_zero(*inflow * number[INFLOW_KEEP], number[TINY]);
         } else {
             traces[i] = or_zero(traces[i] * number[TRACE_KEEP], number[TINY]);
         }
     }
 }
+
+// What a spike in sub-step `sub` leaves in the trace of its cell.
+__device__ __forceinline__ void leave_trace(real *traces, int i, int sub)
+{
+    traces[i] = traces[i] + number[TRACE_JUMP + sub];
+    if constexpr (TRACE_RISES)
+        traces[(TRACE_INFLOW - TRACE) * N_PAD + i] += number[INFLOW_JUMP + sub];
+}
+
+// Whether a value of an own cell is not finite.
+__device__ __forceinline__ bool exploded(const Moving &s)
+{
+    bool bad = false;
+    FOR_OWN_GROUPS FOR_ITS_CELLS
+    bad = bad || !(finite(s.get(V, q, i)) && finite(s.get(U, q, i)) && finite(s.get(CURRENT, q, i)));
+    return bad;
+}
+
+// What one readout does in readout step t, of the kernel's own names: first all say y, then all learn.
+#define READ_OUT(r) readout##r::read_out(job.readout##r, t, x, output + r * K);
+#define LEARN(r)                                                                                                       \
+    readout##r::learn(job.readout##r, t, clock, trial_end, job.learns, x, output + r * K, job.outcome, sums,           \
+                      arena + AT_WORKSPACE);

@@ -8,19 +8,16 @@ pointers and whole numbers, whose fields are listed here once for both sides.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spikewhen.reservoir.errors import InputError
+from spikewhen.gpu.rule_text import C_TYPES, RuleText, device_file
 from spikewhen.reservoir.noise import PURPOSE_MEMBRANE, quarter
 from spikewhen.reservoir.step_constants import BLOW_UP_MV, StepConstants
-from spikewhen.reservoir.types import Readout, TimeGrid, padded
+from spikewhen.reservoir.types import TimeGrid, padded
 
-FOLDER = Path(__file__).parent
-STATES = ("v", "u", "current", "current_rise", "trace", "trace_rise", "trace_mean", "trace_variance")
+STATES = ("v", "u", "current", "current_inflow", "trace", "trace_inflow", "trace_mean", "trace_variance")
 """Rows of a network's state, as in network.cu."""
 FIXED_NUMBERS = 12
 """Numbers of the grid beside the two tables of trace jumps."""
@@ -56,23 +53,6 @@ JOB = (
     ("i64 ", "capacity"),
     ("i64 ", "learns"),
 )
-ARRAYS = (
-    ("const real *", "target"),
-    ("const real *", "gate"),
-    ("const signed char *", "window"),
-    ("real *", "y"),
-    ("real *", "p_hat"),
-    ("const Constants *", "constants"),
-    ("const real *", "what_constants"),
-    ("real *", "v"),
-    ("real *", "window_sum"),
-    ("real *", "mean"),
-    ("i64 *", "count"),
-    ("i64 *", "seen"),
-    ("real *", "surprise"),
-    ("void *", "scratch"),
-)
-C_TYPES = {"float32": "float", "float64": "double", "int64": "i64", "int32": "int", "int8": "signed char"}
 SHARED_TRACES_BYTES = 65536
 """Traces stand in shared memory up to here; beyond, too few blocks would share a multiprocessor."""
 
@@ -81,94 +61,9 @@ MOST_THREADS, HEAVY_THREADS = 512, 256
 """Threads of a block at most; where a rule takes 255 registers, fewer, or they spill."""
 
 
-class RuleText:
-    """What the compiled code of one readout depends on; made, and kept, by `rule_text`.
-
-    Attributes
-    ----------
-    text : str
-        The rule's device text.
-    state : tuple of (str, str, int)
-        Name, C type and rows of each array of its state.
-    constants : dtype
-        Of a struct of its constants.
-    """
-
-    def __init__(self, cls: type, state: tuple, constants: tuple):
-        self.text = device_text(cls)
-        self.state = tuple((name, C_TYPES[np.dtype(char).name], rows) for name, char, rows in state)
-        self.constants = np.dtype([(f"c{i}", c) for i, c in enumerate(constants)], align=True)
-        # Once is the parameter of `step`.
-        self.needs_workspace = self.text.count("workspace") > 1
-        self.needs_scratch = self.text.count("scratch") > 1
-
-    def source(self, index: int) -> str:
-        """Return the namespace of readout `index`."""
-        lines = [f"namespace readout{index} {{"]
-        for name, kind, rows in self.state:
-            lines.append(f"typedef {kind} {name}_type;\nconstexpr int {name}_rows = {rows};")
-        fields = " ".join(f"{name}_type *{name};" for name, *_ in self.state)
-        arrays = " ".join(f"{kind}{name};" for kind, name in ARRAYS)
-        return "\n".join(
-            [
-                *lines,
-                f"struct State {{ {fields} }};",
-                '#line 1 "rule"',
-                self.text,
-                f"struct Arrays {{ {arrays} State state; }};",
-                _file("readout.cu"),
-                "}\n",
-            ]
-        )
-
-    @property
-    def dtype(self) -> np.dtype:
-        """`Arrays` as NumPy sees it."""
-        return np.dtype(
-            [(name, np.uint64) for _, name in ARRAYS] + [(name, np.uint64) for name, *_ in self.state]
-        )
-
-
-def rule_text(readout: Readout) -> RuleText:
-    """Return what a readout's code depends on: one object for all readouts that one kernel serves.
-
-    Raises
-    ------
-    InputError
-        If the rule has no device text.
-    """
-    state = zip(readout.state._fields, readout.state, strict=True)
-    fields = tuple((name, array.dtype.char, array.shape[0]) for name, array in state)
-    return _rule_text(type(readout.rule), fields, tuple(type(c) for c in readout.constants))
-
-
-_rule_text: Any = cache(RuleText)
-
-
-def device_text(cls: Any) -> str:
-    """Return the CUDA text of a rule's step.
-
-    It must stand in the class that defines `step`: a subclass with another step
-    does not inherit it.
-
-    Raises
-    ------
-    InputError
-    """
-    for base in cls.__mro__:
-        if "step" in vars(base):
-            text = vars(base).get("device")
-            if text:
-                return text
-            break
-    raise InputError(
-        "rule", cls.name, "a rule with a device text (the class attribute `device`), or --backend cpu"
-    )
-
-
 @dataclass(frozen=True)
 class Variant:
-    """Everything that decides the compiled code, except the rules."""
+    """All options that decide the compiled code, except the rules."""
 
     real: str
     n: int
@@ -199,7 +94,7 @@ class Variant:
         heavy: bool = False,
         threads: int = 0,
     ) -> Variant:
-        """Collect the options of a network on a grid; `threads` 0 = as suits its size."""
+        """Collect the options of a network on a grid; with `threads` 0 its size decides their number."""
         n = d.bias.size
         return cls(
             real=np.dtype(grid.dtype).name,
@@ -211,8 +106,8 @@ class Variant:
             slots=d.n_slots,
             dense=dense,
             noisy=grid.noise > 0,
-            rises=bool(d.rise_decay.size),
-            trace_rises=bool(d.trace_rise_jump.size),
+            rises=bool(d.inflow_factor.size),
+            trace_rises=bool(d.trace_inflow_jump.size),
             normalised=grid.normalise_ms > 0,
             heun=grid.scheme == "heun",
             feeds_back=bool(d.feedback.any()),
@@ -223,71 +118,71 @@ class Variant:
 
     @property
     def size(self) -> int:
-        """Bytes of a real number."""
+        """Return the bytes of one real number."""
         return np.dtype(self.real).itemsize
 
     @property
     def quarter(self) -> int:
-        """Noise groups: a quarter of the padded cells."""
+        """Return the number of noise groups, a quarter of the padded cells."""
         return quarter(self.n)
 
     @property
     def n_pad(self) -> int:
-        """Cells with those that fill up the last noise groups."""
+        """Return the number of cells, including those that fill up the last noise groups."""
         return 4 * self.quarter
 
     @property
     def m(self) -> int:
-        """Features, padded."""
+        """Return the number of features, padded to a multiple of 32."""
         return padded(self.n + 1)
 
     @property
     def words(self) -> int:
-        """32-bit words of the spike mask."""
+        """Return the number of 32-bit words in the spike mask."""
         return self.n_pad // 32
 
     @property
     def warps(self) -> int:
-        """Warps of a block."""
+        """Return the number of warps in a block."""
         return self.threads // 32
 
     @property
     def traces_shared(self) -> bool:
-        """Whether traces stand in shared memory."""
+        """Return whether the traces stand in shared memory."""
         return not self.wide and 4 * self.n_pad * self.size <= SHARED_TRACES_BYTES
 
     @property
     def numbers(self) -> int:
-        """Length of the table of numbers."""
+        """Return the length of the table of the grid's numbers."""
         return 2 * self.sub_steps + FIXED_NUMBERS
 
     @property
     def blocks(self) -> int:
-        """Blocks of one network."""
+        """Return how many blocks run one network."""
         return -(-self.quarter // self.threads) if self.wide else 1
 
     @property
     def cuts(self) -> int:
-        """Warps that own targets."""
+        """Return how many warps own targets of synapses."""
         return self.blocks * self.warps
 
     @property
     def sums(self) -> int:
-        """Results of dot products, or totals of warps, that a block keeps."""
+        """Return how many results of dot products, or totals of warps, a block keeps."""
         return self.channels + 2 + (self.warps if self.wide else 0)
 
     def workspace_bytes(self, rules: list[RuleText]) -> int:
-        """Shared memory for rules whose text names it: three rows of features."""
+        """Return the bytes of shared memory for rules that name `workspace`: three rows of features."""
         return 3 * 8 * self.m if any(r.needs_workspace for r in rules) else 0
 
     @property
     def scratch_bytes(self) -> int:
-        """Device memory for a rule whose text names it: a row of 32 doubles per lower tile."""
+        """Return the bytes of device memory for a rule that names `scratch`: 32 doubles per lower tile."""
         rows = self.m // 32
         return rows * (rows + 1) // 2 * 32 * 8
 
     def shared_bytes(self, rules: list[RuleText]) -> int:
-        """Shared memory of a block, as network.cu lays it out."""
+        """Return the bytes of shared memory of a block, as network.cu lays them out."""
         own = 0 if self.wide else 1
         parts = [
             job_dtype(rules).itemsize,
@@ -343,17 +238,17 @@ class Variant:
                 f"#define REAL {C_TYPES[self.real]}",
                 constants,
                 f"#define FOR_EACH_READOUT(do_) {calls}",
-                _file("common.cu"),
+                device_file("common.cu"),
                 *[r.source(i) for i, r in enumerate(rules)],
                 f"struct Job {{ {fields} {nested} }};",
-                _file("network.cu"),
-                _file("wide.cu" if self.wide else "kernel.cu"),
+                device_file("network.cu"),
+                device_file("wide.cu" if self.wide else "kernel.cu"),
             ]
         )
 
     @property
     def parameters_in_registers(self) -> bool:
-        """Whether a thread has registers for the parameters of its four cells."""
+        """Return whether a thread has registers for the parameters of its four cells."""
         return (
             not (self.heavy or self.wide)
             and not (self.rises and self.heun)
@@ -367,11 +262,7 @@ class Variant:
 
 
 def job_dtype(rules: list[RuleText]) -> np.dtype:
-    """`Job` as NumPy sees it: pointers and whole numbers of eight bytes."""
+    """Return the structured dtype of the struct `Job`: pointers and whole numbers of eight bytes."""
     return np.dtype(
         [(name, np.uint64) for _, name in JOB] + [(f"readout{i}", r.dtype) for i, r in enumerate(rules)]
     )
-
-
-def _file(name: str) -> str:
-    return f'#line 1 "{name}"\n{(FOLDER / name).read_text(encoding="utf-8")}'

@@ -1,4 +1,4 @@
-"""A derived network as the kernel reads it."""
+"""The constants of a network, arranged as the kernel reads them and uploaded to a device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DENSE_BYTES = 64 * 2**20
 
 
 def pick_dense(d: StepConstants) -> bool:
-    """Whether a network's rows of weights are kept in full; delays need sparse rows."""
+    """Return whether a network's rows of weights are kept in full. Delays need sparse rows."""
     n, size = d.bias.size, d.weight.itemsize
     fill = d.target.size / (n * n)
     return d.n_slots == 0 and fill >= DENSE_FILL and n * n * size <= DENSE_BYTES
@@ -44,7 +44,7 @@ class Loaded:
 
 
 def loaded_bytes(v: Variant, d: StepConstants) -> int:
-    """Memory that `Loaded` takes."""
+    """Return the bytes that `Loaded` takes on the device."""
     rows = 12 + len(d.encoders) + len(d.feedback)
     if v.dense:
         weights = v.n * v.n_pad * v.size
@@ -54,8 +54,8 @@ def loaded_bytes(v: Variant, d: StepConstants) -> int:
 
 
 def cell_rows(v: Variant, d: StepConstants) -> np.ndarray:
-    """Parameters, bias, encoders and feedback, rows of padded cells; cells that fill up never fire."""
-    rise_decay = d.rise_decay if d.rise_decay.size else np.zeros_like(d.k)
+    """Return parameters, bias, encoders and feedback as rows of padded cells. Added cells never fire."""
+    inflow_factor = d.inflow_factor if d.inflow_factor.size else np.zeros_like(d.k)
     parameters = np.stack(
         [
             d.k,
@@ -65,8 +65,8 @@ def cell_rows(v: Variant, d: StepConstants) -> np.ndarray:
             d.v_peak,
             d.a_dt,
             d.b,
-            d.current_decay,
-            rise_decay,
+            d.current_factor,
+            inflow_factor,
             d.c,
             d.d,
             d.bias,
@@ -80,26 +80,26 @@ def cell_rows(v: Variant, d: StepConstants) -> np.ndarray:
 
 
 def number_table(v: Variant, d: StepConstants) -> np.ndarray:
-    """The grid's numbers, in the order of network.cu."""
-    rise_jump = d.trace_rise_jump if d.trace_rise_jump.size else np.zeros_like(d.trace_jump)
+    """Return the numbers of the grid in the order of network.cu."""
+    inflow_jump = d.trace_inflow_jump if d.trace_inflow_jump.size else np.zeros_like(d.trace_jump)
     limits = np.array([np.inf, TINY, TINY**2])
     single = (
         d.noise_scale,
-        d.rise_dt,
-        d.trace_decay,
+        d.inflow_dt,
+        d.trace_factor,
         d.trace_couple,
-        d.trace_rise_decay,
+        d.trace_inflow_factor,
         d.trace_scale,
         d.feature_bias,
         d.normalise_rate,
         d.normalise_floor,
         limits,
     )
-    return np.concatenate([d.trace_jump, rise_jump, *single]).astype(v.real)
+    return np.concatenate([d.trace_jump, inflow_jump, *single]).astype(v.real)
 
 
 def dense_rows(v: Variant, d: StepConstants) -> np.ndarray:
-    """Rows of weights in full, ``(N, N_pad)``; -0 where there is no synapse: x + -0 is x, to the bit."""
+    """Return rows of weights in full, ``(N, N_pad)``, with -0 where there is no synapse: x + -0 is x."""
     out = np.full((v.n, v.n_pad), -0.0, v.real)
     pre = np.repeat(np.arange(v.n), np.diff(d.indptr))
     out[pre, d.target] = d.weight
@@ -107,7 +107,7 @@ def dense_rows(v: Variant, d: StepConstants) -> np.ndarray:
 
 
 def sparse_rows(v: Variant, d: StepConstants) -> dict[str, np.ndarray]:
-    """Rows of synapses, cut by the warp that owns the target.
+    """Return rows of synapses, cut by the warp that owns the target.
 
     Cell i stands in quarter i // Q at g = i % Q; thread g % THREADS owns it.
     """

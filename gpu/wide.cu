@@ -20,7 +20,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
     void *sums = arena + AT_SUMS;
     const i64 t = job.progress[0];
     const u64 step = job.first_step + t * SUB_STEPS + sub;
-    const int to = RISES ? RISE : CURRENT;
+    const int to = RISES ? INFLOW : CURRENT;
     if (phase == BEGIN) {  // room for spikes again
         if (tid == 0) {
             job.reached0[0] = job.listed[FULL] = 0;
@@ -60,11 +60,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
                 if constexpr (NOISY)
                     noise = number[NOISE_SCALE] * real((int)(digit_sums(words[q]) >> half & 0xFFFFu) - 30);
                 const bool spike = membrane(parameters, state, q, i, drive.get(0, q, i), noise);
-                if (spike) {
-                    traces[i] = traces[i] + number[TRACE_JUMP + sub];
-                    if constexpr (TRACE_RISES)
-                        traces[(TRACE_RISE - TRACE) * N_PAD + i] += number[RISE_JUMP + sub];
-                }
+                if (spike)
+                    leave_trace(traces, i, sub);
                 const u32 word = __ballot_sync(ALL, spike);
                 if (lane == 0)
                     job.mask[i / 32] = word;
@@ -112,18 +109,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
             }
     } else if (phase == FEATURES) {
         write_features(traces, job.readouts[0] + 1, x);
-        bool bad = false;
-        FOR_OWN_GROUPS FOR_ITS_CELLS
-        bad = bad || !(finite(state.get(V, q, i)) && finite(state.get(U, q, i)) && finite(state.get(CURRENT, q, i)));
-        if (bad)
+        if (exploded(state))
             job.listed[FAILED] = 1;  // whoever writes it, writes this
     } else {
         const int trial_end = job.trial_end[t];
         const i64 clock = (i64)job.first_step / SUB_STEPS + t;
-#define READ_OUT(r) readout##r::read_out(job.readout##r, t, x, output + r * K);
-#define LEARN(r)                                                                                                       \
-    readout##r::learn(job.readout##r, t, clock, trial_end, job.learns, x, output + r * K, job.outcome, sums,           \
-                      arena + AT_WORKSPACE);
         FOR_EACH_READOUT(READ_OUT)
         __syncthreads();
         FOR_EACH_READOUT(LEARN)

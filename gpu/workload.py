@@ -1,12 +1,13 @@
-"""What checks and benchmarks run: networks that fire, trials without end, a teacher on every channel."""
+"""Networks that fire, long trials and a teacher on every channel, for checks and benchmarks."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.network import NetworkSpec, build_network
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
-from spikewhen.reservoir.types import Network, Readout, Teaching, TimeGrid, Trials
+from spikewhen.reservoir.types import Network, Teaching, TimeGrid, Trials
 
 TRIAL = 100
 """Readout steps of a trial."""
@@ -42,7 +43,7 @@ def grid_of(precision: str, noise_seed: int = 0, trace: dict | None = None, **ch
 
 
 def trials_of(grid: TimeGrid, n: int, steps: int, seed: int = 0) -> Trials:
-    """Trials of `TRIAL` readout steps, one after another: a cue at the start, an outcome at the end."""
+    """Return trials of `TRIAL` readout steps in a row: a cue at the start, an outcome at the end."""
     rng = np.random.default_rng(seed)
     count = -(-steps // TRIAL)
     at = np.arange(steps) % TRIAL
@@ -54,7 +55,7 @@ def trials_of(grid: TimeGrid, n: int, steps: int, seed: int = 0) -> Trials:
 
 
 def lessons_of(trials: Trials, grid: TimeGrid, shared: bool, seed: int = 1) -> Teaching:
-    """Random targets and gates; the same gate on all channels for a rule that shares P."""
+    """Return random targets and gates, with one gate for all channels where a rule shares P."""
     rng = np.random.default_rng(seed)
     shape = (len(trials.inputs), CHANNELS)
     gate = rng.random((shape[0], 1 if shared else CHANNELS))
@@ -64,7 +65,7 @@ def lessons_of(trials: Trials, grid: TimeGrid, shared: bool, seed: int = 1) -> T
 
 
 def taught(rules: list, n: int, grid: TimeGrid, trials: Trials) -> tuple[list[Readout], list[Teaching]]:
-    """Fresh readouts and what a teacher says to them."""
+    """Return new readouts and what a teacher says to them."""
     readouts = [Readout(rule, CHANNELS, n + 1, grid) for rule in rules]
     return readouts, [lessons_of(trials, grid, getattr(rule, "shares_p", False)) for rule in rules]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from spikewhen.reservoir.cpu.engine import CpuBackend
+from spikewhen.reservoir.engine import Backend
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.reference import ReferenceBackend
-from spikewhen.reservoir.types import Backend
 
 BACKENDS = ("cpu", "gpu", "reference")
 

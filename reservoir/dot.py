@@ -2,17 +2,15 @@
 
 ``acc[l] += a[32 J + l] * b[32 J + l]`` for J ascending and l = 0..31, then the
 32 partial sums are halved: ``acc[:h] + acc[h:2h]`` for h = 16, 8, 4, 2, 1. It
-vectorises on a CPU and is the natural order of a GPU warp.
+vectorises on a CPU and is the natural order of a GPU warp. Here it is defined in plain NumPy; the
+compiled one is `spikewhen.reservoir.simd.dot`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from spikewhen.reservoir.simd import dot
 from spikewhen.reservoir.types import LANES
-
-__all__ = ["dot", "dot_reference", "fold"]
 
 
 def fold(acc: np.ndarray) -> np.ndarray:

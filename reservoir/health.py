@@ -20,7 +20,7 @@ class HealthSpec(Spec):
 
 
 class HealthMonitor:
-    """Gathers spike statistics stretch by stretch, in constant memory."""
+    """Gathers spike statistics segment by segment, in constant memory."""
 
     def __init__(self, network: Network, dt_ms: float):
         n = network.n_neurons
@@ -30,7 +30,7 @@ class HealthMonitor:
         self._sum, self._square, self._number = np.zeros(n), np.zeros(n), np.zeros(n)
 
     def add(self, step: np.ndarray, neuron: np.ndarray) -> None:
-        """Add the spikes of a stretch of the training run, ordered by step."""
+        """Add the spikes of a segment of the training run, ordered by step."""
         n = self.counts.size
         self.counts += np.bincount(neuron, minlength=n)
         order = np.argsort(neuron, kind="stable")
@@ -72,7 +72,7 @@ class HealthMonitor:
 
 
 def health_line(report: dict[str, float]) -> str:
-    """One line for a person."""
+    """Return the health report as one line of text."""
     types = ", ".join(
         f"{name.removeprefix('rate_hz_')} {value:.2f}"
         for name, value in report.items()
@@ -85,7 +85,7 @@ def health_line(report: dict[str, float]) -> str:
 
 
 def warnings(report: dict[str, float], limits: HealthSpec) -> list[str]:
-    """Say what lies outside the limits."""
+    """Return a sentence for every value of a report that lies outside the limits."""
     found = []
     if not limits.rate_min_hz <= report["rate_hz"] <= limits.rate_max_hz:
         found.append(

@@ -1,4 +1,4 @@
-"""The reference: plain NumPy, slow, obvious, the only definition of correct.
+"""The reference engine in plain NumPy: slow, obvious, and the only definition of what is correct.
 
 One readout step is, in this order:
 
@@ -19,20 +19,12 @@ from __future__ import annotations
 import numpy as np
 
 from spikewhen.reservoir.dot import dot_reference
+from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.noise import PURPOSE_MEMBRANE, draws
 from spikewhen.reservoir.rules.what import learn_reference, predict_reference
 from spikewhen.reservoir.step_constants import BLOW_UP_MV, StepConstants, check_finite, derive, start_state
 from spikewhen.reservoir.traces import TINY, features_reference, or_zero
-from spikewhen.reservoir.types import (
-    Activity,
-    Network,
-    Readout,
-    State,
-    Teaching,
-    TimeGrid,
-    Trials,
-    padded,
-)
+from spikewhen.reservoir.types import Network, State, Teaching, TimeGrid, Trials, padded
 
 
 class ReferenceBackend:
@@ -59,7 +51,7 @@ class ReferenceEngine:
     def run(
         self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
     ) -> Activity:
-        """Advance state and readouts in place; see `spikewhen.reservoir.types.Engine`."""
+        """Advance state and readouts in place; see `spikewhen.reservoir.engine.Engine`."""
         d, grid, m = self.derived, self.grid, self.grid.steps_per_readout
         n_steps, n_trials = len(trials.inputs), len(trials.outcome)
         ys = [np.zeros((n_steps, r.v.shape[0]), grid.dtype) for r in readouts]
@@ -106,9 +98,9 @@ def _sub_step(
     if grid.noise > 0:
         z = draws(grid.noise_seed, step // grid.noise_hold_steps, stream, PURPOSE_MEMBRANE, s.v.size)
         noise = d.noise_scale[0] * z.astype(grid.dtype)
-    decayed = s.current * d.current_decay
-    if d.rise_decay.size:
-        decayed = decayed + s.current_rise * d.rise_dt[0]
+    decayed = s.current * d.current_factor
+    if d.inflow_factor.size:
+        decayed = decayed + s.current_inflow * d.inflow_dt[0]
     dv, du = _slopes(d, s.v, s.u, (drive + s.current) + noise)
     v, u = s.v + dv, s.u + du
     if grid.scheme == "heun":
@@ -120,9 +112,9 @@ def _sub_step(
     s.u[:] = np.where(spike, u + d.d, u)
     s.current[:] = decayed
     target = s.current
-    if d.rise_decay.size:
-        s.current_rise[:] = s.current_rise * d.rise_decay
-        target = s.current_rise
+    if d.inflow_factor.size:
+        s.current_inflow[:] = s.current_inflow * d.inflow_factor
+        target = s.current_inflow
     ids = np.flatnonzero(spike)
     n_slots = len(s.pending)
     for j in ids:
@@ -141,26 +133,26 @@ def _sub_step(
 def _slopes(
     d: StepConstants, v: np.ndarray, u: np.ndarray, total: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """dt dv/dt and dt du/dt of the Izhikevich model (2007 form)."""
+    """Return dt dv/dt and dt du/dt of the Izhikevich model (2007 form)."""
     above_rest = v - d.v_rest
     dv = d.dt_over_c * (d.k * above_rest * (v - d.v_threshold) - u + total)
     return dv, d.a_dt * (d.b * above_rest - u)
 
 
 def _advance_traces(d: StepConstants, s: State, fired: list[tuple[int, int]]) -> None:
-    decayed = s.trace * d.trace_decay[0]
-    if d.trace_rise_jump.size:
-        decayed = decayed + s.trace_rise * d.trace_couple[0]
-        s.trace_rise[:] = or_zero(s.trace_rise * d.trace_rise_decay[0], TINY)
+    decayed = s.trace * d.trace_factor[0]
+    if d.trace_inflow_jump.size:
+        decayed = decayed + s.trace_inflow * d.trace_couple[0]
+        s.trace_inflow[:] = or_zero(s.trace_inflow * d.trace_inflow_factor[0], TINY)
     s.trace[:] = or_zero(decayed, TINY)
     for q, j in fired:
         s.trace[j] += d.trace_jump[q]
-        if d.trace_rise_jump.size:
-            s.trace_rise[j] += d.trace_rise_jump[q]
+        if d.trace_inflow_jump.size:
+            s.trace_inflow[j] += d.trace_inflow_jump[q]
 
 
 def _features(d: StepConstants, s: State) -> np.ndarray:
-    """x = (features of the traces, bias, zeros up to a multiple of 32)."""
+    """Return x: the features of the traces, the bias, and zeros up to a multiple of 32, ``(M,)``."""
     x = np.zeros(padded(s.trace.size + 1), s.trace.dtype)
     features_reference(
         s.trace,

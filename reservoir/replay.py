@@ -1,4 +1,4 @@
-"""Features again, from the spikes a run kept: no simulation.
+"""Features recomputed from the spikes that a run kept, without a simulation.
 
 Traces depend on nothing but spikes, so a file with all spikes holds every
 feature a readout ever saw, bit for bit.
@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from spikewhen.reservoir.compile import compile_kernel
+from spikewhen.reservoir.cpu.traces import follow_spikes
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.step_constants import normalise_floor, normalise_rate, trace_tables
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
-from spikewhen.reservoir.traces import follow_spikes
 from spikewhen.reservoir.types import State, TimeGrid, aligned, padded
 
 BLOCK = 65536
@@ -26,15 +26,15 @@ CHUNK_BYTES = 2**21
 """Features of one chunk stay in the second-level cache or close to it."""
 
 
-def _retrace(s, decays, constants, jump, rise_jump, ids, steps, step, n, xs):
+def _retrace(s, decays, constants, jump, inflow_jump, ids, steps, step, n, xs):
     """Advance the traces over the readout steps of `xs` and fill ``xs[t]`` with the features of each."""
-    traces = (s.trace, s.trace_rise, s.trace_mean, s.trace_variance, s.readouts)
+    traces = (s.trace, s.trace_inflow, s.trace_mean, s.trace_variance, s.readouts)
     m, event = jump.size, 0
     for t in range(xs.shape[0]):
         begin = event
         while event < steps.size and steps[event] < step + m:
             event += 1
-        follow_spikes(traces, decays, constants, jump, rise_jump, ids, steps, begin, event, step, n, xs[t])
+        follow_spikes(traces, decays, constants, jump, inflow_jump, ids, steps, begin, event, step, n, xs[t])
         step += m
 
 
@@ -42,7 +42,7 @@ retrace = compile_kernel(_retrace, nrt=False)
 
 
 class Tracer:
-    """From the spikes of a stretch to its features.
+    """Turns the spikes of a segment into its features.
 
     Parameters
     ----------
@@ -57,27 +57,27 @@ class Tracer:
         self.grid, self.n, self.width = grid, n, padded(n + 1)
         self.chunk = chunk or max(16, CHUNK_BYTES // (self.width * grid.dtype.itemsize))
         real = grid.dtype.type
-        jump, rise_jump, decays = trace_tables(grid)
+        jump, inflow_jump, decays = trace_tables(grid)
         scale = grid.trace_scale or 1.0 / np.sqrt(n)
         constants = (normalise_rate(grid), normalise_floor(grid), scale, grid.feature_bias)
         self._decays, self._constants = tuple(map(real, decays)), tuple(map(real, constants))
         self._jump = jump.astype(real)
-        self._rise_jump = (rise_jump if grid.trace_rise_ms > 0 else np.zeros(0)).astype(real)
+        self._inflow_jump = (inflow_jump if grid.trace_rise_ms > 0 else np.zeros(0)).astype(real)
         self._features = aligned(np.zeros((self.chunk, self.width), real))
 
     def start(self) -> State:
-        """Traces at time zero. What spikes do not tell (v, u, currents) is left empty, not invented."""
+        """Return the traces at time zero. What spikes do not tell (v, u, currents) is left empty."""
         real = self.grid.dtype
-        trace, rise, mean, variance = aligned(np.zeros((4, padded(self.n)), real))  # whole rows of 32
+        trace, inflow, mean, variance = aligned(np.zeros((4, padded(self.n)), real))  # whole rows of 32
         unknown = np.zeros(0, real)
         return State(
             v=unknown,
             u=unknown,
             current=unknown,
-            current_rise=unknown,
+            current_inflow=unknown,
             pending=np.zeros((0, 0), real),
             trace=trace,
-            trace_rise=rise,
+            trace_inflow=inflow,
             trace_mean=mean,
             trace_variance=variance,
             readouts=np.zeros(1, np.int64),
@@ -85,7 +85,7 @@ class Tracer:
         )
 
     def chunks(self, state: State, step: np.ndarray, cell: np.ndarray, first_step: int, n_steps: int):
-        """Advance `state` through the spikes of a stretch.
+        """Advance `state` through the spikes of a segment.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Tracer:
         Yields
         ------
         part : slice
-            Readout steps of the stretch.
+            Readout steps of the segment.
         features : (len(part), M) ndarray
             Overwritten by the next.
         """
@@ -113,7 +113,7 @@ class Tracer:
                 self._decays,
                 self._constants,
                 self._jump,
-                self._rise_jump,
+                self._inflow_jump,
                 cell[a:b],
                 step[a:b],
                 start,
@@ -149,7 +149,7 @@ class KeptSpikes:
         self._row, self._end = 0, -(2**63)
 
     def between(self, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and cells of the spikes from dt step `begin` to before `end`, or of these probes.
+        """Return steps and cells of the spikes from dt step `begin` to before `end`, or of these probes.
 
         Raises
         ------
@@ -172,7 +172,7 @@ class KeptSpikes:
         return step, cell
 
     def _find(self, value: int, row: int) -> int:
-        """First row from `row` on whose key is at least `value`."""
+        """Return the first row from `row` on whose key is at least `value`."""
         for start in range(row, self._key.shape[0], BLOCK):
             block = self._key[start : start + BLOCK]
             if block[-1] >= value:
@@ -189,7 +189,7 @@ def grid_of(recording: Recording) -> TimeGrid:
 
 
 def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float = 1.0) -> np.ndarray:
-    """Features of chosen trials or probes.
+    """Return the features of chosen trials or probes.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float
     state, clock = tracer.start(), 0
 
     def follow(state: State, step, cell, first: int, n_steps: int, into: np.ndarray) -> None:
-        """Advance; keep features of the last trial length, if there is a place for them."""
+        """Advance the traces, and keep the features of the trial at the end if there is a place for them."""
         skip = n_steps - (length if len(into) else 0)
         for part, x in tracer.chunks(state, step, cell, first, n_steps):
             number = np.arange(part.start, part.stop) - skip + 1
@@ -252,7 +252,7 @@ def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float
 
 
 def _trial_steps(recording: Recording, step_ms: float) -> tuple[int, int]:
-    """Readout steps of a trial, and of its part before the cue."""
+    """Return the readout steps of a trial, and of its part before the cue."""
     paradigm = recording.config["paradigm"]
     before = round(paradigm.get("before_ms", 0.0) / step_ms)
     after = round(paradigm.get("after_ms", paradigm.get("duration_ms", 0.0)) / step_ms)

@@ -11,23 +11,16 @@ from __future__ import annotations
 import numpy as np
 
 from spikewhen.reservoir.cpu.readout import train
+from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import KeptSpikes, Tracer
-from spikewhen.reservoir.types import (
-    Activity,
-    Readout,
-    Session,
-    State,
-    Teaching,
-    TimeGrid,
-    Trials,
-)
+from spikewhen.reservoir.types import Session, State, Teaching, TimeGrid, Trials
 
 
 class RecordedEngine:
-    """The activity of one recording in place of a network.
+    """An engine that replays the activity of one recording in place of a network.
 
     Parameters
     ----------
@@ -53,13 +46,13 @@ class RecordedEngine:
         self._after = round(float(session.time_ms[-1]) / grid.readout_step_ms)  # the cue to the trial's end
 
     def start(self) -> State:
-        """Traces at time zero; what spikes do not tell is empty."""
+        """Return the traces at time zero. What spikes do not tell is left empty."""
         return self._tracer.start()
 
     def run(
         self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
     ) -> Activity:
-        """Advance traces and readouts in place; see `spikewhen.reservoir.types.Engine`."""
+        """Advance traces and readouts in place; see `spikewhen.reservoir.engine.Engine`."""
         real, n_steps = self.grid.dtype, len(trials.trial_end)
         ys = [np.zeros((n_steps, r.v.shape[0]), real) for r in readouts]
         p_hats = [np.zeros((len(trials.outcome), r.v.shape[0]), real) for r in readouts]

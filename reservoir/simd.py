@@ -80,12 +80,12 @@ class Vector:
         return Vector(self.do, self.do.fcmp_ordered(">=", *self._pair(other)))
 
     def or_zero(self, least: float) -> Vector:
-        """Keep what is at least `least`, else 0."""
+        """Return the numbers, with 0 for those below `least`."""
         keep = self.do.fcmp_ordered(">=", *self._pair(least))
         return Vector(self.do, self.do.select(keep, self.value, ir.Constant(self.value.type, None)))
 
     def sqrt(self) -> Vector:
-        """Square root, rounded correctly."""
+        """Return the square root, rounded correctly."""
         kind = self._type
         name = f"llvm.sqrt.v{WIDTH}{kind.element.intrinsic_name}"
         root = self.do.module.declare_intrinsic(name, (), ir.FunctionType(kind, [kind]))
@@ -117,8 +117,8 @@ class Vector:
         return Vector(self.do, self.do.sitofp(self.value, ir.VectorType(scalar.value.type, WIDTH)))
 
 
-class Row(Vector):
-    """32 elements of an array, from an index on."""
+class ArrayRow(Vector):
+    """32 elements of an array, from an index on, while code is being made."""
 
     def __init__(self, do: ir.IRBuilder, first: Any, align: int):
         self.do, self._first, self._align = do, first, align
@@ -126,7 +126,7 @@ class Row(Vector):
 
     @property
     def value(self) -> Any:  # type: ignore[override]
-        """The elements, loaded once."""
+        """The 32 elements, loaded when they are first needed."""
         if self._loaded is None:
             self._loaded = self.do.load(self._pointer(), align=self._align)
         return self._loaded
@@ -142,13 +142,13 @@ class Row(Vector):
         """Store 32 elements."""
         self.do.store(vector.value, self._pointer(), align=self._align)
 
-    def row(self, p: int) -> Row:
+    def row(self, p: int) -> ArrayRow:
         """Return the `p`-th row of 32 from here."""
-        return Row(self.do, self._element(WIDTH * p), self._align)
+        return ArrayRow(self.do, self._element(WIDTH * p), self._align)
 
-    def later(self, offset: Vector) -> Row:
+    def later(self, offset: Vector) -> ArrayRow:
         """Return the row that begins `offset` elements after this one."""
-        return Row(self.do, self.do.gep(self._first, [offset.value]), self._align)
+        return ArrayRow(self.do, self.do.gep(self._first, [offset.value]), self._align)
 
     def lane(self, i: int) -> Vector:
         """Return one element."""
@@ -159,17 +159,17 @@ class Row(Vector):
         self.do.store(scalar.value, self._element(i), align=self._align)
 
 
-def _row(context: Any, do: ir.IRBuilder, kind: Any, array: Any, index: Any) -> Row:
+def _row(context: Any, do: ir.IRBuilder, kind: Any, array: Any, index: Any) -> ArrayRow:
     data = context.make_array(kind)(context, do, array).data
     align = context.get_abi_sizeof(context.get_value_type(kind.dtype))
-    return Row(do, cgutils.gep_inbounds(do, data, index), align)
+    return ArrayRow(do, cgutils.gep_inbounds(do, data, index), align)
 
 
 def simd_function(body: Callable[..., Vector | None]) -> Any:
     """Make a compiled function of a function over rows and scalars.
 
     In the call each array is followed by the index of its row; `body` gets a
-    `Row` for it, and a scalar `Vector` for a number. What `body` returns, a
+    `ArrayRow` for it, and a scalar `Vector` for a number. What `body` returns, a
     comparison, comes back as a bit mask (uint32, lane 0 lowest).
     """
     given = list(inspect.signature(body).parameters)
@@ -193,7 +193,7 @@ def simd_function(body: Callable[..., Vector | None]) -> Any:
 
     names = ["context"]
     for name in given:
-        names += [name, f"{name}_at"] if body.__annotations__.get(name) == "Row" else [name]
+        names += [name, f"{name}_at"] if body.__annotations__.get(name) == "ArrayRow" else [name]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     typing.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])  # type: ignore[attr-defined]
     typing.__name__ = typing.__qualname__ = body.__name__
@@ -201,26 +201,26 @@ def simd_function(body: Callable[..., Vector | None]) -> Any:
 
 
 @simd_function
-def set_row(out: Row, a: Row) -> None:
-    """``out = a``."""
+def set_row(out: ArrayRow, a: ArrayRow) -> None:
+    """Copy a row: ``out = a``."""
     out.set(a)
 
 
 @simd_function
-def add_row(out: Row, a: Row) -> None:
-    """``out += a``."""
+def add_row(out: ArrayRow, a: ArrayRow) -> None:
+    """Add a row: ``out += a``."""
     out.set(out + a)
 
 
 @simd_function
-def sum_scaled(out: Row, a: Row, b: Row, factor: Vector) -> None:
-    """``out = a + b factor``."""
+def sum_scaled(out: ArrayRow, a: ArrayRow, b: ArrayRow, factor: Vector) -> None:
+    """Add a scaled row: ``out = a + b factor``."""
     out.set(a + b * factor)
 
 
 @intrinsic
 def dot(typing_context, a, b):
-    """Sum ``a b`` in the canonical order (reservoir/dot.py)."""
+    """Return the sum of ``a b`` in the canonical order of `spikewhen.reservoir.dot`."""
 
     def codegen(context: Any, do: ir.IRBuilder, signature: Any, values: tuple) -> Any:
         kind, arrays = (
@@ -241,7 +241,7 @@ def dot(typing_context, a, b):
 
 @intrinsic
 def lowest_bit(typing_context, mask):
-    """Index of the lowest bit set in an unsigned integer that is not 0."""
+    """Return the index of the lowest bit set in an unsigned integer that is not 0."""
 
     def codegen(context: Any, do: ir.IRBuilder, signature: Any, values: tuple) -> Any:
         return do.zext(do.cttz(values[0], ir.Constant(ir.IntType(1), 1)), ir.IntType(64))

@@ -31,9 +31,9 @@ class StepConstants(NamedTuple):
     c: np.ndarray
     d: np.ndarray
     bias: np.ndarray  # (N,) pA
-    current_decay: np.ndarray  # (N,) factor per dt
-    rise_decay: np.ndarray  # (N,) factor per dt of the second state; (0,) = single exponential
-    rise_dt: np.ndarray  # (1,) dt in the run's precision
+    current_factor: np.ndarray  # (N,) factor of the current per dt: its decay, or with an inflow its rise
+    inflow_factor: np.ndarray  # (N,) decay per dt of what flows into it; (0,) = single exponential
+    inflow_dt: np.ndarray  # (1,) dt in the run's precision
     indptr: np.ndarray  # (N+1,) int64
     target: np.ndarray  # (S,) int32
     weight: np.ndarray  # (S,)
@@ -41,11 +41,11 @@ class StepConstants(NamedTuple):
     encoders: np.ndarray  # (C, N) cues, then events
     feedback: np.ndarray  # (K, N)
     noise_scale: np.ndarray  # (1,) pA per unit of the byte sum
-    trace_decay: np.ndarray  # (1,) factor per readout step
-    trace_couple: np.ndarray  # (1,) from trace_rise to trace per readout step
-    trace_rise_decay: np.ndarray  # (1,)
+    trace_factor: np.ndarray  # (1,) factor of the trace per readout step, as of the current
+    trace_couple: np.ndarray  # (1,) from trace_inflow to trace per readout step
+    trace_inflow_factor: np.ndarray  # (1,) decay of the inflow per readout step
     trace_jump: np.ndarray  # (m,) what a spike in sub-step q adds to the trace
-    trace_rise_jump: np.ndarray  # (m,); (0,) = single exponential
+    trace_inflow_jump: np.ndarray  # (m,) and to its inflow; (0,) = single exponential
     trace_scale: np.ndarray  # (1,)
     feature_bias: np.ndarray  # (1,)
     normalise_rate: np.ndarray  # (1,) least weight of a new value in the running mean; 0 = off
@@ -53,7 +53,7 @@ class StepConstants(NamedTuple):
 
     @property
     def n_slots(self) -> int:
-        """Length of the ring of pending spikes; 0 without delays."""
+        """The length of the ring of pending spikes; 0 without delays."""
         return int(self.delay_steps.max()) + 1 if self.delay_steps.size else 0
 
 
@@ -74,11 +74,11 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
 
     weight = np.asarray(syn.weight, np.float64)
     decay = np.exp(-dt / np.asarray(syn.decay_ms, np.float64))
-    rise_decay = np.zeros(0)
+    current_factor, inflow_factor = decay, np.zeros(0)
     if syn.rise_ms > 0:
         weight = weight / (syn.rise_ms * np.asarray(syn.decay_ms)[syn.target])
-        decay, rise_decay = np.full(n, math.exp(-dt / syn.rise_ms)), decay
-    jump, rise_jump, tables = trace_tables(grid)
+        current_factor, inflow_factor = np.full(n, math.exp(-dt / syn.rise_ms)), decay
+    jump, inflow_jump, tables = trace_tables(grid)
     derived = StepConstants(
         dt_over_c=cast(dt / cells.capacitance),
         k=cast(cells.k),
@@ -90,9 +90,9 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
         c=cast(cells.c),
         d=cast(cells.d),
         bias=cast(cells.bias),
-        current_decay=cast(decay),
-        rise_decay=cast(rise_decay),
-        rise_dt=cast(dt),
+        current_factor=cast(current_factor),
+        inflow_factor=cast(inflow_factor),
+        inflow_dt=cast(dt),
         indptr=np.ascontiguousarray(syn.indptr, np.int64),
         target=np.ascontiguousarray(syn.target, np.int32),
         weight=cast(weight),
@@ -102,11 +102,11 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
         encoders=np.ascontiguousarray(np.concatenate([enc.cue, enc.event]), real),
         feedback=np.ascontiguousarray(enc.feedback, real),
         noise_scale=cast(grid.noise / math.sqrt(dt * grid.noise_hold_steps) * UNIT_SCALE),
-        trace_decay=cast(tables[0]),
+        trace_factor=cast(tables[0]),
         trace_couple=cast(tables[1]),
-        trace_rise_decay=cast(tables[2]),
+        trace_inflow_factor=cast(tables[2]),
         trace_jump=cast(jump),
-        trace_rise_jump=cast(rise_jump) if grid.trace_rise_ms > 0 else cast(np.zeros(0)),
+        trace_inflow_jump=cast(inflow_jump) if grid.trace_rise_ms > 0 else cast(np.zeros(0)),
         trace_scale=cast(grid.trace_scale or 1.0 / math.sqrt(n)),
         feature_bias=cast(grid.feature_bias),
         normalise_rate=cast(normalise_rate(grid)),
@@ -120,7 +120,7 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
 
 
 def trace_tables(grid: TimeGrid):
-    """Powers of the per-dt trace update, gathered over one readout step, in float64.
+    """Return powers of the per-dt trace update, gathered over one readout step, in float64.
 
     Without a spike the trace after ``m`` steps is a linear map of the trace
     before; a spike in sub-step ``q`` is carried through the remaining
@@ -144,12 +144,12 @@ def trace_tables(grid: TimeGrid):
 
 
 def normalise_rate(grid: TimeGrid) -> float:
-    """1 - exp(-readout step / memory), or 0 without normalisation."""
+    """Return 1 - exp(-readout step / memory), or 0 without normalisation."""
     return 1.0 - math.exp(-grid.readout_step_ms / grid.normalise_ms) if grid.normalise_ms > 0 else 0.0
 
 
 def normalise_floor(grid: TimeGrid) -> float:
-    """Floor of the running SD in units of the trace: a share of one spike's peak in it."""
+    """Return the floor of the running SD in units of the trace: a share of one spike's peak."""
     rise, decay = grid.trace_rise_ms, grid.trace_decay_ms
     if rise <= 0:
         return grid.normalise_floor
@@ -167,20 +167,15 @@ def start_state(network: Network, grid: TimeGrid, n_slots: int) -> State:
         v=np.array(network.v_start, real),
         u=zero.copy(),
         current=zero.copy(),
-        current_rise=zero.copy(),
+        current_inflow=zero.copy(),
         pending=np.zeros((n_slots, n), real),
         trace=zero.copy(),
-        trace_rise=zero.copy(),
+        trace_inflow=zero.copy(),
         trace_mean=zero.copy(),
         trace_variance=zero.copy(),
         readouts=np.zeros(1, np.int64),
         output=np.zeros(network.encoders.feedback.shape[0], real),
     )
-
-
-def n_features(network: Network) -> int:
-    """Number of features before padding: one trace per neuron and the bias."""
-    return network.n_neurons + 1
 
 
 def check_finite(state: State, time_ms: float) -> None:

@@ -35,7 +35,7 @@ class SimulationSpec(Spec):
 
 @dataclass(frozen=True)
 class TraceSpec(Spec):
-    """From spikes to the features a readout sees."""
+    """How spikes become the features that a readout sees."""
 
     decay_ms: float = param(20.0, "tau_x: decay of the trace", "ms", gt=0)
     rise_ms: float = param(

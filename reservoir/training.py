@@ -1,7 +1,7 @@
-"""The one loop: a session on a network, its readouts learning, into a sink.
+"""The one training loop: a session runs on a network, readouts learn, and a sink keeps the results.
 
-Trials run in stretches that end where something has to happen: a probe, a
-switch of block, or after `STRETCH` trials so that memory stays flat. A probe
+Trials run in segments that end where something has to happen: a probe, a
+switch of block, or after `SEGMENT` trials so that memory stays flat. A probe
 branches from a copy of the whole state, with noise of its own, and leaves the
 run untouched.
 """
@@ -15,30 +15,21 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.reservoir.engine import Activity, Engine, Readout
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.health import HealthMonitor
 from spikewhen.reservoir.rules.base import predict
 from spikewhen.reservoir.spec import Spec, param, steps
-from spikewhen.reservoir.types import (
-    Activity,
-    Engine,
-    Network,
-    Readout,
-    Session,
-    State,
-    Teaching,
-    TimeGrid,
-    Trials,
-)
+from spikewhen.reservoir.types import Network, Session, State, Teaching, TimeGrid, Trials
 
-STRETCH = 25
+SEGMENT = 25
 
 
 @dataclass(frozen=True)
 class RecordSpec(Spec):
-    """What a run keeps."""
+    """What a run writes into its result file."""
 
     spikes: str = param("subset", "which cells' spikes are kept", choices=("none", "subset", "all"))
     spike_subset: int = param(100, "cells in the subset, evenly spaced", ge=1)
@@ -47,7 +38,7 @@ class RecordSpec(Spec):
     geometry: bool = param(True, "where all spikes are kept: compare weights with refits to the activity")
 
     def cells(self, n: int) -> np.ndarray:
-        """Indices of the cells whose spikes are kept."""
+        """Return the indices of the cells whose spikes are kept."""
         if self.spikes == "none":
             return np.zeros(0, np.int64)
         count = n if self.spikes == "all" else min(self.spike_subset, n)
@@ -117,7 +108,7 @@ class Trainer:
 
     @property
     def duration_ms(self) -> float:
-        """Length of the training run."""
+        """The length of the training run, ms."""
         return float((self._starts[-1] + self._length) * self.grid.readout_step_ms)
 
     def run(self) -> dict[str, float]:
@@ -126,7 +117,7 @@ class Trainer:
         n = self.session.trials.block.size
         block = self.session.trials.block
         first = np.flatnonzero(np.diff(block, prepend=block[0] - 1))
-        stops = np.unique(np.concatenate([first, self._probe_points, np.arange(0, n, STRETCH), [n]]))
+        stops = np.unique(np.concatenate([first, self._probe_points, np.arange(0, n, SEGMENT), [n]]))
         self._probe(0)
         for begin, end in pairwise(stops):
             if begin in first and begin > 0:
@@ -268,6 +259,6 @@ class Trainer:
         return self.health.report(self.duration_ms)
 
     def onsets_ms(self) -> np.ndarray:
-        """Cue onset of every trial on the run's clock, ``(n,)``."""
+        """Return the cue onset of every trial on the run's clock, ``(n,)`` in ms."""
         before = self.session.time_ms[0] - self.grid.readout_step_ms
         return self._starts * self.grid.readout_step_ms - before

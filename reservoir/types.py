@@ -1,4 +1,4 @@
-"""What flows through the simulator: arrays with names, and the protocols of its parts.
+"""The arrays that flow through the simulator, by name, and what a session offers.
 
 NumPy only. ``N`` neurons, ``M`` padded features (``N`` traces and one bias,
 padded with zeros to a multiple of 32), ``K`` output channels, ``C`` input
@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-
-from spikewhen.reservoir.errors import InputError
 
 NUMERICS_VERSION = 2
 """Changes whenever the order of operations, and with it any result, changes."""
@@ -107,15 +105,15 @@ class TimeGrid(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything that changes while a network runs, except the readouts."""
+    """All that changes while a network runs, except the readouts."""
 
     v: np.ndarray  # (N,) mV
     u: np.ndarray  # (N,) pA
     current: np.ndarray  # (N,) synaptic current, pA
-    current_rise: np.ndarray  # (N,) slower synaptic state of the double exponential
+    current_inflow: np.ndarray  # (N,) what flows into it per ms, where it is double exponential, pA/ms
     pending: np.ndarray  # (D, N) spikes on their way; D = 0 without delays
     trace: np.ndarray  # (N,)
-    trace_rise: np.ndarray  # (N,)
+    trace_inflow: np.ndarray  # (N,) what flows into the trace, where it is double exponential
     trace_mean: np.ndarray  # (N,) running mean of the trace
     trace_variance: np.ndarray  # (N,) and its running variance
     readouts: np.ndarray  # (1,) int64, readout steps so far
@@ -126,7 +124,7 @@ class State(NamedTuple):
 
 
 class Trials(NamedTuple):
-    """A stretch of consecutive trials, as arrays over readout steps."""
+    """A segment of consecutive trials, as arrays over readout steps."""
 
     first_step: int  # index of the first dt step on this stream's clock
     stream: int  # noise stream: 0 the training run, 1 + q probe q
@@ -138,7 +136,7 @@ class Trials(NamedTuple):
 
 
 class Teaching(NamedTuple):
-    """What a teacher says to one readout during a stretch."""
+    """A teacher's targets and gates for one readout during a segment."""
 
     target: np.ndarray  # (T, K) s_k(t)
     gate: np.ndarray  # (T, K) G_k(t) >= 0
@@ -177,112 +175,9 @@ class Session(Protocol):
     blocks: dict[str, tuple[np.ndarray, str]]  # name -> (array, unit)
 
     def inputs(self, trial: int | None, cue: int) -> np.ndarray:
-        """Channel amplitudes ``(T, C)`` of a training trial, or of a probe (trial None)."""
+        """Return channel amplitudes ``(T, C)`` of a training trial, or of a probe (trial None)."""
         ...
 
     def teaching(self, trial: int) -> Any:
-        """What the task knows about a training trial."""
+        """Return what the task knows about a training trial."""
         ...
-
-
-class Readout:
-    """One trained readout while it runs: a rule, its state, its teaching.
-
-    Attributes
-    ----------
-    rule : spikewhen.reservoir.rules.Rule
-    state : NamedTuple
-        Made by ``rule.init``; its first field is ``w`` ``(K, M)``.
-    v : (K, M) ndarray
-        Weights V of the offline readout; zeros stay zeros without one.
-    window_sum : (M,) ndarray
-        Sum of the features over the "what" window of the running trial.
-    count : (1,) int64 ndarray
-        Number of readout steps in that sum.
-    seen : (1,) int64 ndarray
-        Number of trials the "what" weights learned from.
-    surprise : (K,) ndarray
-        Running mean of outcome minus p-hat; see `spikewhen.reservoir.rules.what`.
-    """
-
-    def __init__(self, rule: Any, n_channels: int, n_features: int, grid: TimeGrid):
-        m = padded(n_features)
-        self.rule = rule
-        state = rule.init(n_channels, n_features, grid.dtype)
-        fields = getattr(state, "_fields", ())
-        if fields[:1] != ("w",) or {"v", "surprise"} & set(fields):
-            raise InputError(
-                f"state of rule {rule.name}",
-                ", ".join(fields) or type(state).__name__,
-                "a NamedTuple whose first field is w, and none v or surprise",
-            )
-        self.state = type(state)(*map(aligned, state))
-        self.constants = rule.constants(grid.readout_step_ms, grid.dtype)
-        real = np.dtype(grid.dtype).type
-        # Without an identity readout the rate is 0, so V stays 0.
-        nothing = tuple(map(real, (0, 1, 0, 0, 0, 1)))
-        self.what_constants = rule.what.constants(grid.dtype) if rule.what else nothing
-        self.v = aligned(np.zeros((n_channels, m), grid.dtype))
-        self.window_sum = aligned(np.zeros(m, grid.dtype))
-        self.count = np.zeros(1, np.int64)
-        self.seen = np.zeros(1, np.int64)
-        self.surprise = aligned(np.zeros(n_channels, grid.dtype))
-        self._scratch = aligned(np.zeros(m, grid.dtype))
-
-    def arrays(self) -> tuple:
-        """What compiled code gets: constants, state, the "what" readout and room for a mean, ``(M,)``."""
-        return (
-            self.constants,
-            tuple(self.state),
-            self.what_constants,
-            self.v,
-            self.window_sum,
-            self.count,
-            self.seen,
-            self.surprise,
-            self._scratch,
-        )
-
-    def frozen(self) -> Readout:
-        """Return a view for a probe: the same weights, its own running mean."""
-        other = object.__new__(Readout)
-        other.__dict__.update(self.__dict__)
-        other.window_sum, other.count = np.zeros_like(self.window_sum), np.zeros_like(self.count)
-        return other
-
-
-class Activity(NamedTuple):
-    """What a backend gives back for a stretch."""
-
-    spike_step: np.ndarray  # (S,) int64, dt steps on the stream's clock
-    spike_neuron: np.ndarray  # (S,) int32
-    y: list[np.ndarray]  # per readout (T, K)
-    p_hat: list[np.ndarray]  # per readout (n, K), before that trial's update
-
-
-class Paradigm(Protocol):
-    """A task: it says what the network sees and what a teacher knows."""
-
-    name: str
-
-    def plan(self, seed: int, readout_step_ms: float) -> Session: ...
-
-
-class Engine(Protocol):
-    """A network loaded on a backend. The seam is one call per stretch of trials."""
-
-    def start(self) -> State: ...
-
-    def run(
-        self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
-    ) -> Activity:
-        """Advance `state` and `readouts` in place through a stretch of trials."""
-        ...
-
-
-class Backend(Protocol):
-    """An engine factory."""
-
-    name: str
-
-    def load(self, network: Network, grid: TimeGrid) -> Engine: ...

@@ -1,4 +1,4 @@
-"""Small networks that fire, and what drives an engine through a stretch of trials."""
+"""Small networks that fire, and what drives an engine through a segment of trials."""
 
 import json
 
@@ -8,13 +8,14 @@ from spikewhen.paradigms.meet import Block, Meet
 from spikewhen.reservoir.compile import compile_kernel
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.dot import dot_reference
+from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.schema import write_static
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import NetworkSpec, build_network
 from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor, WhatReadout
 from spikewhen.reservoir.training import RecordSpec, Trainer
-from spikewhen.reservoir.types import Readout, Teaching, TimeGrid, Trials
+from spikewhen.reservoir.types import Teaching, TimeGrid, Trials
 
 N = 40
 
@@ -115,7 +116,7 @@ def lessons(trials, grid, shared=False) -> Teaching:
 
 
 def outcome_of(engine, rules, trials, state=None) -> dict[str, np.ndarray]:
-    """Run a stretch from a fresh start; every array that it leaves behind, by name."""
+    """Run a segment from a fresh start; every array that it leaves behind, by name."""
     grid = engine.grid
     state = engine.start() if state is None else state
     k = trials.outcome.shape[1]

@@ -46,7 +46,7 @@ def uncoupled(rows: list[dict[str, float]], v_start: np.ndarray) -> Network:
 
 
 def injected(current: np.ndarray, dtype=np.float64) -> Trials:
-    """Return a stretch in which every cell gets its own current, pA, ``(T, N)`` per ms."""
+    """Return a segment in which every cell gets its own current, pA, ``(T, N)`` per ms."""
     n_steps = len(current)
     return Trials(
         0,

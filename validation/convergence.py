@@ -1,6 +1,6 @@
 """Order of convergence of v below threshold, against SciPy to a relative tolerance of 1e-10.
 
-Without spikes the solution is smooth, so the largest error over a stretch must
+Without spikes the solution is smooth, so the largest error over a segment must
 fall as dt to the power of the scheme's order; a wrong coefficient or a term
 taken at the wrong time gives another order, or an error that stays.
 """
@@ -43,8 +43,8 @@ def errors(backend: str, scheme: str, dt_ms: tuple[float, ...] = DT_MS) -> tuple
         engine = get_backend(backend).load(network, quiet_grid(dt, scheme))
         state, v = engine.start(), np.zeros_like(exact)
         for t in range(DURATION_MS):
-            stretch = injected(current[t : t + 1])
-            if engine.run(state, stretch, [], []).spike_step.size:
+            segment = injected(current[t : t + 1])
+            if engine.run(state, segment, [], []).spike_step.size:
                 raise ArithmeticError("a cell fired below threshold")
             v[t] = state.v
         worst.append(np.abs(v - exact).max(axis=0))

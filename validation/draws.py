@@ -5,7 +5,8 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from spikewhen.reservoir.noise import PURPOSE_MEMBRANE, UNIT_SCALE, fill_draws, quarter, split_key
+from spikewhen.reservoir.cpu.noise import fill_draws
+from spikewhen.reservoir.noise import PURPOSE_MEMBRANE, UNIT_SCALE, quarter, split_key
 
 
 @nb.njit(nogil=True)

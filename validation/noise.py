@@ -14,15 +14,8 @@ import numpy as np
 from scipy import stats
 
 from spikewhen.reservoir.cpu.engine import CpuBackend
-from spikewhen.reservoir.types import (
-    Activity,
-    Network,
-    Readout,
-    State,
-    Teaching,
-    TimeGrid,
-    Trials,
-)
+from spikewhen.reservoir.engine import Activity, Readout
+from spikewhen.reservoir.types import Network, State, Teaching, TimeGrid, Trials
 from spikewhen.validation.activity import judge
 from spikewhen.validation.draws import unit_draws
 from spikewhen.validation.equivalence import Equivalence
@@ -82,7 +75,7 @@ class NormalNoise:
     def run(
         self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
     ) -> Activity:
-        """Advance a stretch, chunk by chunk."""
+        """Advance a segment, chunk by chunk."""
         chunk = round(CHUNK_MS / self.grid.dt_ms)
         scale = self.grid.noise / math.sqrt(self.grid.dt_ms)
         parts = []

@@ -30,7 +30,7 @@ class Activity(NamedTuple):
 
     spike_step: np.ndarray  # (S,) int64
     spike_neuron: np.ndarray  # (S,) int64
-    state: dict[str, np.ndarray]  # final v, u, current, current_rise
+    state: dict[str, np.ndarray]  # final v, u, current, current_inflow
 
 
 def require() -> None:
@@ -69,8 +69,8 @@ def _compiler_works() -> bool:
 
 
 # One step in the order of reservoir/reference.py; thresholds, synapses and resets follow in this order.
-_SINGLE = "decayed = current * current_decay"
-_DOUBLE = "decayed = current * current_decay + current_rise * rise_dt"
+_SINGLE = "decayed = current * current_factor"
+_DOUBLE = "decayed = current * current_factor + current_inflow * inflow_dt"
 _EULER = """
 above_rest = v - v_rest
 dv = dt_over_c * (k * above_rest * (v - v_threshold) - u + ((drive + current) + noise))
@@ -87,16 +87,16 @@ u = u + 0.5 * (du + du_end)
 current = decayed
 """
 _EULER_END = "v = v + dv\nu = u + du\ncurrent = decayed"
-_RISE_DECAYS = "current_rise = current_rise * rise_decay"
+_INFLOW_DECAYS = "current_inflow = current_inflow * inflow_factor"
 
 
 def step_of(scheme: str, double: bool) -> str:
     """Return the statements of one step."""
     parts = [_DOUBLE if double else _SINGLE, _EULER, _HEUN if scheme == "heun" else _EULER_END]
-    return "\n".join([*parts, _RISE_DECAYS] if double else parts)
+    return "\n".join([*parts, _INFLOW_DECAYS] if double else parts)
 
 
-_PER_CELL = ("dt_over_c", "k", "v_rest", "v_threshold", "v_peak", "a_dt", "b", "current_decay")
+_PER_CELL = ("dt_over_c", "k", "v_rest", "v_threshold", "v_peak", "a_dt", "b", "current_factor")
 
 
 def simulate_strictly(
@@ -120,9 +120,9 @@ def simulate_strictly(
     brian2 = load(compiled)
     brian2.start_scope()
     derived = [derive(n, g) for n, g in zip(networks, grids, strict=True)]
-    size, grid, double = networks[0].n_neurons, grids[0], derived[0].rise_decay.size > 0
-    per_cell = (*_PER_CELL, "rise_decay") if double else _PER_CELL
-    states = ("v", "u", "current", "current_rise")
+    size, grid, double = networks[0].n_neurons, grids[0], derived[0].inflow_factor.size > 0
+    per_cell = (*_PER_CELL, "inflow_factor") if double else _PER_CELL
+    states = ("v", "u", "current", "current_inflow")
     names = (*states, "arriving", "c_reset", "d_reset", "drive", "noise", *per_cell)
     clock = brian2.Clock(grid.dt_ms * brian2.ms)
     cells = brian2.NeuronGroup(
@@ -131,7 +131,7 @@ def simulate_strictly(
         threshold="v >= v_peak",
         reset="v = c_reset\nu = u + d_reset",
         clock=clock,
-        namespace={"rise_dt": float(derived[0].rise_dt[0])},
+        namespace={"inflow_dt": float(derived[0].inflow_dt[0])},
     )
     cells.run_regularly(step_of(grid.scheme, double), clock=clock, when="groups")
     for name in per_cell:
@@ -139,7 +139,7 @@ def simulate_strictly(
     cells.c_reset = np.concatenate([d.c for d in derived])
     cells.d_reset = np.concatenate([d.d for d in derived])
     cells.v = np.concatenate([n.v_start for n in networks])
-    received = "current_rise" if double else "current"
+    received = "current_inflow" if double else "current"
     late = derived[0].delay_steps.size > 0
     if late:  # what arrives in one step is summed by itself, then added
         cells.run_regularly(

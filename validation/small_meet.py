@@ -14,10 +14,11 @@ from spikewhen.analysis.score_run import score_run
 from spikewhen.experiments.config import Experiment, load_config
 from spikewhen.experiments.setup import prepare
 from spikewhen.reservoir.cpu.engine import CpuBackend
+from spikewhen.reservoir.engine import Engine
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.schema import write_static, write_text
 from spikewhen.reservoir.files.sinks import MemorySink
-from spikewhen.reservoir.types import Engine, Network, TimeGrid
+from spikewhen.reservoir.types import Network, TimeGrid
 from spikewhen.validation.activity import statistics
 from spikewhen.validation.findings import Context
 

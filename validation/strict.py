@@ -12,9 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from spikewhen.reservoir.backends import get_backend
+from spikewhen.reservoir.engine import Activity
 from spikewhen.reservoir.network import NetworkSpec, build_network
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
-from spikewhen.reservoir.types import Activity, Network, State, TimeGrid, Trials
+from spikewhen.reservoir.types import Network, State, TimeGrid, Trials
 from spikewhen.validation import oracle
 from spikewhen.validation.findings import CheckResult, Context
 

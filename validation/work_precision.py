@@ -87,14 +87,14 @@ def cost_ns(context: Context) -> dict[tuple[str, float], float]:
     """Measure CPU time per neuron and ms of every scheme and step, least of interleaved repeats."""
     cells = [preset(CELL_TYPES[i % len(CELL_TYPES)]) for i in range(TIMED_CELLS)]
     network = uncoupled(cells, np.array([c["v_rest"] for c in cells]))
-    stretch = injected(np.tile([CONSTANT * rheobase(c) for c in cells], (TIMED_MS, 1)))
+    segment = injected(np.tile([CONSTANT * rheobase(c) for c in cells], (TIMED_MS, 1)))
     settings = [(scheme, dt) for scheme in SCHEMES for dt in DT_MS]
     engines = {s: CpuBackend().load(network, quiet_grid(s[1], s[0])) for s in settings}
     taken: dict[tuple[str, float], list[float]] = {s: [] for s in settings}
     for _ in context.each(range(1 + TIMED_REPEATS), "timing"):
         for setting, engine in engines.items():
             state, began = engine.start(), time.thread_time()
-            engine.run(state, stretch, [], [])
+            engine.run(state, segment, [], [])
             taken[setting].append((time.thread_time() - began) / TIMED_CELLS / TIMED_MS * 1e9)
     return {setting: min(values[1:]) for setting, values in taken.items()}  # the first compiles
 

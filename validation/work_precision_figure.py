@@ -10,11 +10,9 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
 
 from spikewhen.analysis.figures import render
+from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE
 from spikewhen.analysis.figures.sheet import (
     DOUBLE_MM,
-    INK,
-    MIDDLE,
-    PALE,
     Sheet,
     paper,
     write_table,

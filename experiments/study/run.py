@@ -23,9 +23,9 @@ from spikewhen.experiments.study.source import Sources
 from spikewhen.experiments.study.study import Study
 from spikewhen.experiments.tables import duration
 from spikewhen.experiments.workers import Tick
+from spikewhen.reservoir.engine import Backend
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files.recording import read_run
-from spikewhen.reservoir.types import Backend
 
 MEASURING_S = 1.0
 """Of reading a run and measuring it once, about."""

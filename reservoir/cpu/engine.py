@@ -1,6 +1,6 @@
 """The CPU engine: Numba kernels that equal the reference bit for bit.
 
-A stretch of trials runs in chunks of readout steps. In an open loop a chunk is
+A segment of trials runs in chunks of readout steps. In an open loop a chunk is
 simulated once and then every readout learns from its features; with feedback
 the same learning step runs inside the loop. Each readout step goes through the
 same functions in both.
@@ -13,20 +13,11 @@ import numpy as np
 from spikewhen.reservoir.cpu.kernels import Variant, closed_loop, open_loop
 from spikewhen.reservoir.cpu.layout import arrange, pad, tabulate, write_back
 from spikewhen.reservoir.cpu.readout import train
+from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.noise import quarter, split_key
 from spikewhen.reservoir.step_constants import check_finite, derive, start_state
-from spikewhen.reservoir.types import (
-    Activity,
-    Network,
-    Readout,
-    State,
-    Teaching,
-    TimeGrid,
-    Trials,
-    aligned,
-    padded,
-)
+from spikewhen.reservoir.types import Network, State, Teaching, TimeGrid, Trials, aligned, padded
 
 CHUNK_BYTES = 2**22
 """Features of one chunk stay in the third-level cache; entering a kernel costs as much as a dozen steps."""
@@ -65,10 +56,7 @@ class CpuEngine:
         self.width = padded(n + 1)
         by_features = CHUNK_BYTES // (self.width * np.dtype(real).itemsize)
         self.chunk = chunk or max(16, min(CHUNK_SPIKES // (m * n), 8192 if self.feeds_back else by_features))
-        single = m == 1 and grid.normalise_ms == 0 and d.trace_scale[0] == 1
-        self.variant = Variant(
-            grid.scheme, grid.noise > 0, bool(d.rise_decay.size), bool(d.trace_rise_jump.size), single
-        )
+        self.variant = Variant(grid.scheme, grid.noise > 0, bool(d.inflow_factor.size))
         self._words = aligned(np.zeros(4 * quarter(n), np.uint32))
         self._ids = np.empty(self.chunk * m * n, np.int32)
         self._steps = np.empty(self.chunk * m * n, np.int64)
@@ -81,7 +69,7 @@ class CpuEngine:
     def run(
         self, state: State, trials: Trials, readouts: list[Readout], teaching: list[Teaching]
     ) -> Activity:
-        """Advance state and readouts in place; see `spikewhen.reservoir.types.Engine`."""
+        """Advance state and readouts in place; see `spikewhen.reservoir.engine.Engine`."""
         if self.feeds_back and len(readouts) != 1:
             raise InputError("rules", len(readouts), "exactly one readout when its output is fed back")
         grid, n_steps = self.grid, len(trials.inputs)
@@ -105,10 +93,10 @@ class CpuEngine:
         grid, d, m = self.grid, self.derived, self.grid.steps_per_readout
         step = trials.first_step + part.start * m
         constants = (
-            (d.trace_decay[0], d.trace_couple[0], d.trace_rise_decay[0]),
+            (d.trace_factor[0], d.trace_couple[0], d.trace_inflow_factor[0]),
             (d.normalise_rate[0], d.normalise_floor[0], d.trace_scale[0], d.feature_bias[0]),
             d.noise_scale[0],
-            d.rise_dt[0],
+            d.inflow_dt[0],
         )
         clock = (m, grid.noise_hold_steps, *split_key(grid.noise_seed), trials.stream)
         current = pad(trials.current[part]) if len(trials.current) else np.zeros((1, 0), grid.dtype)

@@ -1,4 +1,4 @@
-"""The network's compiled loops: one readout step, a stretch in the open loop, a stretch in the closed loop.
+"""The network's compiled loops: one readout step, a segment in the open loop, a segment in the closed loop.
 
 They equal `spikewhen.reservoir.reference` bit for bit; see there for the order of operations.
 """
@@ -13,58 +13,61 @@ import numpy as np
 
 from spikewhen.reservoir.compile import compile_kernel
 from spikewhen.reservoir.cpu import layout
-from spikewhen.reservoir.cpu.membrane import membrane, membrane_and_trace
+from spikewhen.reservoir.cpu.membrane import membrane
+from spikewhen.reservoir.cpu.noise import fill_draws
 from spikewhen.reservoir.cpu.readout import learning_step, read_out
-from spikewhen.reservoir.noise import PURPOSE_MEMBRANE, fill_draws
+from spikewhen.reservoir.cpu.traces import decay_row, feature_row, next_weight
+from spikewhen.reservoir.noise import PURPOSE_MEMBRANE
 from spikewhen.reservoir.simd import add_row, lowest_bit, set_row, sum_scaled
 from spikewhen.reservoir.step_constants import BLOW_UP_MV
-from spikewhen.reservoir.traces import decay_row, feature_row, next_weight
 
 STRIDE = layout.STRIDE
-U, CURRENT, DRIVE, RISE, TRACE_RISE = (
-    32 * f for f in (layout.U, layout.CURRENT, layout.DRIVE, layout.RISE, layout.TRACE_RISE)
+U, CURRENT, DRIVE, INFLOW, TRACE_INFLOW = (
+    32 * f for f in (layout.U, layout.CURRENT, layout.DRIVE, layout.INFLOW, layout.TRACE_INFLOW)
 )
 """Where the fields of a row of cells stand, from its first v on."""
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-def _make_drive(cells, table, inputs, current, output, n_feedback):
+def _add_signal(cells, table, currents, c, amplitude, fresh):
+    """Add the current of signal `c` to the drive of every cell; a fresh drive begins with the bias."""
+    bias, place = table.bias, table.place
+    rows = place.shape[0]
+    for w in range(rows):
+        at, own = w * STRIDE + DRIVE, 32 * (c * rows + w)
+        if fresh:
+            sum_scaled(cells, at, bias, place[w, 2], currents, own, amplitude)
+        else:
+            sum_scaled(cells, at, cells, at, currents, own, amplitude)
+
+
+@nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+def _make_drive(cells, table, inputs, current, output, feeds_back):
     """Add up what goes into the cells from outside: bias, inputs, extra current, feedback, in this order.
 
     Returns False, with nothing written, if there is only the bias.
     """
-    bias, place, encoders, feedback = table.bias, table.place, table.encoders, table.feedback
-    rows, fresh = place.shape[0], True
-    n = 32 * rows
+    fresh = True
     for c in range(inputs.size):
         if inputs[c] != 0:
-            for w in range(rows):
-                at = w * STRIDE + DRIVE
-                if fresh:
-                    sum_scaled(cells, at, bias, place[w, 2], encoders, c * n + 32 * w, inputs[c])
-                else:
-                    sum_scaled(cells, at, cells, at, encoders, c * n + 32 * w, inputs[c])
+            _add_signal(cells, table, table.encoders, c, inputs[c], fresh)
             fresh = False
     if current.size > 0:
-        for w in range(rows):
+        for w in range(table.place.shape[0]):
             at = w * STRIDE + DRIVE
             if fresh:
-                set_row(cells, at, bias, place[w, 2])
+                set_row(cells, at, table.bias, table.place[w, 2])
             add_row(cells, at, current, 32 * w)
         fresh = False
-    for k in range(n_feedback):
-        for w in range(rows):
-            at = w * STRIDE + DRIVE
-            if fresh:
-                sum_scaled(cells, at, bias, place[w, 2], feedback, k * n + 32 * w, output[k])
-            else:
-                sum_scaled(cells, at, cells, at, feedback, k * n + 32 * w, output[k])
-        fresh = False
+    if feeds_back:
+        for k in range(output.size):
+            _add_signal(cells, table, table.feedback, k, output[k], fresh)
+            fresh = False
     return not fresh
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-def _fire(s, table, ids, steps, step, count, jump, rise_jump, double):
+def _fire(s, table, ids, steps, step, count, jump, inflow_jump, double):
     """Reset the cells that reached their peak, leave their traces, append them to the spikes in order."""
     cells, trace, fired = s.cells, s.trace, s.fired
     for w in range(fired.size):
@@ -78,7 +81,7 @@ def _fire(s, table, ids, steps, step, count, jump, rise_jump, double):
             cells[at + U] = cells[at + U] + table.d[i]
             trace[i] = trace[i] + jump
             if double:
-                cells[at + TRACE_RISE] = cells[at + TRACE_RISE] + rise_jump
+                cells[at + TRACE_INFLOW] = cells[at + TRACE_INFLOW] + inflow_jump
             ids[count] = i
             steps[count] = step
             count += 1
@@ -87,7 +90,7 @@ def _fire(s, table, ids, steps, step, count, jump, rise_jump, double):
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
 def _turning(i, rows, step):
-    """Row of a pass: forward in even steps, backward in odd ones.
+    """ArrayRow of a pass: forward in even steps, backward in odd ones.
 
     What the first-level cache still holds of the last pass is what the next one needs first;
     always forward, nothing of a network just larger than the cache would ever be found there.
@@ -131,25 +134,25 @@ def _pass_on(cells, received, pending, ids, begin, end, step, table):
 @cache
 def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
     """Compiled: one readout step of the network, m sub-steps and the features; returns the spike count."""
-    alike, one_shape, all_different = (
+    alike, one_shape, different = (
         membrane(scheme, noisy, rises, a) for a in ((True, True), (True, False), (False, False))
     )
-    received = RISE if rises else CURRENT
+    received = INFLOW if rises else CURRENT
 
     @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
     def advance(table, s, constants, clock, step, inputs, current, feeds_back, words, ids, steps, count, x):
-        decays, features, noise_scale, rise_dt = constants
+        decays, features, noise_scale, inflow_dt = constants
         m, hold, key0, key1, stream = clock
         cells, shape, scale, bias, place = s.cells, table.shape, table.scale, table.bias, table.place
-        jump, rise_jump, double = table.jump, table.rise_jump, table.rise_jump.size > 0
+        jump, inflow_jump, double = table.jump, table.inflow_jump, table.inflow_jump.size > 0
         rows = place.shape[0]
-        changed = _make_drive(cells, table, inputs, current, s.output, s.output.size if feeds_back else 0)
+        changed = _make_drive(cells, table, inputs, current, s.output, feeds_back)
         for w in range(rows):
             at = w * STRIDE
-            decay_row(s.trace, 32 * w, cells, at + TRACE_RISE, decays, double)
+            decay_row(s.trace, 32 * w, cells, at + TRACE_INFLOW, decays, double)
             if not changed:
                 set_row(cells, at + DRIVE, bias, place[w, 2])
-        half, rise_left = np.uint32(0), noise_scale
+        half, inflow_left = np.uint32(0), noise_scale
         for q in range(m):
             if noisy:
                 draw = (step + q) // hold
@@ -159,63 +162,25 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
                     fill_draws(words, key0, key1, draw >> 1, stream, PURPOSE_MEMBRANE)
             begin = count
             if double:
-                rise_left = rise_jump[q]
+                inflow_left = inflow_jump[q]
             any_fired = np.uint32(0)
-            for i in range(rows):
-                w = _turning(i, rows, step + q)
-                at, kind = w * STRIDE, place[w, 3]
+            for turn in range(rows):
+                w = _turning(turn, rows, step + q)
+                at, i, j, kind = w * STRIDE, place[w, 0], place[w, 1], place[w, 3]
                 if kind == 2:
-                    mask = alike(
-                        cells,
-                        at,
-                        cells,
-                        at + DRIVE,
-                        words,
-                        32 * w,
-                        shape,
-                        place[w, 0],
-                        scale,
-                        place[w, 1],
-                        half,
-                        noise_scale,
-                        rise_dt,
-                    )
+                    mask = alike(cells, at, words, 32 * w, shape, i, scale, j, half, noise_scale, inflow_dt)
                 elif kind == 1:
                     mask = one_shape(
-                        cells,
-                        at,
-                        cells,
-                        at + DRIVE,
-                        words,
-                        32 * w,
-                        shape,
-                        place[w, 0],
-                        scale,
-                        place[w, 1],
-                        half,
-                        noise_scale,
-                        rise_dt,
+                        cells, at, words, 32 * w, shape, i, scale, j, half, noise_scale, inflow_dt
                     )
                 else:
-                    mask = all_different(
-                        cells,
-                        at,
-                        cells,
-                        at + DRIVE,
-                        words,
-                        32 * w,
-                        shape,
-                        place[w, 0],
-                        scale,
-                        place[w, 1],
-                        half,
-                        noise_scale,
-                        rise_dt,
+                    mask = different(
+                        cells, at, words, 32 * w, shape, i, scale, j, half, noise_scale, inflow_dt
                     )
                 s.fired[w] = mask
                 any_fired |= mask
             if any_fired != 0:
-                count = _fire(s, table, ids, steps, step + q, count, jump[q], rise_left, double)
+                count = _fire(s, table, ids, steps, step + q, count, jump[q], inflow_left, double)
             _pass_on(cells, received, s.pending, ids, begin, count, step + q, table)
         weight = next_weight(features[0], s.readouts)
         for r in range(0, 32 * rows, 32):
@@ -226,102 +191,12 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
     return advance
 
 
-@cache
-def _single_step(scheme: str, noisy: bool, rises: bool, double: bool) -> Any:
-    """Compiled: the same in a closed loop where every step is read out from traces as they are.
-
-    Each field is touched once per step; the features are the traces, with the bias after them.
-    """
-    alike, all_different = (membrane_and_trace(scheme, noisy, rises, (a, a), double) for a in (True, False))
-    received = RISE if rises else CURRENT
-
-    @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-    def advance(table, s, constants, clock, step, inputs, current, words, ids, steps, count):
-        (keep, couple, rise_keep), (rate, _, _, bias_feature), noise_scale, rise_dt = constants
-        _, hold, key0, key1, stream = clock
-        cells, shape, scale, bias, place = s.cells, table.shape, table.scale, table.bias, table.place
-        feedback, last, trace = table.feedback, s.output.size - 1, s.trace
-        rows = place.shape[0]
-        changed = _make_drive(cells, table, inputs, current, s.output, last)
-        half, output = np.uint32(0), s.output[last]
-        if noisy:
-            half = np.uint32(16 * (step // hold & 1))
-            fill_draws(words, key0, key1, step // hold >> 1, stream, PURPOSE_MEMBRANE)
-        begin, jump = count, table.jump[0]
-        rise_left = table.rise_jump[0] if double else jump
-        next_weight(rate, s.readouts)
-        total, any_fired = cells if changed else bias, np.uint32(0)
-        for w in range(rows):  # always forward, as the output is summed up between two passes
-            r, at = 32 * w, w * STRIDE
-            drive = at + DRIVE if changed else place[w, 2]
-            fed = (last * rows + w) * 32
-            if place[w, 3] == 2:
-                mask = alike(
-                    cells,
-                    at,
-                    total,
-                    drive,
-                    words,
-                    r,
-                    shape,
-                    place[w, 0],
-                    scale,
-                    place[w, 1],
-                    feedback,
-                    fed,
-                    trace,
-                    r,
-                    half,
-                    noise_scale,
-                    rise_dt,
-                    output,
-                    keep,
-                    couple,
-                    rise_keep,
-                )
-            else:
-                mask = all_different(
-                    cells,
-                    at,
-                    total,
-                    drive,
-                    words,
-                    r,
-                    shape,
-                    place[w, 0],
-                    scale,
-                    place[w, 1],
-                    feedback,
-                    fed,
-                    trace,
-                    r,
-                    half,
-                    noise_scale,
-                    rise_dt,
-                    output,
-                    keep,
-                    couple,
-                    rise_keep,
-                )
-            s.fired[w] = mask
-            any_fired |= mask
-        if any_fired != 0:
-            count = _fire(s, table, ids, steps, step, count, jump, rise_left, double)
-        trace[table.c.size] = bias_feature
-        _pass_on(cells, received, s.pending, ids, begin, count, step, table)
-        return count
-
-    return advance
-
-
 class Variant(NamedTuple):
     """What decides the code of a network's loop."""
 
     scheme: str
     noisy: bool
-    rises: bool  # synaptic currents
-    double: bool  # traces
-    single: bool  # every step is read out from traces as they are
+    rises: bool  # synaptic currents are double exponential
 
 
 @cache
@@ -346,18 +221,7 @@ def open_loop(variant: Variant) -> Any:
 def closed_loop(variant: Variant, step_of_rule: Any) -> Any:
     """Compiled: simulate, read out, learn and feed back; ``xs`` is (1, M)."""
     learn_step = learning_step(step_of_rule)
-    if variant.single:
-        single = _single_step(variant.scheme, variant.noisy, variant.rises, variant.double)
-
-        @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-        def advance(
-            table, s, constants, clock, step, inputs, current, feeds_back, words, ids, steps, count, x
-        ):
-            return single(table, s, constants, clock, step, inputs, current, words, ids, steps, count)
-
-    else:
-        advance = _network_step(variant.scheme, variant.noisy, variant.rises)
-    traces_are_features = variant.single
+    advance = _network_step(variant.scheme, variant.noisy, variant.rises)
 
     def simulate(
         table,
@@ -383,7 +247,7 @@ def closed_loop(variant: Variant, step_of_rule: Any) -> Any:
         learns,
     ):
         count = 0
-        x = s.trace if traces_are_features else xs[0]
+        x = xs[0]
         for t in range(inputs.shape[0]):
             extra = current[t if current.shape[0] else 0]
             count = advance(

@@ -16,13 +16,13 @@ import numpy as np
 from spikewhen.reservoir.step_constants import StepConstants
 from spikewhen.reservoir.types import LANES, State, aligned, padded
 
-FIELDS = ("v", "u", "current", "drive", "current_rise", "trace_rise")
+FIELDS = ("v", "u", "current", "drive", "current_inflow", "trace_inflow")
 """What stands together; `drive` is scratch, the rest are fields of the state.
 
 Six, not eight: at a distance that is a power of two rows would share a few places of the cache.
 """
 
-V, U, CURRENT, DRIVE, RISE, TRACE_RISE = range(len(FIELDS))
+V, U, CURRENT, DRIVE, INFLOW, TRACE_INFLOW = range(len(FIELDS))
 STRIDE = LANES * len(FIELDS)
 """Elements from one row of cells to the next."""
 
@@ -44,15 +44,15 @@ class Tables(NamedTuple):
     weight: np.ndarray  # (S,)
     delay_steps: np.ndarray  # (S,)
     jump: np.ndarray  # (m,)
-    rise_jump: np.ndarray  # (m,) or (0,)
+    inflow_jump: np.ndarray  # (m,) or (0,)
 
 
 class Work(NamedTuple):
     """A state as the kernels change it."""
 
     cells: np.ndarray  # (rows * STRIDE,)
-    trace: np.ndarray  # (M,), apart, because it can serve as the features
-    mean: np.ndarray  # (N_pad,), apart, because it is needed once per readout step
+    trace: np.ndarray  # (N_pad,), this and the next two apart, because they are needed once per readout step
+    mean: np.ndarray  # (N_pad,)
     variance: np.ndarray  # (N_pad,)
     fired: np.ndarray  # (rows,) uint32, a bit for each cell of a row that reached its peak; scratch
     pending: np.ndarray  # (D, N_pad)
@@ -67,13 +67,13 @@ def tabulate(d: StepConstants) -> Tables:
     cannot reach. `target` is the place in ``Work.cells`` that a spike adds to,
     or with delays the neuron.
     """
-    rise_decay = d.rise_decay if d.rise_decay.size else np.zeros_like(d.v_peak)
+    inflow_factor = d.inflow_factor if d.inflow_factor.size else np.zeros_like(d.v_peak)
     shape, shape_at = _rows((d.v_rest, d.v_threshold, d.b, d.v_peak), (0, 0, 0, np.inf))
-    scale, scale_at = _rows((d.k, d.dt_over_c, d.a_dt, d.current_decay, rise_decay), (0,) * 5)
+    scale, scale_at = _rows((d.k, d.dt_over_c, d.a_dt, d.current_factor, inflow_factor), (0,) * 5)
     bias, bias_at = _rows((d.bias,), (0,))
     # 2: the cells have one shape and one scale; 1: one shape; 0: neither
     alike = _alike(shape, shape_at, 4) * (1 + _alike(scale, scale_at, 5))
-    received = RISE if d.rise_decay.size else CURRENT
+    received = INFLOW if d.inflow_factor.size else CURRENT
     target = d.target if d.delay_steps.size else positions(d.target, received)
     return Tables(
         aligned(shape),
@@ -90,7 +90,7 @@ def tabulate(d: StepConstants) -> Tables:
         d.weight,
         d.delay_steps,
         d.trace_jump,
-        d.trace_rise_jump,
+        d.trace_inflow_jump,
     )
 
 
@@ -112,11 +112,9 @@ def arrange(state: State) -> Work:
     for p, name in enumerate(FIELDS):
         if name != "drive":
             cells[:, p] = pad(getattr(state, name)).reshape(rows, LANES)
-    trace = aligned(np.zeros(padded(state.v.size + 1), state.v.dtype))
-    trace[: state.v.size] = state.trace
     return Work(
         cells.ravel(),
-        trace,
+        pad(state.trace),
         pad(state.trace_mean),
         pad(state.trace_variance),
         np.zeros(rows, np.uint32),

@@ -24,7 +24,7 @@ def learning_step(step_of_rule: Any) -> Any:
     """Return the compiled step of a readout after its output: "what" window, rule, end of a trial.
 
     Counting references of arrays costs more than a small network's step, so only the
-    rule, which may allocate, is compiled with it. ``readout`` is `spikewhen.reservoir.types.Readout.arrays`.
+    rule, which may allocate, is compiled with it. ``readout`` is `spikewhen.reservoir.engine.Readout.arrays`.
     """
 
     @nb.njit(nogil=True, error_model="numpy", _nrt=True)

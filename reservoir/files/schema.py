@@ -36,9 +36,9 @@ from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.types import NUMERICS_VERSION, Cells, Encoders, Network, Session, Synapses
 
 if TYPE_CHECKING:
+    from spikewhen.reservoir.engine import Readout
     from spikewhen.reservoir.files.recording import Recording
     from spikewhen.reservoir.files.sinks import Sink
-    from spikewhen.reservoir.types import Readout
 
 SCHEMA_VERSION = 3
 CONFIG, SOFTWARE, WARNINGS = "/config", "/software", "/warnings"

@@ -14,7 +14,7 @@ from spikewhen.reservoir.types import padded
 
 
 class LMSState(NamedTuple):
-    """Weights only."""
+    """The state of least mean squares: its weights."""
 
     w: np.ndarray  # (K, M)
 
@@ -39,7 +39,7 @@ def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
 
 @dataclass(frozen=True)
 class LMS(Rule):
-    """Plain delta rule, no normalisation: small rates only."""
+    """The plain delta rule. It has no normalisation, so only small rates are stable."""
 
     name: ClassVar[str] = "lms"
     step: ClassVar[Any] = staticmethod(_step)

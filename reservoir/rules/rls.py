@@ -18,11 +18,11 @@ from typing import Any, ClassVar, NamedTuple
 import numba as nb
 import numpy as np
 
-from spikewhen.reservoir.dot import dot, dot_reference, fold
+from spikewhen.reservoir.dot import dot_reference, fold
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.base import Rule, device_text
 from spikewhen.reservoir.rules.gate import Gate
-from spikewhen.reservoir.simd import Row, Vector, add_row, simd_function
+from spikewhen.reservoir.simd import ArrayRow, Vector, add_row, dot, simd_function
 from spikewhen.reservoir.spec import param, steps
 from spikewhen.reservoir.types import LANES, padded
 
@@ -48,7 +48,7 @@ def tile_index(i: int, j: int) -> int:
 def multiply_reference(p: np.ndarray, x: np.ndarray) -> np.ndarray:
     """``P x`` from lower tiles, in plain NumPy, the definition.
 
-    Row part: tiles J <= I, J ascending, in 32 partial sums, then halved.
+    ArrayRow part: tiles J <= I, J ascending, in 32 partial sums, then halved.
     Column part of a tile I > J: four partial sums by row modulo 4, rows
     ascending, ``(t0 + t2) + (t1 + t3)``, tiles added with I ascending.
     """
@@ -79,7 +79,16 @@ def correct_reference(p: np.ndarray, q: np.ndarray, gain) -> None:
 
 
 def _make_tile(forgets: bool) -> Any:
-    def tile(p: Row, qi: Row, qj: Row, gain: Vector, xi: Row, xj: Row, acc: Row, columns: Row) -> None:
+    def tile(
+        p: ArrayRow,
+        qi: ArrayRow,
+        qj: ArrayRow,
+        gain: Vector,
+        xi: ArrayRow,
+        xj: ArrayRow,
+        acc: ArrayRow,
+        columns: ArrayRow,
+    ) -> None:
         t: list[Any] = [None] * 4
         for r in range(LANES):
             row = p.row(r) - qj * qi.lane(r)
@@ -102,7 +111,7 @@ A gain of 1 changes no bit, and leaving it out is a quarter of the products.
 
 
 @simd_function
-def _diagonal_tile(p: Row, q: Row, gain: Vector, x: Row, acc: Row, out: Row) -> None:
+def _diagonal_tile(p: ArrayRow, q: ArrayRow, gain: Vector, x: ArrayRow, acc: ArrayRow, out: ArrayRow) -> None:
     """Correct a tile on the diagonal, which ends a row of tiles: write the sums of its 32 rows."""
     for r in range(LANES):
         row = (p.row(r) - q * q.lane(r)) * gain
@@ -224,14 +233,14 @@ class RLS(Rule):
 
     @property
     def forgetting(self) -> float:
-        """lambda per update."""
+        """The factor lambda by which an update forgets."""
         if self.memory_trials == 0:
             return 1.0
         return 1.0 - self.interval_ms / (self.memory_trials * self.trial_ms)
 
     @property
     def shares_p(self) -> bool:
-        """Whether all channels see the same samples with the same weights."""
+        """Whether all channels see the same samples with the same weights, so that one P serves them."""
         return self.gate.undelivered == "zero" and self.gate.kind != "window"
 
     def init(self, n_channels: int, n_features: int, dtype: Any) -> RLSState:

@@ -23,14 +23,15 @@ from typing import Any, ClassVar, NamedTuple
 import numba as nb
 import numpy as np
 
-from spikewhen.reservoir.dot import dot, dot_reference
+from spikewhen.reservoir.dot import dot_reference
 from spikewhen.reservoir.rules.base import Rule, device_text
+from spikewhen.reservoir.simd import dot
 from spikewhen.reservoir.spec import param
 from spikewhen.reservoir.types import padded
 
 
 class ThreeFactorState(NamedTuple):
-    """Weights and eligibility."""
+    """The state of the three-factor rule: weights and eligibility."""
 
     w: np.ndarray  # (K, M) weights w that make y
     learning: np.ndarray  # (K, M) weights f that learn; (0, M) without consolidation
@@ -79,7 +80,7 @@ def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
 
 @dataclass(frozen=True)
 class ThreeFactor(Rule):
-    """Local rule: error x gate x eligibility, normalised."""
+    """The local rule: error times gate times eligibility, normalised."""
 
     name: ClassVar[str] = "three_factor"
     step: ClassVar[Any] = staticmethod(_step)

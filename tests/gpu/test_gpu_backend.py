@@ -25,10 +25,10 @@ from spikewhen.gpu.host import HostDevice
 from spikewhen.gpu.lockstep import Lockstep
 from spikewhen.gpu.upload import loaded_bytes
 from spikewhen.reservoir.cpu.engine import CpuEngine
+from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.errors import ActivityError, DeviceError, InputError
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.rules import LMS, ThreeFactor
-from spikewhen.reservoir.types import Readout
 
 pytestmark = needs_compiler
 
@@ -41,7 +41,7 @@ def prepared(engine, rules, trials):
 
 
 def left_by(request, activity):
-    """Everything a stretch leaves behind."""
+    """Everything a segment leaves behind."""
     found = {"step": activity.spike_step, "neuron": activity.spike_neuron, **request.state._asdict()}
     for i, readout in enumerate(request.readouts):
         found |= {f"{i}.y": activity.y[i], f"{i}.p_hat": activity.p_hat[i], f"{i}.V": readout.v}
@@ -96,7 +96,7 @@ def test_replicates_that_share_weights_have_noise_of_their_own():
         assert_same_bits(left_by(request, activity), alone)
 
 
-def test_a_stretch_longer_than_a_launch_and_its_room_for_spikes(monkeypatch):
+def test_a_segment_longer_than_a_launch_and_its_room_for_spikes(monkeypatch):
     """With room for one readout step, a launch ends after a few; what is left goes into the next."""
     monkeypatch.setattr("spikewhen.gpu.backend.ROOM", 1)
     device = HostDevice()
@@ -110,7 +110,7 @@ def test_a_stretch_longer_than_a_launch_and_its_room_for_spikes(monkeypatch):
     assert 12 <= device.launches <= 14 and LONGEST > 1000
 
 
-def test_a_stretch_of_nothing_changes_nothing():
+def test_a_segment_of_nothing_changes_nothing():
     grid = small_grid()
     engine = GpuEngine(HostDevice(), lively_network(), grid)
     trials = two_trials(grid)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -10,14 +11,15 @@ from lively import VARIANTS, lively_network, small_grid
 
 from spikewhen.experiments.config import load_config
 from spikewhen.gpu import compile as nvrtc
-from spikewhen.gpu.compile import compile_for_gpu, nvrtc_version, usage
-from spikewhen.gpu.source import Variant, rule_text
+from spikewhen.gpu.compile import compile_for_gpu, nvrtc_version
+from spikewhen.gpu.rule_text import rule_text
+from spikewhen.gpu.source import Variant
 from spikewhen.gpu.upload import pick_dense
+from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.errors import DeviceError
 from spikewhen.reservoir.network import build_network
 from spikewhen.reservoir.step_constants import derive
 from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.types import Readout
 
 pytestmark = needs_nvrtc
 
@@ -29,6 +31,23 @@ KINDS = {
     "sparse": (dict(delay_max_ms=3.0), dict(normalise_ms=30.0)),
     "closed": (dict(feedback_pa=10.0, synapse_rise_ms=2.0), dict(trace_rise_ms=2.0, scheme="heun")),
 }
+
+
+class Usage(NamedTuple):
+    """What a kernel takes per thread, from the assembler's log."""
+
+    registers: int
+    stack_bytes: int
+    spill_bytes: int
+
+
+def usage(log: str) -> Usage:
+    """Read registers, stack and spills of the kernel from the assembler's log."""
+    registers = re.search(r"Used (\d+) registers", log)
+    frame = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", log)
+    if not (registers and frame):
+        raise ValueError(f"no use of registers in the assembler's log: {log!r}")
+    return Usage(int(registers[1]), int(frame[1]), int(frame[2]) + int(frame[3]))
 
 
 def compile_variant(network, grid, rules, architecture, extra_current=False):
@@ -104,7 +123,7 @@ def test_a_contracted_kernel_would_be_noticed(monkeypatch):
 
 
 def test_the_cache_is_keyed_by_source_architecture_and_options(tmp_path, monkeypatch):
-    monkeypatch.setenv("WHATWHEN_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("SPIKEWHEN_CACHE_DIR", str(tmp_path))
     text = 'extern "C" __global__ void run(float *a) { a[threadIdx.x] = %s; }'
     calls = []
     compiler = nvrtc._compile
@@ -121,7 +140,7 @@ def test_the_cache_is_keyed_by_source_architecture_and_options(tmp_path, monkeyp
 
 
 def test_a_kernel_that_does_not_compile_brings_the_log(tmp_path, monkeypatch):
-    monkeypatch.setenv("WHATWHEN_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("SPIKEWHEN_CACHE_DIR", str(tmp_path))
     with pytest.raises(DeviceError, match=r"NVRTC refuses the kernel: .*error"):
         compile_for_gpu("this is no kernel", "sm_90")
 

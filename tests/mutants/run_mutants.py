@@ -82,11 +82,13 @@ LEAST_SQUARES = tuple(
 ) + (f"{ENGINE}::test_sizes_around_the_lanes_change_nothing[31]",)
 SUITES = {  # the tests that speak for a file
     "reservoir/noise.py": ("tests/reservoir/test_noise.py", KERNELS[0]),
+    "reservoir/cpu/noise.py": ("tests/reservoir/test_noise.py", KERNELS[0]),
     "reservoir/rules/rls.py": LEAST_SQUARES,
     "reservoir/cpu/membrane.py": KERNELS,
     "reservoir/cpu/kernels.py": KERNELS,
     "reservoir/reference.py": KERNELS,
     "reservoir/traces.py": KERNELS,
+    "reservoir/cpu/traces.py": KERNELS,
     "reservoir/cpu/layout.py": KERNELS,
     "reservoir/simd.py": KERNELS,
     "reservoir/cpu/readout.py": KERNELS,
@@ -100,7 +102,13 @@ SUITES = {  # the tests that speak for a file
     "reservoir/rules/lms.py": (RULES, "-k", "lms and not off"),
     "reservoir/rules/what.py": (RULES, "-k", "identity or bad"),
 }
-PLAIN = ("reservoir/reference.py", "reservoir/cpu/layout.py", "reservoir/step_constants.py")
+PLAIN = (
+    "reservoir/reference.py",
+    "reservoir/traces.py",
+    "reservoir/dot.py",
+    "reservoir/cpu/layout.py",
+    "reservoir/step_constants.py",
+)
 """Files whose functions are not compiled."""
 
 RESULTS = ("killed", "error", "crash", "timeout", "survived")

@@ -19,13 +19,16 @@ from lively import (
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.cpu.engine import CpuBackend, CpuEngine
 from spikewhen.reservoir.cpu.layout import tabulate
-from spikewhen.reservoir.dot import dot, dot_reference
+from spikewhen.reservoir.cpu.traces import feature_row, next_weight
+from spikewhen.reservoir.dot import dot_reference
+from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.reference import ReferenceBackend
 from spikewhen.reservoir.rules import LMS, RULES, ThreeFactor
+from spikewhen.reservoir.simd import dot
 from spikewhen.reservoir.step_constants import derive
-from spikewhen.reservoir.traces import TINY, feature_row, features_reference, next_weight
-from spikewhen.reservoir.types import LANES, Readout, Teaching
+from spikewhen.reservoir.traces import TINY, features_reference
+from spikewhen.reservoir.types import LANES, Teaching
 
 PRECISIONS = [np.float64, np.float32]
 
@@ -168,11 +171,11 @@ def test_the_trace_of_a_silent_cell_becomes_zero():
     for backend in (CpuBackend(), ReferenceBackend()):
         engine = backend.load(lively_network(bias_pa=0.0, weight=0.0), grid)
         state = engine.start()
-        state.trace[:], state.trace_rise[:] = 1e-3, 1e-3
+        state.trace[:], state.trace_inflow[:] = 1e-3, 1e-3
         trials = two_trials(grid, n_steps=40)._replace(inputs=np.zeros((40, 3), np.float32))
         for t in range(60):
             engine.run(state, trials._replace(first_step=400 * t), [], [])
-            for name, least in (("trace", TINY), ("trace_rise", TINY), ("trace_mean", TINY)):
+            for name, least in (("trace", TINY), ("trace_inflow", TINY), ("trace_mean", TINY)):
                 values = getattr(state, name)
                 assert np.all((values == 0) | (values >= np.float32(least))), name
         assert not state.trace.any() and not state.trace_variance.any()

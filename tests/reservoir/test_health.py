@@ -61,7 +61,7 @@ def test_poisson_spikes_have_a_coefficient_of_variation_of_1():
 
 
 @pytest.mark.parametrize("cuts", [(1,), (500, 501, 70_000), tuple(range(0, 100_000, 777))])
-def test_the_stretches_of_a_run_change_nothing(cuts):
+def test_the_segments_of_a_run_change_nothing(cuts):
     rng = np.random.default_rng(1)
     step, neuron = ordered(np.sort(rng.choice(100_000, 3000, replace=False)), rng.integers(0, 50, 3000))
     assert report(step, neuron, cuts) == pytest.approx(report(step, neuron))

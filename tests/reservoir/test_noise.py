@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from spikewhen.reservoir import noise
+from spikewhen.reservoir.cpu.noise import fill_draws
 from spikewhen.reservoir.noise import (
-    PURPOSE_EXPLORATION,
     PURPOSE_MEMBRANE,
     UNIT_SCALE,
     draws,
@@ -14,6 +14,7 @@ from spikewhen.reservoir.noise import (
 )
 
 ONES = 0xFFFFFFFF
+OTHER_PURPOSE = 2
 KNOWN = [  # philox4x32-10 in kat_vectors of Random123 (Salmon et al. 2011)
     ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
     ((ONES,) * 4, (ONES,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
@@ -53,7 +54,7 @@ def digits(half_word: int) -> int:
 @pytest.mark.parametrize("pair", [0, 1, 2**32 - 1, 2**32 + 5])
 def test_numba_equals_numpy(n, seed, pair):
     out = np.zeros(4 * quarter(n), np.uint32)
-    noise.fill_draws(out, *noise.split_key(seed), pair, 3, PURPOSE_MEMBRANE)
+    fill_draws(out, *noise.split_key(seed), pair, 3, PURPOSE_MEMBRANE)
     for half in (0, 1):
         found = (out[:n] >> np.uint32(16 * half) & np.uint32(0xFFFF)).astype(np.int64) - 30
         assert np.array_equal(found, draws(seed, 2 * pair + half, 3, PURPOSE_MEMBRANE, n))
@@ -62,7 +63,7 @@ def test_numba_equals_numpy(n, seed, pair):
 def test_compiled_generator_gives_the_published_answer():
     # Counter and key 0: group 0 of the first pair on stream 0 with purpose 0.
     out = np.zeros(128, np.uint32)
-    noise.fill_draws(out, 0, 0, 0, 0, 0)
+    fill_draws(out, 0, 0, 0, 0, 0)
     words = KNOWN[0][2]
     assert [int(w & 0xFFFF) - 30 for w in out[::32]] == [digits(w & 0xFFFF) for w in words]
     assert [int(w >> 16) - 30 for w in out[::32]] == [digits(w >> 16) for w in words]
@@ -115,7 +116,7 @@ def test_noise_is_independent_over_neurons_steps_streams_and_purposes():
         assert abs(np.mean(z[lag:] * z[:-lag])) < 4 / np.sqrt(z.size)
     other = [
         UNIT_SCALE * np.array([draws(1, s, stream, purpose, 96) for s in range(500)])
-        for stream, purpose in ((1, PURPOSE_MEMBRANE), (2, PURPOSE_MEMBRANE), (0, PURPOSE_EXPLORATION))
+        for stream, purpose in ((1, PURPOSE_MEMBRANE), (2, PURPOSE_MEMBRANE), (0, OTHER_PURPOSE))
     ]
     for a in other:
         assert abs(np.mean(a * z[:500])) < 4 / np.sqrt(a.size)
@@ -133,7 +134,7 @@ def test_no_half_word_is_used_twice(monkeypatch):
     pairs = (0, 1, 15, 16, 2**32 - 1, 2**32, 2**32 + 1, 2**33)
     for pair in pairs:
         for stream in (0, 1, 2, 15, 16, 17, 1000):
-            for purpose in (PURPOSE_MEMBRANE, PURPOSE_EXPLORATION):
+            for purpose in (PURPOSE_MEMBRANE, OTHER_PURPOSE):
                 draws(1, 2 * pair, stream, purpose, 64)
     assert len(seen) == 8 * 7 * 2 * 32
     assert len(set(seen)) == len(seen)

@@ -79,9 +79,9 @@ def test_segments_saves_and_other_rules_change_no_hash(monkeypatch, loop):
     assert len({expected, one(loop, seed=1)}) == 2, "another seed is another run"
     for chunk in SEGMENTS:
         assert one(loop, chunk=chunk) == expected, chunk
-    for stretch in SAVES:
-        monkeypatch.setattr(training, "STRETCH", stretch)
-        assert one(loop, chunk=7) == expected, stretch
+    for segment in SAVES:
+        monkeypatch.setattr(training, "SEGMENT", segment)
+        assert one(loop, chunk=7) == expected, segment
     if loop == "open":
         assert one(loop, chunk=64, rules=tuple(RULES)) == expected
         assert one(loop, rules=("lms", "local")) == expected
@@ -105,8 +105,8 @@ def test_every_combination_of_cuts_gives_one_hash(monkeypatch, loop, dtype):
     every = [("local",)] + ([("local", "lms"), ("lms", "rls", "local")] if loop == "open" else [])
     expected = [one(loop, s, dtype, n=200, meet=meet) for s in range(8)]
     for chunk in SEGMENTS:
-        for stretch in SAVES:
-            monkeypatch.setattr(training, "STRETCH", stretch)
+        for segment in SAVES:
+            monkeypatch.setattr(training, "SEGMENT", segment)
             for rules in every:
                 for threads in THREADS:
                     for batch in BATCHES:
@@ -119,7 +119,7 @@ def test_every_combination_of_cuts_gives_one_hash(monkeypatch, loop, dtype):
                                     range(batch),
                                 )
                             )
-                        assert found == expected[:batch], (chunk, stretch, rules, threads, batch)
+                        assert found == expected[:batch], (chunk, segment, rules, threads, batch)
 
 
 @pytest.mark.long

@@ -9,13 +9,14 @@ from lively import lively_network, local_rule, make_trainer, short_meet
 
 from spikewhen.reservoir.cpu.engine import CpuEngine
 from spikewhen.reservoir.dot import dot_reference
+from spikewhen.reservoir.engine import Activity
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.schema import write_static
 from spikewhen.reservoir.replay import features, grid_of
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
 from spikewhen.reservoir.training import RecordSpec
-from spikewhen.reservoir.types import Activity, padded
+from spikewhen.reservoir.types import padded
 
 TRACES = {
     "single": TraceSpec(normalise_ms=0.0),

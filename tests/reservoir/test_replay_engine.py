@@ -120,7 +120,7 @@ def test_resets_at_switches_and_targets_without_cues_are_trained_too():
 def test_nothing_is_invented():
     recording = train()
     state = RecordedEngine(recording, GRIDS["float64"], short_meet().plan(0, 1.0)).start()
-    assert all(a.size == 0 for a in (state.v, state.u, state.current, state.current_rise, state.pending))
+    assert all(a.size == 0 for a in (state.v, state.u, state.current, state.current_inflow, state.pending))
 
 
 def test_the_network_comes_back_from_a_recording():
@@ -202,7 +202,7 @@ def test_spikes_are_found_in_a_file_as_in_memory(tmp_path, monkeypatch, block):
                     assert np.array_equal(found, recording[f"{group}/{name}"][here])
 
 
-def test_a_stretch_reads_its_own_spikes_only(monkeypatch):
+def test_a_segment_reads_its_own_spikes_only(monkeypatch):
     """Memory stays flat in the number of trials."""
     monkeypatch.setattr(replay, "BLOCK", 64)
     meet, read = short_meet(trials_per_block=60, probes_after=(1,)), []

@@ -112,11 +112,11 @@ def test_a_probe_after_the_last_trial_starts_where_the_run_ended():
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize("stretch", [1, 3, 7])
-def test_the_length_of_a_stretch_changes_nothing(monkeypatch, stretch, options):
+@pytest.mark.parametrize("segment", [1, 3, 7])
+def test_the_length_of_a_segment_changes_nothing(monkeypatch, segment, options):
     spec = short_meet(probes_after=(4,))
     whole = train(spec, **OPTIONS[options])
-    monkeypatch.setattr(training, "STRETCH", stretch)
+    monkeypatch.setattr(training, "SEGMENT", segment)
     cut = train(spec, **OPTIONS[options])
     assert_same_bits(whole.arrays, cut.arrays)
 

@@ -265,16 +265,26 @@ class Plots:
         self._result = result
 
     def trial(self, ax: Axes | None = None, *, label: str | None = None, **options: Any) -> Axes:
-        """Draw what a readout said on the last probes, beside what was to be expected."""
+        """Draw one row of the figure of a trial, by default the prediction on a probe.
+
+        Options and errors as `spikewhen.analysis.figures.trial.panel`.
+        """
         from spikewhen.analysis.figures import trial
 
-        return trial.panel(_axes(ax), self._result, label=self._result._label(label), **options)
+        ax = _axes(ax)
+        trial.panel(ax, self._result, label, **options)
+        return ax
 
-    def learning(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw the error of every readout over the trials of each block."""
+    def learning(self, ax: Axes | None = None, *, label: str | None = None, block: int = 1) -> Axes:
+        """Draw how a readout learns a block (from 1), beside what simpler predictors reach.
+
+        Errors as `spikewhen.analysis.figures.learning.panel`.
+        """
         from spikewhen.analysis.figures import learning
 
-        return learning.panel(_axes(ax), self._result, **options)
+        ax = _axes(ax)
+        learning.panel(ax, self._result, label, block - 1)
+        return ax
 
 
 def _axes(ax: Axes | None) -> Axes:

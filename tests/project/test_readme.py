@@ -30,12 +30,10 @@ def test_the_scripts_run_in_order(tmp_path, monkeypatch, capsys):
     scope = vars(module)
     for script in SCRIPTS:
         exec(compile(script, "README.md", "exec", dont_inherit=True), scope)
-    assert scope["prediction"].shape == (10, 1050, 2)
-    assert set(scope["scores"]) == {"local", "sign"}
-    assert (
-        scope["score_run"](scope["trained"])["sign"]["error"].tolist()
-        == scope["scores"]["sign"]["error"].tolist()
-    )
+    assert scope["prediction"].shape == (10, 1050)
+    assert scope["compared"].labels == ["local", "sign"]
+    trained, compared = (scope[k].scores("sign")["error"].tolist() for k in ("trained", "compared"))
+    assert trained == compared
     assert (tmp_path / "prediction.png").stat().st_size > 1000
     assert scope["own"]["/network/neurons/bias"][0] == scope["mine"].cells.bias[0]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from spikewhen.experiments.display import Facts, Shown, changed, count
 from spikewhen.paradigms import PARADIGMS
 from spikewhen.paradigms.meet import Meet
 from spikewhen.reservoir.compile import describe_class
@@ -43,8 +44,8 @@ class SeedSpec(Spec):
         return SeedSpec(*[seed if s < 0 else s for s in (self.network, self.task, self.noise)])
 
 
-@dataclass(frozen=True)
-class Experiment:
+@dataclass(frozen=True, repr=False)
+class Experiment(Shown):
     """Everything that decides a result, except the seed.
 
     Attributes
@@ -126,6 +127,22 @@ class Experiment:
     def run_id(self, seed: int) -> str:
         """Hash of `resolved`."""
         return run_id(self.resolved(seed))
+
+    def _title(self) -> str:
+        return f"experiment with {count(len(self.rules), 'rule')}"
+
+    def _facts(self) -> Facts:
+        network, simulation = self.network, self.simulation
+        loop = f", feedback {network.feedback_pa:g} pA" if network.feedback_pa else ""
+        facts = [
+            ("network", f"{network.n_neurons} cells, {network.connectivity}{loop}"),
+            ("simulation", f"dt {simulation.dt_ms:g} ms, {simulation.precision}"),
+            ("task", f"{self.paradigm.name}{changed(self.paradigm, ': ')}"),
+            *((label, f"{rule.name}{changed(rule, ': ')}") for label, rule in list(self.rules.items())[:6]),
+        ]
+        if len(self.rules) > 6:
+            facts.append(("", f"and {len(self.rules) - 6} more rules"))
+        return [*facts, ("record", f"spikes {self.record.spikes}")]
 
 
 def _foreign(part: Any, registry: dict[str, type]) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 Facts = Sequence[tuple[str, str]]
 """Name and text; a fact without a name goes on with the one before."""
@@ -50,3 +52,15 @@ def listed(names: Sequence[object], most: int = 8) -> str:
     """Write names, the first of them if there are many."""
     some = ", ".join(map(str, names[:most]))
     return some if len(names) <= most else f"{some}, ... ({len(names)})"
+
+
+def changed(spec: Any, lead: str = "") -> str:
+    """Write the values of a dataclass that are not its defaults, as far as they fit a line."""
+    found = []
+    for f in dataclasses.fields(spec):
+        value = getattr(spec, f.name)
+        default = f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default
+        if value != default:
+            found.append(f"{f.name}={value if isinstance(value, (bool, int, float, str)) else '...'}")
+    text = ", ".join(found) if found else ""
+    return lead + (text if len(text) <= 100 else text[:97] + "...") if text else ""

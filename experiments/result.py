@@ -46,7 +46,11 @@ class ReadLater(Mapping[str, np.ndarray]):
 
     def __getitem__(self, path: str) -> np.ndarray:
         node = self._nodes[path]
-        return node if isinstance(node, np.ndarray) else node[()]
+        if isinstance(node, np.ndarray):
+            return node
+        if not node:  # what h5py calls a closed one
+            raise InputError(path, "the file was closed", "to be asked before `close`")
+        return node[()]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._nodes)

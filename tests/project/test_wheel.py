@@ -74,7 +74,7 @@ def python(installed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bare")
     run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
     places = [p for p in sys.path if Path(p).name in ("site-packages", "dist-packages")]
-    (site,) = folder.glob("lib*/python*/site-packages")
+    (site,) = folder.glob("lib/python*/site-packages")
     # Folders named here are searched, but .pth files in them, as of an editable install, are not read.
     (site / "paths.pth").write_text("\n".join([str(installed), *places]) + "\n")
     return folder / "bin" / "python"

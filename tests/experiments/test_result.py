@@ -126,7 +126,7 @@ def test_scores_can_be_computed_later(experiment, file):
 
 def test_rows_and_frames_hold_every_score(result):
     rows = result.to_rows()
-    e = [r for r in rows if r["label"] == "rls" and r["score"] == "error"]
+    e = [r for r in rows if r["rule"] == "rls" and r["score"] == "error"]
     assert [r["value"] for r in e] == result.scores("rls")["error"].tolist()
     assert {r["block"] for r in e} == {1} and {r["seed"] for r in rows} == {3}
     assert {r["event"] for r in rows if r["score"] == "p_hat"} == {"A", "B"}

@@ -47,7 +47,7 @@ class GpuBackend:
         self.device = CudaDevice() if device is None else device
 
     def load(self, network: Network, grid: TimeGrid) -> GpuEngine:
-        """Derive the constants of the loop."""
+        """Return an engine for a network, with the constants of its loop derived."""
         return GpuEngine(self.device, network, grid)
 
 

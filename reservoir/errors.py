@@ -60,4 +60,4 @@ class ActivityError(ArithmeticError):
 
 
 class DeviceError(RuntimeError):
-    """A backend was asked for that this machine cannot run."""
+    """The backend that was asked for cannot run on this machine."""

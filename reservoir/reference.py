@@ -33,7 +33,7 @@ class ReferenceBackend:
     name = "reference"
 
     def load(self, network: Network, grid: TimeGrid) -> ReferenceEngine:
-        """Derive the constants of the loop."""
+        """Return an engine for a network, with the constants of its loop derived."""
         return ReferenceEngine(network, grid)
 
 

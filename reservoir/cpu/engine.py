@@ -27,12 +27,12 @@ CHUNK_SPIKES = 2**26
 
 
 class CpuBackend:
-    """Numba on one core per network; networks run in threads of their own."""
+    """The backend that runs Numba kernels, each network on one core."""
 
     name = "cpu"
 
     def load(self, network: Network, grid: TimeGrid) -> CpuEngine:
-        """Derive the constants of the loop."""
+        """Return an engine for a network, with the constants of its loop derived."""
         return CpuEngine(network, grid)
 
 

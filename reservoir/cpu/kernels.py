@@ -90,7 +90,7 @@ def _fire(s, table, ids, steps, step, count, jump, inflow_jump, double):
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
 def _turning(i, rows, step):
-    """ArrayRow of a pass: forward in even steps, backward in odd ones.
+    """Return the row at place `i` of a pass, which goes forward in even steps and backward in odd ones.
 
     What the first-level cache still holds of the last pass is what the next one needs first;
     always forward, nothing of a network just larger than the cache would ever be found there.
@@ -124,7 +124,7 @@ def _deliver_late(cells, received, pending, ids, begin, end, step, table):
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
 def _pass_on(cells, received, pending, ids, begin, end, step, table):
-    """Deliver the spikes of a step."""
+    """Deliver the spikes of a step, at once or into the slots of their arrival."""
     if pending.shape[0] > 0:
         _deliver_late(cells, received, pending, ids, begin, end, step, table)
     elif end > begin:
@@ -133,7 +133,10 @@ def _pass_on(cells, received, pending, ids, begin, end, step, table):
 
 @cache
 def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
-    """Compiled: one readout step of the network, m sub-steps and the features; returns the spike count."""
+    """Return the compiled readout step of a network: m sub-steps, then the features.
+
+    The step returns the number of spikes so far.
+    """
     alike, one_shape, different = (
         membrane(scheme, noisy, rises, a) for a in ((True, True), (True, False), (False, False))
     )
@@ -192,7 +195,7 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
 
 
 class Variant(NamedTuple):
-    """What decides the code of a network's loop."""
+    """The options that decide the code of a network's loop."""
 
     scheme: str
     noisy: bool
@@ -201,7 +204,7 @@ class Variant(NamedTuple):
 
 @cache
 def open_loop(variant: Variant) -> Any:
-    """Compiled: fill ``xs[t]`` with the features of every readout step."""
+    """Return the compiled open loop: it fills ``xs[t]`` with the features of every readout step."""
     advance = _network_step(variant.scheme, variant.noisy, variant.rises)
 
     def simulate(table, s, constants, clock, step, inputs, current, words, ids, steps, xs):
@@ -219,7 +222,7 @@ def open_loop(variant: Variant) -> Any:
 
 @cache
 def closed_loop(variant: Variant, step_of_rule: Any) -> Any:
-    """Compiled: simulate, read out, learn and feed back; ``xs`` is (1, M)."""
+    """Return the compiled closed loop: simulate, read out, learn and feed back; ``xs`` is (1, M)."""
     learn_step = learning_step(step_of_rule)
     advance = _network_step(variant.scheme, variant.noisy, variant.rises)
 

@@ -28,7 +28,7 @@ STRIDE = LANES * len(FIELDS)
 
 
 class Tables(NamedTuple):
-    """A derived network as the kernels read it."""
+    """The constants of a network as the kernels read them."""
 
     shape: np.ndarray  # rows of v_r, v_t, b, v_peak
     scale: np.ndarray  # rows of k, dt/C, a dt, decay, decay of the rising current
@@ -48,7 +48,7 @@ class Tables(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A state as the kernels change it."""
+    """The state of a network as the kernels change it."""
 
     cells: np.ndarray  # (rows * STRIDE,)
     trace: np.ndarray  # (N_pad,), this and the next two apart, because they are needed once per readout step
@@ -61,7 +61,7 @@ class Work(NamedTuple):
 
 
 def tabulate(d: StepConstants) -> Tables:
-    """Arrange a derived network.
+    """Arrange the constants of a network in tables.
 
     Cells that fill up the last row have zeros, so they rest, and a peak they
     cannot reach. `target` is the place in ``Work.cells`` that a spike adds to,
@@ -95,7 +95,7 @@ def tabulate(d: StepConstants) -> Tables:
 
 
 def positions(neuron: np.ndarray, field: int) -> np.ndarray:
-    """Where a field of each neuron stands in ``Work.cells``."""
+    """Return where a field of each neuron stands in ``Work.cells``."""
     return neuron // LANES * STRIDE + field * LANES + neuron % LANES
 
 

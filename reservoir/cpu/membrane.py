@@ -14,7 +14,10 @@ from spikewhen.reservoir.simd import ArrayRow, Vector, simd_function
 
 
 def _slopes(v: Vector, u: Vector, total: Vector, shape: list, scale: list) -> tuple[Vector, Vector]:
-    """dt dv/dt and dt du/dt: ``C dv/dt = k (v - v_r)(v - v_t) - u + I``, ``du/dt = a (b (v - v_r) - u)``."""
+    """Return dt dv/dt and dt du/dt.
+
+    ``C dv/dt = k (v - v_r)(v - v_t) - u + I``, ``du/dt = a (b (v - v_r) - u)`` (Izhikevich 2007).
+    """
     v_rest, v_threshold, b, _ = shape
     k, dt_over_c, a_dt, *_ = scale
     above_rest = v - v_rest
@@ -49,7 +52,7 @@ def _integrate(scheme, v, u, current, inflow, drive, noise, shape, scale, inflow
 
 
 def _parameters(table: ArrayRow, n: int, alike: bool) -> list:
-    """One number for 32 cells that are alike, else 32."""
+    """Return the parameters of a row: one number each where its 32 cells are alike, else 32."""
     return [table.row(p).lane(0) if alike else table.row(p) for p in range(n)]
 
 

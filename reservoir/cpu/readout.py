@@ -1,4 +1,4 @@
-"""What happens to one readout in one readout step, compiled around a rule's own step."""
+"""The compiled readout step of one readout, around the step of its rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spikewhen.reservoir.simd import add_row, dot
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
 def read_out(weights, x, y):
-    """``y_k = w_k . x``."""
+    """Write the outputs ``y_k = w_k . x``."""
     for k in range(y.size):
         y[k] = dot(weights[k], x)
 

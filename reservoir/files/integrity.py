@@ -110,6 +110,6 @@ class GuardedFile(io.FileIO):
             return size or 0
 
     def check(self) -> None:
-        """Raise the first failure."""
+        """Raise the first failure that was remembered."""
         if self.error is not None:
             raise self.error

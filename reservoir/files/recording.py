@@ -27,7 +27,7 @@ MAX_RATIO = 1100
 
 
 def run_id(config: dict) -> str:
-    """First 16 hex digits of the SHA-256 of the canonical resolved config."""
+    """Return the first 16 hex digits of the SHA-256 of the canonical resolved config."""
     text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -61,17 +61,17 @@ class Recording:
 
     @property
     def software(self) -> dict:
-        """Versions and commit."""
+        """The versions of the packages, and the commit, that made the file."""
         return json.loads(schema.read_text(self, schema.SOFTWARE))
 
     @property
     def run_id(self) -> str:
-        """Hash of the config, also the file's name."""
+        """The hash of the config, which is also the file's name."""
         return self.attrs["/"]["run_id"]
 
     @property
     def labels(self) -> list[str]:
-        """Labels of the readouts, in the config's order."""
+        """The labels of the readouts, in the config's order."""
         return schema.labels(self)
 
 

@@ -53,75 +53,65 @@ OUTPUTS = ("y", "p_hat", "prediction")
 """What a readout says in a trial or probe."""
 
 _WARNING = "warning: "
-_CELL_UNITS = {
-    "capacitance": "pF",
-    "k": "nS/mV",
-    "v_rest": "mV",
-    "v_threshold": "mV",
-    "v_peak": "mV",
-    "a": "1/ms",
-    "b": "nS",
-    "c": "mV",
-    "d": "pA",
-    "bias": "pA",
-}
+_UNITS = ("pF", "nS/mV", "mV", "mV", "mV", "1/ms", "nS", "mV", "pA", "pA")
+_CELL_UNITS = dict(zip(Cells._fields, _UNITS, strict=True))
 
 
 # where things stand
 
 
 def neurons(name: str) -> str:
-    """Path of a parameter of the cells, or of ``v_start``."""
+    """Return the path of a parameter of the cells, or of ``v_start``."""
     return f"/network/neurons/{name}"
 
 
 def synapses(name: str = "") -> str:
-    """Path of an array of the synapses, or of their group, whose attribute is ``rise_ms``."""
+    """Return the path of an array of the synapses, or of their group, whose attribute is ``rise_ms``."""
     return _path("network", "synapses", name)
 
 
 def encoder(name: str) -> str:
-    """Path of an encoder: ``cue`` (C, N), ``event`` (K, N) or ``feedback`` (K, N)."""
+    """Return the path of an encoder: ``cue`` (C, N), ``event`` (K, N) or ``feedback`` (K, N)."""
     return f"/network/encoders/{name}"
 
 
 def block(name: str = "") -> str:
-    """Path of an array over blocks, or of the group of them."""
+    """Return the path of an array over blocks, or of the group of them."""
     return _path("blocks", name)
 
 
 def trial(name: str) -> str:
-    """Path of an array over training trials."""
+    """Return the path of an array over training trials."""
     return f"/trials/{name}"
 
 
 def probe(name: str) -> str:
-    """Path of an array over probes."""
+    """Return the path of an array over probes."""
     return f"/probes/{name}"
 
 
 def spikes(which: str, name: str = "") -> str:
-    """Path of an array of spikes, or of its group; `which` is "reservoir" (the training run) or "probes"."""
+    """Return the path of spikes or of their group; `which` is "reservoir", the training run, or "probes"."""
     return _path("spikes", which, name)
 
 
 def readout(label: str = "", *names: str) -> str:
-    """Path inside a readout: of its group, ``("time_ms",)``, or e.g. ``("probes", "prediction")``."""
+    """Return the path of a readout's group or of an array in it, e.g. ``("probes", "prediction")``."""
     return _path("readouts", label, *names)
 
 
 def weights(label: str = "", name: str = "") -> str:
-    """Path of a readout's weights at the probed moments: ``trial``, ``w`` or ``v``."""
+    """Return the path of a readout's weights at the probed moments: ``trial``, ``w`` or ``v``."""
     return _path("weights", label, name)
 
 
 def rule_state(label: str = "", name: str = "") -> str:
-    """Path of an array of a rule's state at the end of the run."""
+    """Return the path of an array of a rule's state at the end of the run."""
     return _path("rule_state", label, name)
 
 
 def scores(label: str = "", name: str = "") -> str:
-    """Path of a score, or of the group of a readout's scores."""
+    """Return the path of a score, or of the group of a readout's scores."""
     return _path("scores", label, name)
 
 

@@ -20,7 +20,7 @@ from spikewhen.reservoir.files.recording import Recording
 
 
 class Sink(Protocol):
-    """Where a run goes while it runs."""
+    """The calls that a run makes to keep what it produces."""
 
     def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None: ...
     def write(self, path: str, start: int, rows: np.ndarray) -> None: ...
@@ -30,7 +30,7 @@ class Sink(Protocol):
 
 
 class MemorySink:
-    """Collects a run in memory."""
+    """A sink that collects a run in memory."""
 
     def __init__(self) -> None:
         self.recording = Recording()
@@ -63,7 +63,7 @@ class MemorySink:
 
 
 class FileSink:
-    """Streams a run into a temporary file; `commit` makes it the result.
+    """A sink that streams a run into a temporary file, which `commit` makes the result.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def tile_index(i: int, j: int) -> int:
 def multiply_reference(p: np.ndarray, x: np.ndarray) -> np.ndarray:
     """``P x`` from lower tiles, in plain NumPy, the definition.
 
-    ArrayRow part: tiles J <= I, J ascending, in 32 partial sums, then halved.
+    Row part: tiles J <= I, J ascending, in 32 partial sums, then halved.
     Column part of a tile I > J: four partial sums by row modulo 4, rows
     ascending, ``(t0 + t2) + (t1 + t3)``, tiles added with I ascending.
     """

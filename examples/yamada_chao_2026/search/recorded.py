@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple, cast
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from spikewhen.examples.yamada_chao_2026.search.evaluate import BROKEN, Score, probe_errors
 from spikewhen.experiments.config import Experiment
@@ -56,17 +54,6 @@ def train_and_score(simulated: Simulated, rule: Any) -> Score:
     errors = probe_errors(simulated.setup.session, found[schema.readout("rule", "probes", "prediction")])
     health = simulated.recording.attrs[schema.SPIKES]
     return Score({"rule": errors}, health["rate_hz"], health["fraction_silent"])
-
-
-def p_hat_rmse(simulated: Simulated, rules: dict[str, Any]) -> dict[str, float]:
-    """Return the root mean squared error of p-hat over all training trials and channels, by rule."""
-    found, session = train(simulated, rules, trials=True), cast(Any, simulated.setup.session)
-    trials = session.trials
-    p = session.probability[trials.block, trials.cue]
-    return {
-        label: float(np.sqrt(np.mean((found[schema.readout(label, "trials", "p_hat")] - p) ** 2)))
-        for label in rules
-    }
 
 
 def once_per_process(experiment: Experiment):

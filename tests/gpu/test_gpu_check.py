@@ -112,5 +112,6 @@ def test_the_limits_compile_for_a_gpu_without_fused_operations():
 def test_the_targets_of_make_need_only_what_the_engine_needs():
     """Checks and benchmarks run where nothing but NumPy, Numba, h5py and CuPy is installed."""
     hidden = ("scipy", "matplotlib", "pydantic", "typer", "tqdm", "brian2", "cupy")
-    code = f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); import benchmarks.gpu, spikewhen.gpu.check"
+    code = f"import sys; sys.modules.update(dict.fromkeys({hidden!r}))"
+    code += "; import benchmarks.gpu, spikewhen.gpu.check"
     subprocess.run([sys.executable, "-c", code], check=True)

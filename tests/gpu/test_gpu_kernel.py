@@ -136,7 +136,9 @@ FAULTS = {
         "const int w = __ffs(some) - 1;": "const int w = 31 - __builtin_clz(some); some ^= 1u << w;",
     },
     "a lane leaves before a barrier": {
-        "FOR_EACH_READOUT(READ_OUT)\n        __syncthreads();": "FOR_EACH_READOUT(READ_OUT)\n        if (tid != 5) __syncthreads();"
+        "FOR_EACH_READOUT(READ_OUT)\n        __syncthreads();": (
+            "FOR_EACH_READOUT(READ_OUT)\n        if (tid != 5) __syncthreads();"
+        )
     },
     "sums are folded from the other end": {
         "for (int h = 16; h; h >>= 1)": "for (int h = 1; h < 32; h <<= 1)"

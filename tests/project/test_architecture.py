@@ -187,7 +187,8 @@ def test_a_planted_fault_is_found(path, source, complaint):
         ("gpu/backend.py", "def f():\n    from cupy.cuda import nvrtc"),
         (
             "paradigms/meet.py",
-            "from spikewhen.reservoir import types\nfrom spikewhen.reservoir.rules.gate import TeachingSignal",
+            "from spikewhen.reservoir import types\n"
+            "from spikewhen.reservoir.rules.gate import TeachingSignal",
         ),
         (
             "analysis/scores.py",

@@ -43,7 +43,7 @@ class Band:
         found = paired_difference(a, b)
         with np.errstate(invalid="ignore"):  # inf - inf is undefined
             seeds = np.asarray(a, float) - np.asarray(b, float)
-        return cls(*(np.array(v) for v in found[:3]), seeds)
+        return cls(np.array(found.mean), np.array(found.low), np.array(found.high), seeds)
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Band:

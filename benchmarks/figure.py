@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE
-from spikewhen.analysis.figures.sheet import CHANNELS, Sheet, paper
+from spikewhen.analysis.figures.colours import EVENTS, INK, MIDDLE, PALE
+from spikewhen.analysis.figures.sheet import Sheet, paper
 
-BLUE, RED = CHANNELS[:2]
+BLUE, RED = EVENTS[:2]
 ROW_MM = 3.6
 
 

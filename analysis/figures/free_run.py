@@ -113,9 +113,9 @@ class _Free(NamedTuple):
         r = s.runs[0]
         t = np.asarray(r[schema.readout(s.label, "time_ms")], float)
         kept, tail = schema.readout(s.label, "trials", "y"), t > t[-1] - BEFORE_MS
-        before = (t[tail] - t[-1], r[kept][-1, tail, 0]) if kept in r else (t[:0], t[:0])
+        before, learned = (t[tail] - t[-1], r[kept][-1, tail, 0]) if kept in r else (t[:0], t[:0])
         free = r[schema.readout(s.label, "probes", "y")][0, :, 0]
-        return cls(s, t, free, *before, float(r[schema.probe("after_trial")][0] * t[-1]))
+        return cls(s, t, free, before, learned, float(r[schema.probe("after_trial")][0] * t[-1]))
 
     @property
     def frequency(self) -> np.ndarray:
@@ -146,7 +146,7 @@ def _switch(on: Drawing, ax: Axes, panel: str, run: _Free) -> None:
     on.line(ax, panel, "output", time, output, color=run.series.colour, lw=1.1)
     on.line(ax, panel, "target", time, run.target(time), **DASHED)
     ax.axvline(0, color=MIDDLE, lw=0.6)
-    above = {"transform": ax.get_xaxis_transform(), "va": "bottom", "color": MIDDLE}
+    above: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "va": "bottom", "color": MIDDLE}
     on.write(ax, 0, 1.02, " free run", **above)
     if time[0] < 0:
         on.write(ax, 0, 1.02, "learning ", ha="right", **above)

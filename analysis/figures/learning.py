@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -159,10 +161,10 @@ def _course(
         labels.append((ridge[0], "ridge ceiling", MIDDLE))
     if len(series.runs) > 1:
         for recording, curve in zip(series.runs, curves, strict=True):
-            style = {"color": series.colour, "lw": 0.4, "alpha": 0.5}
-            on.line(ax, panel, series.name, trials, curve, recording.run_id, **style)
+            thin: dict[str, Any] = {"color": series.colour, "lw": 0.4, "alpha": 0.5}
+            on.line(ax, panel, series.name, trials, curve, recording.run_id, **thin)
     band = Band.of(curves)
-    style = {"color": series.colour, "lw": 1.6, "marker": "o", "ms": 2.5, "zorder": 4}
+    style: dict[str, Any] = {"color": series.colour, "lw": 1.6, "marker": "o", "ms": 2.5, "zorder": 4}
     on.line(ax, panel, series.name, trials, band.mean, "mean", band.low, band.high, **style)
     labels.append((band.mean[-1], "learned", series.colour))
     on.end_labels(ax, labels)
@@ -186,7 +188,14 @@ def _relative(
         highest = max(highest, np.nanmax(band.mean), *band.high[np.isfinite(band.high)])
     here = {n: e for n, e in PUBLISHED_RATIOS.items() if trials[0] <= n <= trials[-1]}
     if here:
-        style = {"marker": "D", "mec": PUBLISHED, "mfc": "white", "ms": 3.4, "mew": 0.9, "zorder": 5}
+        style: dict[str, Any] = {
+            "marker": "D",
+            "mec": PUBLISHED,
+            "mfc": "white",
+            "ms": 3.4,
+            "mew": 0.9,
+            "zorder": 5,
+        }
         on.line(ax, panel, "published", list(here), list(here.values()), ls="none", **style)
         labels.append((list(here.values())[-1], "published", PUBLISHED))
     ax.set_ylim(0, 0.1 * np.ceil(10.5 * highest))

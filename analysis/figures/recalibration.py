@@ -206,7 +206,7 @@ def _heat(
     x = np.arange(len(moments.block))
     image = on.image(ax, panel, f"{series.name}: {name}", x, time, z[:, :, channel].T, **colours)
     image.set_zorder(0)
-    beside = {"transform": ax.transAxes, "va": "center", "color": channel_colour(channel)}
+    beside: dict[str, Any] = {"transform": ax.transAxes, "va": "center", "color": channel_colour(channel)}
     on.write(ax, 1.012, 0.5, name, **beside)
     task, last = group.task, len(moments.block) - 0.5
     edges = np.concatenate([[-0.5], moments.switches, [last]])
@@ -239,7 +239,7 @@ def _block_names(ax: Axes, moments: Moments, height: float) -> None:
     edges = np.concatenate([[-0.5], moments.switches, [len(moments.block) - 0.5]])
     for b, start, end in zip(np.unique(moments.block), edges[:-1], edges[1:], strict=True):
         text = f"block {b + 1}" if len(edges) < 9 else f"{b + 1}"
-        place = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "bottom"}
+        place: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "bottom"}
         ax.text((start + end) / 2, 1 + 4.2 / height, text, color=MIDDLE, **place)
 
 

@@ -214,10 +214,10 @@ def _raster(on: Drawing, ax: Axes, panel: str, view: _View, shown: Shown, *, fir
     inside = shown.spike_ms > ax.get_xlim()[0]
     t, cell = shown.spike_ms[inside], shown.spike_cell[inside]
     size = float(np.clip(170 / order.size, 0.4, 3))
-    beside = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center"}
+    beside: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center"}
     for i in np.unique(kind[recorded]):
         mine = kind[cell] == i
-        style = {"marker": "|", "ms": size + 0.6, "mew": 0.45, "color": cell_colour(names[i])}
+        style: dict[str, Any] = {"marker": "|", "ms": size + 0.6, "mew": 0.45, "color": cell_colour(names[i])}
         on.line(ax, panel, f"spikes {names[i]}", t[mine], place[cell[mine]], ls="none", **style)
         rows = np.flatnonzero(kind[order] == i)
         if rows[0] > 0:
@@ -266,7 +266,7 @@ def _timing(on: Drawing, ax: Axes, panel: str, view: _View, shown: Shown, *, fir
     view.limits(ax)
     ax.axhline(0, color=PALE, lw=0.5, zorder=0)
     for k, name in enumerate(view.group.events):
-        style = {"color": channel_colour(k), "lw": 0.9, "ls": channel_dash(k)}
+        style: dict[str, Any] = {"color": channel_colour(k), "lw": 0.9, "ls": channel_dash(k)}
         on.line(ax, panel, f"y {name}", view.time_ms, shown.y[:, k], **style)
         if shown.training and shown.target[:, k].any():
             on.line(ax, panel, f"s {name}", view.time_ms, shown.target[:, k], color=INK, **DASHED)
@@ -274,7 +274,7 @@ def _timing(on: Drawing, ax: Axes, panel: str, view: _View, shown: Shown, *, fir
     ax.set_ylim(min(-0.35, *(float(m.y.min()) for m in view.moments)) * 1.05, 1.4 * top)
     ax.set_ylabel("timing y")
     if shown.training and shown.event >= 0:
-        place = {"transform": ax.transAxes, "ha": "right", "va": "top"}
+        place: dict[str, Any] = {"transform": ax.transAxes, "ha": "right", "va": "top"}
         on.write(ax, 0.99, 1.02, "dashed: teacher s(t)", 6.5, **place)
     elif last and not shown.training:
         on.write(ax, 1.02, 0.35, "learning off", 6.5, transform=ax.transAxes)
@@ -286,13 +286,18 @@ def _prediction(
     """Draw z-hat of each event, with p-hat beside it; of a probe the target z* dashed."""
     view.limits(ax)
     for k, name in enumerate(view.group.events):
-        style = {"color": channel_colour(k), "lw": 0.9, "ls": channel_dash(k)}
+        style: dict[str, Any] = {"color": channel_colour(k), "lw": 0.9, "ls": channel_dash(k)}
         on.line(ax, panel, f"z-hat {name}", view.time_ms, shown.z[:, k], **style)
         if not shown.training and shown.target[:, k].any():
             on.line(ax, panel, f"z* {name}", view.time_ms, shown.target[:, k], color=INK, **DASHED)
         text = rf"{name}: $\hat{{p}}$ = {shown.p_hat[k]:.2f}" if view.factored else name
         on.record(panel, f"p-hat {name}", np.nan, shown.p_hat[k])
-        place = {"transform": ax.transAxes, "ha": "right", "va": "top", "color": channel_colour(k)}
+        place: dict[str, Any] = {
+            "transform": ax.transAxes,
+            "ha": "right",
+            "va": "top",
+            "color": channel_colour(k),
+        }
         on.write(ax, 0.99, 0.98 - 0.14 * k, text, 6.5, **place)
     tops = (max(m.z.max(), 0 if m.training else m.target.max()) for m in view.moments)
     ax.set_ylim(0, 1.25 * (float(max(tops)) or 1.0))

@@ -6,7 +6,7 @@ Raw RMSE is given too, but a tiny frequency error makes it grow with duration
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -63,6 +63,11 @@ def fit_sinusoid(signal, time_ms, frequency_hz: float, search: float = 0.3) -> S
 def rmse(signal, target) -> float:
     """Return the root mean square difference of two signals."""
     return float(np.sqrt(np.mean((np.asarray(signal, float) - target) ** 2)))
+
+
+def score_signal(recording: Recording, **_: Any) -> dict[str, dict[str, np.ndarray]]:
+    """Return the scores of every readout of a run that learned a continuous signal."""
+    return {label: score_free_run(recording, label) for label in recording.labels}
 
 
 def score_free_run(recording: Recording, label: str) -> dict[str, np.ndarray]:

@@ -6,15 +6,18 @@ events. NaN is "undefined", inf is "never".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
 
 
 class Score(NamedTuple):
     """One score of a run."""
 
     per: str
-    # point = (block, probed trial, cue), block or run; "+channel" adds an axis of events, "+angle" of angles
+    # point = (block, probed trial, condition), block or run;
+    # "+channel" adds an axis of events, "+angle" one of angles
     unit: str
     meaning: str
 
@@ -22,7 +25,7 @@ class Score(NamedTuple):
 SCORES = {
     "block": Score("point", "1", "block of the probes"),
     "trial": Score("point", "1", "trials of the block before the probes"),
-    "cue": Score("point", "1", "cue of the probes"),
+    "condition": Score("point", "1", "condition of the probes; of MEET, their cue"),
     "error": Score("point", "1", "E = RMSE / RMSE of silence against the expectation at cue time"),
     "error_channel": Score("point+channel", "1", "E of one channel"),
     "error_bias": Score("point", "1", "E of the mean probe"),
@@ -87,7 +90,7 @@ SCORES = {
 LABELS = {
     "block": "block",
     "trial": "trial",
-    "cue": "cue",
+    "condition": "condition",
     "error": "E",
     "error_channel": "E of one event",
     "error_bias": "E of the mean probe",
@@ -157,3 +160,33 @@ def main_score(names: Iterable[str]) -> str | None:
     """Return the score by which rules are compared, of those that are there."""
     there = set(names)
     return next((name for name in MAIN if name in there), None)
+
+
+KEYS = ("block", "trial", "condition")
+"""What names a point: block (from 0), trials of the block before the probes, condition."""
+
+
+def score_of(name: str, found: Mapping[str, Any]) -> Score:
+    """Say what a score is, one of a user's own by the shape of its values.
+
+    Parameters
+    ----------
+    name : str
+    found : mapping of str to array
+        All scores of the readout. Of an own score the first axis says what a value belongs
+        to: as long as `KEYS`, a probed point; of length 1, the run; else a block. A second
+        axis is over the events.
+    """
+    if name in SCORES:
+        return SCORES[name]
+    shape = np.shape(found[name])
+    points = np.size(found["block"]) if "block" in found else -1
+    length = shape[0] if shape else 1
+    per = "run" if length == 1 else "point" if length == points else "block"
+    return Score(per + "+channel" * (len(shape) > 1), "1", "")
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Return the names of scores but for `KEYS`: shipped ones in their order, then own ones."""
+    there = list(names)
+    return [n for n in SCORES if n in there and n not in KEYS] + [n for n in there if n not in SCORES]

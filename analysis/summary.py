@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikewhen.analysis.score_names import SCORES
+from spikewhen.analysis.score_names import KEYS, ordered, score_of
 from spikewhen.analysis.statistics import Interval, Paired, holm, mean_interval, paired_difference
 
 Runs = dict[str, dict[str, dict[str, np.ndarray]]]
-KEYS = ("block", "trial", "cue")
 PAIRED_AT = (10, 20, 50)
 """Trials of a block after which labels are compared, beside the block's last probes."""
 
@@ -29,38 +28,38 @@ class Row(NamedTuple):
     label: str
     block: int | None  # from 1
     trial: int | None
-    cue: int | None  # index, as channel
+    condition: int | None  # index, as channel
     channel: int | None
     score: str
     value: float
 
 
 def tidy_rows(runs: Runs) -> Iterator[Row]:
-    """Yield one row per run, label, block, probed trial, cue, channel and score."""
+    """Yield one row per run, label, block, probed trial, condition, channel and score."""
     for run, labels in runs.items():
         for label, found in labels.items():
-            for name in (n for n in SCORES if n in found and n not in KEYS):
-                per, _, channels = SCORES[name].per.partition("+")
+            for name in ordered(found):
+                per, _, channels = score_of(name, found).per.partition("+")
                 values = np.asarray(found[name], float)
                 for index, value in np.ndenumerate(values):
-                    block = trial = cue = None
+                    block = trial = condition = None
                     if per == "point":
-                        block, trial, cue = (int(found[k][index[0]]) for k in KEYS)
+                        block, trial, condition = (int(found[k][index[0]]) for k in KEYS)
                         block += 1
                     elif per == "block":
                         block = index[0] + 1
                     channel = index[1] if channels else None
-                    yield Row(run, label, block, trial, cue, channel, name, float(value))
+                    yield Row(run, label, block, trial, condition, channel, name, float(value))
 
 
-def _per(name: str) -> str:
-    return SCORES[name].per.partition("+")[0]
+def _per(name: str, found: dict[str, np.ndarray]) -> str:
+    return score_of(name, found).per.partition("+")[0]
 
 
 def final(found: dict[str, np.ndarray], name: str, block: int | None) -> np.ndarray:
-    """Return a score at the end of a block, mean over cues: ``()`` or one per channel ``(K,)``."""
+    """Return a score at the end of a block, mean over conditions: ``()`` or one per channel ``(K,)``."""
     values = np.asarray(found[name], float)
-    per = _per(name)
+    per = _per(name, found)
     if per == "run":
         return values[0]
     if per == "block":
@@ -69,14 +68,20 @@ def final(found: dict[str, np.ndarray], name: str, block: int | None) -> np.ndar
 
 
 def at_trial(found: dict[str, np.ndarray], name: str, block: int | None, trial: int) -> np.ndarray:
-    """Return a point score of one block and trial, mean over cues where defined."""
+    """Return a point score of one block and trial, mean over conditions where defined."""
     rows = np.asarray(found[name], float)[(found["block"] == block) & (found["trial"] == trial)]
     known = np.isfinite(rows)
     return np.where(known.any(0), np.where(known, rows, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
 
 
-def summarise(runs: Runs) -> dict[str, Any]:
+def summarise(runs: Runs, main: str = "error") -> dict[str, Any]:
     """Return mean, 95 % interval and n of every score, per label and block.
+
+    Parameters
+    ----------
+    runs : dict
+    main : str
+        The score whose curve over the trials of a block is kept.
 
     Returns
     -------
@@ -91,25 +96,35 @@ def summarise(runs: Runs) -> dict[str, Any]:
     for label in dict.fromkeys(label for labels in runs.values() for label in labels):
         mine = {run: labels[label] for run, labels in runs.items() if label in labels}
         found = list(mine.values())
-        names = [n for n in SCORES if n not in KEYS and all(n in f for f in found)]
+        names = [n for n in ordered(found[0]) if all(n in f for f in found)]
+        per = {n: _per(n, found[0]) for n in names}
         entry: dict[str, Any] = {"runs": list(mine)}
-        entry["run"] = {n: _entry([final(f, n, None) for f in found]) for n in names if _per(n) == "run"}
+        entry["run"] = {n: _entry([final(f, n, None) for f in found]) for n in names if per[n] == "run"}
         entry["blocks"] = []
-        for block in sorted({int(b) for f in found for b in f.get("block", ())}):
+        for block in _blocks(found, per):
             scored: dict[str, Any] = {"block": block + 1} | {
-                n: _entry([final(f, n, block) for f in found]) for n in names if _per(n) != "run"
+                n: _entry([final(f, n, block) for f in found]) for n in names if per[n] != "run"
             }
-            scored["curve"] = _curve(found, block)
+            if "block" in found[0]:
+                scored["curve"] = _curve(found, block, main)
             entry["blocks"].append(scored)
         out[label] = entry
     return out
 
 
-def _curve(found: list[dict[str, np.ndarray]], block: int) -> dict[str, list]:
+def _blocks(found: list[dict[str, np.ndarray]], per: dict[str, str]) -> list[int]:
+    """Return the blocks that have points, or where none has any, those that own scores are of."""
+    probed = {int(b) for f in found for b in f.get("block", ())}
+    of_blocks = (len(found[0][name]) for name, kind in per.items() if kind == "block")
+    return sorted(probed) if probed else list(range(max(of_blocks, default=0)))
+
+
+def _curve(found: list[dict[str, np.ndarray]], block: int, main: str) -> dict[str, list]:
     trials = np.unique(found[0]["trial"][found[0]["block"] == block])
     curve: dict[str, list] = {"trial": trials.tolist()}
-    for name in ("error", "error_relative"):
-        curve[name] = [_entry([at_trial(f, name, block, n) for f in found]) for n in trials]
+    for name in (main, f"{main}_relative"):
+        if all(name in f and _per(name, f) == "point" for f in found):
+            curve[name] = [_entry([at_trial(f, name, block, n) for f in found]) for n in trials]
     return curve
 
 
@@ -156,12 +171,12 @@ def _moments(
     found: list[dict[str, np.ndarray]], score: str, trials: tuple[int, ...]
 ) -> Iterator[tuple[int | None, int | None]]:
     """Yield where to compare: block from 0 and trial."""
-    per = _per(score)
+    per = _per(score, found[0]) if found else ""
     if per == "run":
-        yield from [(None, None)] if found else []
+        yield None, None
     elif per == "block":
-        yield from ((block, None) for block in range(len(found[0][score]) if found else 0))
-    else:
+        yield from ((block, None) for block in range(len(found[0][score])))
+    elif per:
         for block in sorted({int(x) for f in found for x in f["block"]}):
             probed = sorted({int(t) for f in found for t in f["trial"][f["block"] == block]})
             yield from ((block, t) for t in sorted({t for t in probed if t in trials} | set(probed[-1:])))

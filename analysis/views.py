@@ -1,4 +1,4 @@
-"""What the scores need of one recording, channels in the order of the config."""
+"""What the scores need of one recording; an axis over events is in the order of their names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from spikewhen.analysis.observers import Seen
+from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ Features = Callable[["Recording", str, np.ndarray, float], np.ndarray]
 
 
 class Task(NamedTuple):
-    """What the network faced; channels in the order of the config."""
+    """What the network faced in MEET; a condition is a cue."""
 
     probability: np.ndarray  # (B, C, K)
     latency_ms: np.ndarray  # (B, C, K)
@@ -35,7 +36,6 @@ class Task(NamedTuple):
     probe_block: np.ndarray  # (q,)
     probe_trial: np.ndarray  # (q,) trials of the block before the probe
     probe_cue: np.ndarray  # (q,)
-    channels: np.ndarray  # (K,) stored channel of each of ours
 
     @property
     def probe_seen(self) -> np.ndarray:
@@ -80,9 +80,9 @@ class Readout(NamedTuple):
 
 
 class Points(NamedTuple):
-    """The probed moments: probes of one block, trial and cue are repeats."""
+    """The probed moments: probes of one block, trial and condition are repeats."""
 
-    table: np.ndarray  # (P, 3) block, trial, cue, ascending
+    table: np.ndarray  # (P, 3) block, trial, condition, ascending
     of_probe: np.ndarray  # (q,) point of each probe
 
     def mean(self, values: np.ndarray) -> np.ndarray:
@@ -95,35 +95,25 @@ class Points(NamedTuple):
         return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
-def channel_order(recording: Recording) -> np.ndarray:
-    """Return the stored channel (K,) that plays each event of the config.
-
-    Seeds may swap the roles of the first two events; means over seeds need the
-    roles. Found by comparing the stored probabilities with the config's; equal
-    probabilities everywhere leave the stored order.
-    """
-    stored = recording[schema.block("probability")]
-    order = np.arange(stored.shape[2])
-    blocks = recording.config.get("paradigm", {}).get("blocks", ())
-    if len(blocks) == len(stored) and order.size > 1:
-        configured = np.array([b["probability"] for b in blocks], float)
-        swapped = np.r_[1, 0, order[2:]]
-        if not np.array_equal(stored, configured) and np.array_equal(stored[..., swapped], configured):
-            return swapped
-    return order
-
-
 def read_task(recording: Recording) -> Task:
-    """Collect the task of a recording."""
-    order = channel_order(recording)
-    event = recording[schema.trial("event")]
+    """Collect the tables of a run of MEET, or of a task that stores the same ones.
+
+    Raises
+    ------
+    InputError
+        If the run is of a task without events that have probabilities and latencies.
+    """
+    if schema.block("probability") not in recording:
+        raise InputError(
+            schema.block("probability"), "missing", "a task of events with probabilities, such as meet"
+        )
     block, first = recording[schema.probe("block")], recording[schema.block("first_trial")]
     probability, latency, sd = (
-        recording[schema.block(name)][..., order] for name in ("probability", "latency_ms", "latency_sd_ms")
+        recording[schema.block(name)] for name in ("probability", "latency_ms", "latency_sd_ms")
     )
     late, share = latency, np.zeros_like(latency)
     if schema.block("late_share") in recording:
-        late, share = (recording[schema.block(name)][..., order] for name in ("late_ms", "late_share"))
+        late, share = (recording[schema.block(name)] for name in ("late_ms", "late_share"))
     return Task(
         probability,
         latency,
@@ -131,34 +121,60 @@ def read_task(recording: Recording) -> Task:
         late,
         share,
         first,
-        Seen(
-            recording[schema.trial("cue")],
-            np.where(event < 0, -1, np.argsort(order)[event]),
-            recording[schema.trial("event_time_ms")],
-        ),
+        Seen(*(recording[schema.trial(name)] for name in ("cue", "event", "event_time_ms"))),
         recording[schema.trial("block")],
         block,
         recording[schema.probe("after_trial")] - first[block],
         recording[schema.probe("cue")],
-        order,
     )
 
 
-def read_readout(recording: Recording, label: str, channels: np.ndarray) -> Readout:
+def read_readout(recording: Recording, label: str) -> Readout:
     """Collect what a readout said on the probes."""
     y, p_hat, prediction = (recording[schema.readout(label, "probes", k)] for k in schema.OUTPUTS)
     return Readout(
         np.asarray(recording[schema.readout(label, "time_ms")], float),
         float(recording[schema.readout(label, "sigma_ms")][0]),
         bool(recording.attrs[schema.readout(label)]["factored"]),
-        y[..., channels],
-        p_hat[..., channels],
-        prediction[..., channels],
+        y,
+        p_hat,
+        prediction,
     )
 
 
-def probed_points(task: Task) -> Points:
-    """Group the probes that repeat each other."""
-    rows = np.stack([task.probe_block, task.probe_trial, task.probe_cue], axis=1)
+def first_trials(recording: Recording) -> np.ndarray:
+    """Return how many trials of the run came before each block, (B,)."""
+    block = recording[schema.trial("block")]
+    return np.searchsorted(block, np.arange(int(block.max()) + 1))
+
+
+def probed_points(recording: Recording) -> Points:
+    """Group the probes of a run that repeat each other.
+
+    Raises
+    ------
+    InputError
+        If it has no probes.
+    """
+    block, condition = (recording[schema.probe(name)] for name in ("block", "condition"))
+    if not block.size:
+        raise InputError(schema.probe("block"), 0, "at least one probe: scores and figures are of probes")
+    return group_probes(
+        block, recording[schema.probe("after_trial")] - first_trials(recording)[block], condition
+    )
+
+
+def group_probes(block: np.ndarray, trial: np.ndarray, condition: np.ndarray) -> Points:
+    """Group probes (q,) that agree in block, trials of the block before, and condition."""
+    rows = np.stack([block, trial, condition], axis=1)
     table, index = np.unique(rows, axis=0, return_inverse=True)
     return Points(table, index.ravel())
+
+
+def condition_names(recording: Recording) -> list[str]:
+    """Return the names of the conditions; numbers from 1 where the run has none."""
+    names = schema.names(recording, "conditions")
+    if names:
+        return names
+    used = (recording[path] for path in (schema.trial("condition"), schema.probe("condition")))
+    return [str(i + 1) for i in range(max(int(a.max(initial=-1)) for a in used) + 1)]

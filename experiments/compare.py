@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from spikewhen.experiments.batch import carry_out, require_results, say
 from spikewhen.experiments.comparison import Comparison
-from spikewhen.experiments.config import Experiment, load_config
+from spikewhen.experiments.config import Experiment, find_config, load_config
 from spikewhen.experiments.display import count
 from spikewhen.experiments.finished import (
     Found,
@@ -83,7 +83,8 @@ def compare(
         with ExitStack() as stack:
             folder = Path(out or stack.enter_context(tempfile.TemporaryDirectory()))
             asked = (0,) if numbers is None else tuple(numbers)
-            plan = plan_comparison(name, experiment, labels, asked, folder)
+            beside = None if isinstance(source, Experiment | dict) else find_config(source).parent
+            plan = plan_comparison(name, experiment, labels, asked, folder, beside)
             return plan.carry_out(backend, threads, reference)
     return compare_finished(source, labels, numbers, reference)
 
@@ -198,12 +199,18 @@ class Plan(NamedTuple):
 
 
 def plan_comparison(
-    name: str, experiment: Experiment, labels: list[str] | None, seeds: Iterable[int], folder: Path
+    name: str,
+    experiment: Experiment,
+    labels: list[str] | None,
+    seeds: Iterable[int],
+    folder: Path,
+    beside: Path | None = None,
 ) -> Plan:
     """Find out what of a comparison is there, and list the runs that are missing.
 
     A rule is there if a run of the same experiment and seed holds it, whatever other rules
-    that run holds. Where such a run keeps all spikes of an open loop, missing rules learn
+    that run holds. Labels may name rules of other files (`Experiment.with_rules`), looked for
+    in the folder `beside` first. Where such a run keeps all spikes of an open loop, missing rules learn
     from these instead of a new simulation.
 
     Raises
@@ -211,7 +218,7 @@ def plan_comparison(
     InputError
     """
     if labels:
-        experiment = experiment.with_rules(labels)
+        experiment = experiment.with_rules(labels, beside=beside)
     found = find_runs(experiment, seeds, folder)
     jobs: list[Job] = []
     for seed, there in found.items():

@@ -77,9 +77,15 @@ class Comparison:
         self.rules = ordered if reference is None else [reference, *(x for x in ordered if x != reference)]
         self.failures: list[Failure] = failures(runs)
         names = [set(found) for run in runs for found in run.scores.values()]
-        score = main_score(set.intersection(*names)) if names else None
+        there_too = set.intersection(*names) if names else set()
+        own = next((run.main for run in runs if run.labels), None)
+        score = own if own in there_too else main_score(there_too)
         if score is None:
-            raise InputError(name, "no score to compare", "runs of a task that is scored, with probes")
+            raise InputError(
+                name,
+                "no score to compare",
+                "runs of a task that declares scores (docs/own_tasks.md), with probes",
+            )
         self.score = score
 
     @property
@@ -95,7 +101,7 @@ class Comparison:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """Means and intervals, as `spikewhen.analysis.summary.summarise` returns them, by rule."""
-        found = summarise({run.run_id: run.scores for run in self.runs})
+        found = summarise({run.run_id: run.scores for run in self.runs}, self.score)
         return {label: found[label] for label in self.rules}
 
     @cached_property
@@ -114,9 +120,8 @@ class Comparison:
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for run in self.runs:
-            task = run.config["paradigm"]
             scores = {label: run.scores[label] for label in self.rules if label in run.scores}
-            for row in tidy(run.run_id, run.seed, scores, task.get("cues", ()), task.get("events", ())):
+            for row in tidy(run.run_id, run.seed, scores, run.conditions, run.events):
                 yield row | {"note": None}
             for label, reason in run.failed.items():
                 blank = dict.fromkeys(COLUMNS) | {"seed": run.seed, "rule": label}
@@ -241,7 +246,8 @@ class Comparison:
         return any(entry["blocks"] for entry in self.summary.values())
 
     def _scores(self, intervals: bool) -> Table:
-        names = SHOWN.get(self.score, (self.score,))
+        entries = [part for e in self.summary.values() for part in (e["run"], *e["blocks"])]
+        names = [n for n in SHOWN.get(self.score, (self.score,)) if any(n in part for part in entries)]
         if not self._of_blocks:
             return run_table(self.summary, names, intervals)
         rows = [

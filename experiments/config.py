@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 import typing
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from spikewhen.experiments.display import Facts, Shown, changed, count
+from spikewhen.experiments.registry import resolve
 from spikewhen.paradigms import PARADIGMS
 from spikewhen.paradigms.meet import Meet
-from spikewhen.reservoir.compile import describe_class
-from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.code_hash import describe_class
+from spikewhen.reservoir.errors import InputError, nearest
 from spikewhen.reservoir.files.recording import run_id
 from spikewhen.reservoir.files.schema import SCHEMA_VERSION
 from spikewhen.reservoir.health import HealthSpec
@@ -50,7 +51,8 @@ class Experiment(Shown):
 
     Attributes
     ----------
-    paradigm : Meet or Signal, or any object with a `name` and a `plan` like theirs
+    paradigm : spikewhen.paradigms.base.Task
+        Meet, Signal, or a task of one's own.
     rules : dict of str to spikewhen.reservoir.rules.Rule
         By label.
     """
@@ -67,41 +69,49 @@ class Experiment(Shown):
     def __post_init__(self) -> None:
         if not self.rules:
             raise InputError("rules", {}, "at least one rule")
-        if isinstance(self.paradigm, Meet):
-            earliest = min(
-                min(row) - 2 * (max(sd) if sd else 0.0)
-                for b in self.paradigm.blocks
-                for row, sd in zip(b.latency_ms, b.latency_sd_ms or ((),) * len(b.latency_ms), strict=True)
-            )
-            for label, rule in self.rules.items():
-                what = getattr(rule, "what", None)
-                if what is not None and what.window_start_ms < -self.paradigm.before_ms:
-                    raise InputError(
-                        f"rules.{label}.what.window_start_ms",
-                        what.window_start_ms,
-                        f"at least {-self.paradigm.before_ms:g}, inside the trial",
-                    )
-                if what is not None and what.window_end_ms > earliest:
-                    raise InputError(
-                        f"rules.{label}.what.window_end_ms",
-                        what.window_end_ms,
-                        f"at most {earliest:g}, before any event can come",
-                    )
+        for label, rule in self.rules.items():
+            if hasattr(self.paradigm, "check_rule"):
+                self.paradigm.check_rule(label, rule)
 
-    def with_rules(self, labels: list[str], option: str = "--rules") -> Experiment:
-        """Return the experiment with some of its rules; `option` is named when one is refused."""
+    def with_rules(
+        self, labels: Sequence[str], option: str = "--rules", beside: str | Path | None = None
+    ) -> Experiment:
+        """Return the experiment with some of its rules, or with rules of other files.
+
+        Parameters
+        ----------
+        labels : sequence of str
+            Labels of this experiment, or dotted paths such as ``"my_rules:SignRule"``: a rule
+            with its default parameters, labelled by its ``name``.
+        option : str
+            Named when a label is refused.
+        beside : path, optional
+            Folder in which modules of dotted paths are looked for first.
+
+        Raises
+        ------
+        InputError
+        """
+        chosen: dict[str, Any] = {}
         for label in labels:
-            if label not in self.rules:
-                raise InputError(option, label, "labels of this config: " + ", ".join(self.rules))
-        if len(set(labels)) < len(labels):
-            raise InputError(option, ",".join(labels), "each label once")
-        return replace(self, rules={k: self.rules[k] for k in labels})
+            if ":" in label:
+                cls = resolve("rule", label, beside, option)
+                name, rule = cls.name, _parse(cls, {}, option)
+            elif label in self.rules:
+                name, rule = label, self.rules[label]
+            else:
+                known = ", ".join(self.rules)
+                raise InputError(option, label, f"labels of this config: {known}; or module:Class")
+            if name in chosen:
+                raise InputError(option, ",".join(labels), "each label once")
+            chosen[name] = rule
+        return replace(self, rules=chosen)
 
     def split(self) -> list[Experiment]:
         """One experiment per simulation: with feedback every rule needs its own."""
         if self.network.feedback_pa == 0:
             return [self]
-        return [self.with_rules([label]) for label in self.rules]
+        return [replace(self, rules={label: rule}) for label, rule in self.rules.items()]
 
     def resolved(self, seed: int) -> dict:
         """Every value that decides the result, as plain JSON types."""
@@ -166,7 +176,8 @@ def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> E
     Parameters
     ----------
     source : str, Path or dict
-        A TOML file, the name of a shipped one (``"meet.toml"``), or a table.
+        A TOML file, the name of a shipped one (``"meet.toml"``), or a table. A dotted path
+        in a file, such as ``rule = "my_rules:SignRule"``, is looked for beside the file first.
     overrides : tuple of str
         ``"network.n_neurons=500"``: dotted path and TOML value.
 
@@ -185,7 +196,7 @@ def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> E
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(str(path), str(error), "a readable TOML file") from error
     try:
-        return _build(_override(table, overrides))
+        return _build(_override(table, overrides), path.parent)
     except InputError as error:
         raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
 
@@ -223,29 +234,28 @@ def _set(table: dict, keys: list[str], value: Any) -> dict:
     return {**table, keys[0]: _set(table.get(keys[0], {}), keys[1:], value)}
 
 
-def _build(table: dict) -> Experiment:
+def _build(table: dict, beside: Path | None = None) -> Experiment:
     _refuse_unknown("", table, (*SECTIONS, "paradigm", "rules"))
     parts: dict[str, Any] = {name: _parse(cls, table.get(name, {}), name) for name, cls in SECTIONS.items()}
-    parts["paradigm"] = _choose(PARADIGMS, table.get("paradigm", {"name": "meet"}), "name", "paradigm")
+    task = table.get("paradigm", {"name": "meet"})
+    parts["paradigm"] = _choose("paradigm", task, "name", "paradigm", beside)
     rules = table.get("rules", {"local": {"rule": "three_factor"}})
     if not isinstance(rules, dict):
         raise InputError("rules", rules, "a table of rules by label")
     for label in rules:
         if not label.isidentifier():
             raise InputError("rules", label, "labels of letters, digits and underscores")
-    parts["rules"] = {label: _choose(RULES, spec, "rule", f"rules.{label}") for label, spec in rules.items()}
+    parts["rules"] = {
+        label: _choose("rule", spec, "rule", f"rules.{label}", beside) for label, spec in rules.items()
+    }
     return Experiment(**parts)
 
 
-def _choose(registry: dict[str, type], table: Any, key: str, where: str) -> Any:
+def _choose(kind: str, table: Any, key: str, where: str, beside: Path | None) -> Any:
     if not isinstance(table, dict):
         raise InputError(where, table, "a table")
-    name = table.get(key)
-    if name not in registry:
-        raise InputError(
-            f"{where}.{key}", name, "one of " + ", ".join(registry) + nearest(str(name), registry)
-        )
-    return _parse(registry[name], {k: v for k, v in table.items() if k != key}, where)
+    cls = resolve(kind, table.get(key), beside, f"{where}.{key}")  # type: ignore[arg-type]
+    return _parse(cls, {k: v for k, v in table.items() if k != key}, where)
 
 
 @cache
@@ -301,9 +311,3 @@ def _refuse_unknown(where: str, table: dict, known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
             raise InputError(f"{where}{key}", table[key], "no such section" + nearest(key, known))
-
-
-def nearest(word: str, known: Any) -> str:
-    """Suggest the known name that a mistaken one is closest to, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""

@@ -57,6 +57,9 @@ def read_finished(source: str | Path | Recording) -> RunSummary:
         schema.health(recording),
         *schema.health_messages(recording),
         skipped=True,
+        main=next((m for label in scores if (m := schema.main_score(recording, label))), "error"),
+        events=tuple(schema.names(recording, "events")),
+        conditions=tuple(schema.names(recording, "conditions")),
     )
 
 

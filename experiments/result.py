@@ -200,14 +200,14 @@ class Result(Shown, Recording):
         return Table(name, {c: columns[c] for c in (*first, *sorted(columns.keys() - set(first)))})
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return every score as a row: seed, rule, block (from 1), trial, cue, event, score, value.
+        """Return every score as a row: seed, rule, block (from 1), trial, condition, event, score, value.
 
         The keys are those of `spikewhen.experiments.results.ROW`; what does not apply is None.
         """
         from spikewhen.experiments.results import tidy
 
         scores = {label: self.scores(label) for label in self.labels}
-        return list(tidy(self.run_id, self.seed, scores, self.cues, self.events))
+        return list(tidy(self.run_id, self.seed, scores, self.conditions, self.events))
 
     def to_frame(self) -> Any:
         """Return the rows of `to_rows` as a pandas table.

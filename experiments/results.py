@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from spikewhen.analysis.score_names import SCORES, heading
+from spikewhen.analysis.score_names import heading, ordered, score_of
 from spikewhen.experiments.cli.errors import RunError
 from spikewhen.experiments.display import count
 from spikewhen.experiments.provenance import write_whole
@@ -57,6 +57,9 @@ class RunSummary:
     warnings: list[str]
     skipped: bool = False  # it had been there before
     failed: dict[str, str] = field(default_factory=dict)  # rules that diverged and were left out, and how
+    main: str = "error"  # the score that the task is judged by
+    events: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
 
 
 def summarise_run(job: Job, outcome: Outcome, skipped: bool = False) -> RunSummary:
@@ -75,6 +78,9 @@ def summarise_run(job: Job, outcome: Outcome, skipped: bool = False) -> RunSumma
         line,
         warnings,
         skipped,
+        main=outcome.main,
+        events=tuple(job.setup.session.events),
+        conditions=tuple(job.setup.session.conditions),
     )
 
 
@@ -92,14 +98,16 @@ def summarise_results(
     """
     from spikewhen.analysis.summary import summarise  # loads SciPy, for which no run should wait
 
-    labels = summarise({r.run_id: r.scores for r in results})
+    main = next((r.main for r in results if any(r.scores.values())), "error")
+    labels = summarise({r.run_id: r.scores for r in results}, main)
     names = {n for entry in labels.values() for part in (entry["run"], *entry["blocks"]) for n in part}
     return {
         "name": name,
         "overrides": list(overrides),
-        "events": results[0].config["paradigm"].get("events", []),
+        "events": list(results[0].events),
+        "main": main,
         "seeds": sorted({r.seed for r in results}),
-        "headings": {n: heading(n) for n in SCORES if n in names},
+        "headings": {n: heading(n) for n in ordered(names - {"block", "curve"})},
         "runs": [
             {
                 "run_id": r.run_id,
@@ -115,7 +123,7 @@ def summarise_results(
     }
 
 
-ROW = ("run_id", "seed", "rule", "block", "trial", "cue", "event", "score", "heading", "value")
+ROW = ("run_id", "seed", "rule", "block", "trial", "condition", "event", "score", "heading", "value")
 """Of a table with one row per value: `score` is the name in the file, `heading` what people call it."""
 
 
@@ -123,18 +131,19 @@ def tidy(
     run_id: str,
     seed: int,
     scores: Mapping[str, Mapping[str, np.ndarray]],
-    cues: Sequence[str],
+    conditions: Sequence[str],
     events: Sequence[str],
 ) -> Iterator[dict[str, Any]]:
     """Yield every score of a run as a row with the keys of `ROW`; what does not apply to a score is None.
 
-    Blocks count from 1. Cues and events stand by name, or by number from 1 where they have none.
+    Blocks count from 1. Conditions and events stand by name, or by number from 1 where they have none.
     """
     from spikewhen.analysis.summary import tidy_rows
 
     for row in tidy_rows({run_id: {label: dict(found) for label, found in scores.items()}}):
-        event = row.channel if SCORES[row.score].per.endswith("+channel") else None
-        names = _named(cues, row.cue), _named(events, event)
+        per = score_of(row.score, scores[row.label]).per
+        event = row.channel if per.endswith("+channel") else None
+        names = _named(conditions, row.condition), _named(events, event)
         values = row.label, row.block, row.trial, *names, row.score, heading(row.score), row.value
         yield dict(zip(ROW, (run_id, seed, *values), strict=True))
 
@@ -203,14 +212,17 @@ def describe_results(experiment: dict[str, Any]) -> str:
     seeds, runs = experiment["seeds"], experiment["runs"]
     lines = [f"{experiment['name']}: {count(len(seeds), 'seed')}, {count(len(runs), 'run')}"]
     if labels:
-        lines.append("Mean over seeds at the last probes of each block; E with its 95 % interval.")
-        lines.append(f"{MEANING_OF_E}.")
+        main = heading(experiment["main"])
+        lines.append(f"Mean over seeds at the last probes of each block; {main} with its 95 % interval.")
+        if experiment["main"] == "error":
+            lines.append(f"{MEANING_OF_E}.")
     for label, entry in labels.items():
-        lines += ["", label, block_table(entry["blocks"], experiment["events"]).text()]
+        lines += ["", label, block_table(entry["blocks"], experiment["events"], experiment["main"]).text()]
     calibrated = {
         label: e
         for label, e in labels.items()
-        if len(e["blocks"]) > 2 or len(experiment["events"]) * len(e["blocks"]) > 2
+        if CALIBRATION[0] in e["run"]
+        and (len(e["blocks"]) > 2 or len(experiment["events"]) * len(e["blocks"]) > 2)
     }
     if calibrated:
         lines += ["", "Against true p, over all blocks, cues and events: correlation r and slope."]
@@ -219,18 +231,29 @@ def describe_results(experiment: dict[str, Any]) -> str:
     if free:
         lines += ["", "The free run against its target; the RMSE includes the drift of its phase."]
         lines.append(run_table(free, FREE).text())
+    own = {
+        label: e
+        for label, e in experiment["labels"].items()
+        if e["run"] and not e["blocks"] and label not in free
+    }
+    if own:
+        lines += ["", run_table(own, ordered({n for e in own.values() for n in e["run"]})).text()]
     for run in runs:
         for label, reason in run["failed"].items():
             lines += ["", textwrap.fill(f"{label} was left out of seed {run['seed']}: {reason}", 80)]
     return "\n".join(lines)
 
 
-def block_table(blocks: Sequence[dict[str, Any]], events: Sequence[str]) -> Table:
-    """Return the scores at the end of each block of one rule."""
+def block_table(blocks: Sequence[dict[str, Any]], events: Sequence[str], main: str = "error") -> Table:
+    """Return the scores at the end of each block of one rule, the main one first."""
     names = "/".join(events)
-    head = [heading(name) + (f" {names}" if name == "p_hat" else "") for name in BLOCK_SCORES]
+    there = [n for n in BLOCK_SCORES if any(n in block for block in blocks)]
+    if main != "error":  # a task with scores of its own
+        own = ordered(dict.fromkeys(n for b in blocks for n in b if n not in ("block", "curve", main)))
+        there = [main, *own][: len(BLOCK_SCORES)]
+    head = [heading(name) + (f" {names}" if name == "p_hat" else "") for name in there]
     rows = [
-        [cell(block.get(name), form, with_interval=name == "error") for name, form in BLOCK_SCORES.items()]
+        [cell(block.get(n), BLOCK_SCORES.get(n, "{:.3g}"), with_interval=n == main) for n in there]
         for block in blocks
     ]
     numbers = (str(block["block"]) for block in blocks)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,11 @@ from spikewhen.reservoir.files.sinks import FileSink, MemorySink, Sink
 from spikewhen.reservoir.health import health_line, warnings
 from spikewhen.reservoir.replay import features
 from spikewhen.reservoir.types import Network
+
+if TYPE_CHECKING:
+    from spikewhen.analysis.score_run import Scored
+
+log = logging.getLogger(__name__)
 
 Tick = Callable[[int], None] | None
 """Called with the number of trials and probes just finished."""
@@ -44,6 +50,7 @@ class Outcome(NamedTuple):
     scores: AllScores
     health: dict[str, float]
     lines: list[str]  # the health line, then the warnings
+    main: str = "error"  # the score that the task is judged by
 
 
 def run(
@@ -136,8 +143,11 @@ def write_memory(setup: Setup, source: Source, tick: Tick = None, scores: bool =
     """Run and score in memory."""
     sink = MemorySink()
     _run(setup, source, sink, tick)
-    if scores:
+    missing = _unscored(setup)
+    if scores and not missing:
         _score(sink, sink.recording, source.ceiling, setup.experiment.record.geometry)
+    elif scores:
+        log.warning(missing)
     return Result(sink.recording.arrays, sink.recording.attrs)
 
 
@@ -146,13 +156,14 @@ def write_file(path: Path, setup: Setup, source: Source, tick: Tick = None) -> O
     file = FileSink(path)
     try:
         health, lines = _run(setup, source, file, tick)
-        found = _score(file, _open_recording(file), source.ceiling, setup.experiment.record.geometry)
+        recording, geometry = _open_recording(file), setup.experiment.record.geometry
+        scored = None if _unscored(setup) else _score(file, recording, source.ceiling, geometry)
         file.commit()
     except BaseException:
         with suppress(OSError, RuntimeError):  # on a full disk closing fails as well
             file.abort()
         raise
-    return Outcome(found, health, lines)
+    return Outcome({}, health, lines) if scored is None else Outcome(scored.found, health, lines, scored.main)
 
 
 def _run(setup: Setup, source: Source, sink: Sink, tick: Tick) -> tuple[dict[str, float], list[str]]:
@@ -160,8 +171,10 @@ def _run(setup: Setup, source: Source, sink: Sink, tick: Tick) -> tuple[dict[str
     schema.write_head(sink, setup.config, software(), setup.run_id)
     trainer = setup.trainer(source.network, source.engine, sink, progress=tick)
     schema.write_static(sink, source.network, setup.session, trainer.onsets_ms())
+    schema.write_declared(sink, setup.experiment.paradigm)
     report = trainer.run()
     line, found = health_line(report), warnings(report, setup.experiment.health)
+    found += filter(None, [_unscored(setup)])
     if source.health is not None and repr(sorted(report.items())) != repr(sorted(source.health.items())):
         raise InputError(schema.SPIKES, line, "all the spikes that the file's health line is of")
     schema.write_health(sink, report, line, found)
@@ -169,21 +182,33 @@ def _run(setup: Setup, source: Source, sink: Sink, tick: Tick) -> tuple[dict[str
     return report, [line, *found]
 
 
-def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None, geometry: bool) -> AllScores:
+def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None, geometry: bool) -> Scored:
     """Score what was written, and write that too."""
-    from spikewhen.analysis.score_names import SCORES
+    from spikewhen.analysis.score_run import write_scores
 
-    scores = find_scores(recording, ceiling, geometry)
-    for label, found in scores.items():
-        for name, values in found.items():
-            sink.put(schema.scores(label, name), values, SCORES[name].unit)
-    return scores
+    found = find_scores(recording, ceiling, geometry)
+    write_scores(sink, found)
+    return found
+
+
+def why_no_scores(task: str, declared: str, probes: int) -> str:
+    """Say in one line why runs of a task are not scored; nothing where they are."""
+    if declared == "none":
+        return f"task {task} declares no scores (docs/own_tasks.md)"
+    if ":" not in declared and not probes:
+        return f"task {task} has no probes, and its scores are of probes"
+    return ""
+
+
+def _unscored(setup: Setup) -> str:
+    task = setup.experiment.paradigm
+    return why_no_scores(task.name, getattr(task, "scores", "none"), setup.session.probes.block.size)
 
 
 def find_scores(
     recording: Recording, ceiling: np.ndarray | None = None, geometry: bool | None = None
-) -> AllScores:
-    """Return the scores of every readout, where the analysis knows the task and there are probes.
+) -> Scored:
+    """Score every readout as the task declares.
 
     Parameters
     ----------
@@ -192,19 +217,23 @@ def find_scores(
         The score ``error_ridge``, if it is known.
     geometry : bool, optional
         Compare the weights with refits to the activity; by default as the run's config says.
+
+    Raises
+    ------
+    InputError
+        If the task declares no scores, or the run has no probes.
     """
-    known = schema.block("probability") in recording or schema.block("frequency_hz") in recording
-    probed = all(schema.readout(label, "probes", "prediction") in recording for label in recording.labels)
-    if not (known and probed):
-        return {label: {} for label in recording.labels}
+    task, declared = recording.config["paradigm"]["name"], recording.attrs[schema.block()]["scores"]
+    if missing := why_no_scores(task, declared, recording[schema.probe("block")].size):
+        raise InputError("scores", "none", missing)
     from spikewhen.analysis.algebra import one_thread  # here: they load SciPy, and no run should wait for it
-    from spikewhen.analysis.score_run import score_run
+    from spikewhen.analysis.score_run import scored
 
     if geometry is None:
         geometry = recording.config["record"]["geometry"]
     replay = features if recording.attrs[schema.spikes("reservoir")]["subset"] == "all" else None
     with one_thread():
-        return score_run(recording, replay, ceiling=ceiling, geometry=geometry)
+        return scored(recording, replay, ceiling=ceiling, geometry=geometry)
 
 
 def _open_recording(sink: FileSink) -> Recording:

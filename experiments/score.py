@@ -21,16 +21,13 @@ def score(run: str | Path | Recording) -> dict[str, Scores]:
     Returns
     -------
     dict of label to Scores
-        Empty scores where the task has none, or the run no probes.
+        By the names of docs/scores.md, or those of the task's own function.
 
     Raises
     ------
     InputError
+        If the task declares no scores, or the run has no probes.
     """
-    from spikewhen.analysis.score_names import SCORES
-
     recording = run if isinstance(run, Recording) else open_run(run)
-    return {
-        label: Scores(label, found, {name: SCORES[name].unit for name in found})
-        for label, found in find_scores(recording).items()
-    }
+    scored = find_scores(recording)
+    return {label: Scores(label, found, scored.units) for label, found in scored.found.items()}

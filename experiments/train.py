@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spikewhen.experiments.config import SECTIONS, Experiment, load_config
+from spikewhen.experiments.config import SECTIONS, Experiment, find_config, load_config
 from spikewhen.experiments.jobs import Job, make_job
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
@@ -123,7 +123,9 @@ def recorded_experiment(
     overrides : tuple of str
         Changes to what no spike depends on, e.g. ``"rules.local.eta=0.05"``.
     keep_rules : bool
-        False leaves the recording's rules out, for others to take their place.
+        False leaves the recording's rules out, for others to take their place. A rule of a
+        user's, like a task, is imported by the path that the file holds, e.g.
+        ``my_rules:SignRule``; its folder has to be on the Python path.
 
     Raises
     ------
@@ -134,9 +136,22 @@ def recorded_experiment(
             raise InputError("--set", item, f"only {', '.join(FREE)}: all else decided the spikes")
     config = recording.config
     table = {name: config[name] for name in (*SECTIONS, "paradigm")}
-    if keep_rules:  # the code of a rule of a user's is not in the file
-        table["rules"] = {k: r for k, r in config["rules"].items() if "code" not in r}
+    attrs = recording.attrs
+    if "code" in config["paradigm"]:  # of a user's own: the file names its class
+        table["paradigm"] = {**_without_code(config["paradigm"]), "name": attrs[schema.block()]["task"]}
+    table["rules"] = {"none": {"rule": "lms", "what": "none"}}  # one that any task can teach
+    if keep_rules:
+        table["rules"] = {
+            label: {**_without_code(rule), "rule": attrs[schema.readout(label)]["rule_class"]}
+            if "code" in rule
+            else rule
+            for label, rule in config["rules"].items()
+        }
     return load_config(table, overrides)
+
+
+def _without_code(table: dict) -> dict:
+    return {k: v for k, v in table.items() if k != "code"}
 
 
 def trained_setup(recording: Recording, experiment: Experiment) -> Setup:
@@ -297,13 +312,14 @@ def training_jobs(
     of_rules = tuple(o for o in overrides if config and o.partition("=")[0].strip().startswith("rules."))
     others = tuple(o for o in overrides if o not in of_rules)
     rules = load_config(config, of_rules).rules if config else None
+    beside = find_config(config).parent if config else Path.cwd()
     for path in files:
         with open_recording(path, SMALL) as recording, _one_line(path):
-            experiment = recorded_experiment(recording, others)
+            experiment = recorded_experiment(recording, others, keep_rules=rules is None)
             if rules is not None:
                 experiment = replace(experiment, rules=rules)
             if labels:
-                experiment = experiment.with_rules(labels, "--rule")
+                experiment = experiment.with_rules(labels, "--rule", beside)
             setup = trained_setup(recording, experiment)
             _source(recording, setup)  # refuses what could not be trained on
             job = make_job(path.stem, setup, out or path.parent, path)

@@ -1,5 +1,6 @@
 """Tasks, one file each. To add one: write its file, add its line here."""
 
+from spikewhen.paradigms.base import PlannedSession, Task
 from spikewhen.paradigms.meet import Block, Meet
 from spikewhen.paradigms.signal import Signal
 
@@ -8,4 +9,4 @@ PARADIGMS = {
     "signal": Signal,
 }
 
-__all__ = ["PARADIGMS", "Block", "Meet", "Signal"]
+__all__ = ["PARADIGMS", "Block", "Meet", "PlannedSession", "Signal", "Task"]

@@ -13,14 +13,15 @@ depend on each other; probabilities that need not add up to 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from spikewhen.paradigms.base import Task, pulse
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import TeachingSignal
 from spikewhen.reservoir.spec import Spec, param, steps
-from spikewhen.reservoir.types import ProbeTable, TrialTable
+from spikewhen.reservoir.types import ProbeTable, Session, TrialTable
 
 Rows = tuple[tuple[float, ...], ...]
 
@@ -40,10 +41,19 @@ class Block(Spec):
 
 
 @dataclass(frozen=True)
-class Meet(Spec):
+class Meet(Task):
     """Timing, channels and blocks of the task."""
 
     name: ClassVar[str] = "meet"
+    scores: ClassVar[str] = "events"
+    figures: ClassVar[tuple[str, ...]] = (
+        "schematic",
+        "trial",
+        "learning",
+        "recalibration",
+        "calibration",
+        "geometry",
+    )
 
     cues: tuple[str, ...] = param(("cue",), "names of the cues")
     events: tuple[str, ...] = param(("A", "B"), "names of the events, one readout channel each")
@@ -127,6 +137,29 @@ class Meet(Spec):
                 f"inside the trial, 0 to {self.after_ms:g} ms after the cue (with 2 SD of jitter)",
             )
 
+    def check_rule(self, label: str, rule: Any) -> None:
+        """Refuse a "what" window that begins before the trial, or ends after the first possible event."""
+        what = getattr(rule, "what", None)
+        if what is None:
+            return
+        earliest = min(
+            min(row) - 2 * (max(sd) if sd else 0.0)
+            for b in self.blocks
+            for row, sd in zip(b.latency_ms, b.latency_sd_ms or ((),) * len(b.latency_ms), strict=True)
+        )
+        if what.window_start_ms < -self.before_ms:
+            raise InputError(
+                f"rules.{label}.what.window_start_ms",
+                what.window_start_ms,
+                f"at least {-self.before_ms:g}, inside the trial",
+            )
+        if what.window_end_ms > earliest:
+            raise InputError(
+                f"rules.{label}.what.window_end_ms",
+                what.window_end_ms,
+                f"at most {earliest:g}, before any event can come",
+            )
+
     def plan(self, seed: int, readout_step_ms: float) -> MeetSession:
         """Draw a session.
 
@@ -141,29 +174,41 @@ class Meet(Spec):
 
 
 def counterbalanced(table: np.ndarray, latency: bool, seed: int) -> np.ndarray:
-    """Swap the first two events of a ``(B, C, K)`` table.
+    """Give the first two events of a ``(B, C, K)`` table the roles that a seed gives them.
 
-    Odd seeds swap identity (channel 0 plays B), seeds 2 and 3 modulo 4 swap
-    order (the events exchange all that belongs to their times, probabilities stay).
+    Seeds 2 and 3 modulo 4 swap order: the events exchange all that belongs to their
+    times, probabilities stay. (Odd seeds swap identity as well: event A is played by
+    channel 1, see `event_channels`.)
     """
     out = table.copy()
-    if table.shape[2] < 2:
-        return out
-    if latency and seed // 2 % 2:
-        out[..., [0, 1]] = out[..., [1, 0]]
-    if seed % 2:
+    if table.shape[2] > 1 and latency and seed // 2 % 2:
         out[..., [0, 1]] = out[..., [1, 0]]
     return out
 
 
-class MeetSession:
-    """One seed's trials and probes."""
+def event_channels(n: int, seed: int) -> np.ndarray:
+    """Return the channel of each event, ``(n,)``: odd seeds swap the first two."""
+    channels = np.arange(n)
+    if n > 1 and seed % 2:
+        channels[:2] = 1, 0
+    return channels
+
+
+class MeetSession(Session):
+    """One seed's trials and probes; tables in the order of the events, conditions are the cues."""
 
     def __init__(self, spec: Meet, seed: int, step_ms: float):
         self.spec, self._step = spec, step_ms
         for name in ("cue_ms", "event_ms", "before_ms", "after_ms", "interval_min_ms", "interval_max_ms"):
             steps(f"paradigm.{name}", getattr(spec, name), step_ms)
-        self.n_cues, self.n_channels, self.sigma_ms = len(spec.cues), len(spec.events), spec.sigma_ms
+        self.cues, self.events, self.conditions, self.sigma_ms = (
+            spec.cues,
+            spec.events,
+            spec.cues,
+            spec.sigma_ms,
+        )
+        k = len(spec.events)
+        self.channels = event_channels(k, seed) if spec.counterbalance else np.arange(k)
         n_before = steps("before_ms", spec.before_ms, step_ms)
         n_after = steps("after_ms", spec.after_ms, step_ms)
         self.time_ms = step_ms * (np.arange(n_before + n_after) + 1 - n_before)
@@ -195,6 +240,12 @@ class MeetSession:
         table = table.reshape(len(spec.blocks), *shape)
         return counterbalanced(table, name != "probability", seed) if spec.counterbalance else table
 
+    def _by_channel(self, of_events: np.ndarray) -> np.ndarray:
+        """Put a last axis over events, (..., K), in the order of the channels."""
+        out = np.empty_like(of_events)
+        out[..., self.channels] = of_events
+        return out
+
     def _on_grid(self, time_ms: np.ndarray) -> np.ndarray:
         return np.round(time_ms / self._step) * self._step
 
@@ -206,17 +257,25 @@ class MeetSession:
     ) -> TrialTable:
         n = block.size
         cue = rng.integers(0, self.n_cues, n)
-        edges = np.cumsum(self.probability[block, cue], axis=1)
-        event = (rng.random(n)[:, None] >= edges - 1e-12).sum(axis=1)
-        event = np.where(event < self.n_channels, event, -1)
-        known = np.maximum(event, 0)
+        # Drawn over the channels, not the events: what a seed means does not depend on names.
+        edges = np.cumsum(self._by_channel(self.probability)[block, cue], axis=1)
+        channel = (rng.random(n)[:, None] >= edges - 1e-12).sum(axis=1)
+        came = channel < self.n_channels
+        event = np.argsort(self.channels)[np.where(came, channel, 0)]
         # Cut at 2 SD: the first of 64 draws that lies inside, so every trial uses as many numbers.
         z = rng.standard_normal((n, 64))
         z = z[np.arange(n), np.argmax(np.abs(z) <= 2, axis=1)]
-        late = late_rng.random(n) < self.late_share[block, cue, known]
-        mean = np.where(late, self.late[block, cue, known], self.latency[block, cue, known])
-        time = self._on_grid(mean + z * self.latency_sd[block, cue, known])
-        return TrialTable(block, cue, event, np.where(event < 0, np.nan, time), self._intervals(rng, n))
+        late = late_rng.random(n) < self.late_share[block, cue, event]
+        mean = np.where(late, self.late[block, cue, event], self.latency[block, cue, event])
+        time = self._on_grid(mean + z * self.latency_sd[block, cue, event])
+        return TrialTable(
+            block,
+            cue,
+            cue,
+            np.where(came, event, -1),
+            np.where(came, time, np.nan),
+            self._intervals(rng, n),
+        )
 
     def _draw_probes(self, rng: np.random.Generator, first: np.ndarray, sizes: list[int]) -> ProbeTable:
         rows = [
@@ -228,19 +287,28 @@ class MeetSession:
             for c in range(self.n_cues)
         ]
         after, repeat, block, cue = np.array(rows, np.int64).reshape(-1, 4).T.copy()
-        return ProbeTable(after, repeat, block, cue, self._intervals(rng, after.size))
+        return ProbeTable(after, repeat, block, cue, cue, self._intervals(rng, after.size))
 
-    def inputs(self, trial: int | None, cue: int) -> np.ndarray:
-        """Amplitudes ``(T, n_cues + K)`` of a trial, or of a probe of `cue`."""
-        start = self.time_ms - self._step  # a readout step covers [start, start + step)
-        out = np.zeros((start.size, self.n_cues + self.n_channels))
-        tiny = 1e-6 * self._step
-        out[(start >= -tiny) & (start < self.spec.cue_ms - tiny), cue] = 1.0
-        if trial is not None and self.spec.stimulus_drives_reservoir and self.trials.event[trial] >= 0:
-            onset = self.trials.event_time_ms[trial]
-            on = (start >= onset - tiny) & (start < onset + self.spec.event_ms - tiny)
-            out[on, self.n_cues + self.trials.event[trial]] = self.spec.event_strength
+    def inputs(self, trial: int) -> np.ndarray:
+        """Amplitudes ``(T, n_cues + K)`` of a trial: its cue, and its event where events are injected."""
+        out = self._cue_alone(int(self.trials.cue[trial]))
+        event = int(self.trials.event[trial])
+        if self.spec.stimulus_drives_reservoir and event >= 0:
+            on = self._during(self.trials.event_time_ms[trial], self.spec.event_ms)
+            out[on, self.n_cues + self.channels[event]] = self.spec.event_strength
         return out
+
+    def probe_inputs(self, probe: int) -> np.ndarray:
+        """Amplitudes ``(T, n_cues + K)`` of a probe: its cue alone."""
+        return self._cue_alone(int(self.probes.cue[probe]))
+
+    def _cue_alone(self, cue: int) -> np.ndarray:
+        out = np.zeros((self.time_ms.size, self.n_cues + self.n_channels))
+        out[self._during(0.0, self.spec.cue_ms), cue] = 1.0
+        return out
+
+    def _during(self, onset_ms: float, duration_ms: float) -> np.ndarray:
+        return pulse(self.time_ms, onset_ms, duration_ms, self._step)
 
     def teaching(self, trial: int) -> TeachingSignal:
         """Bumps s_k(t) around the delivered event's time, the expected ones elsewhere.
@@ -253,5 +321,7 @@ class MeetSession:
         event = int(table.event[trial])
         if event >= 0:
             time[event] = table.event_time_ms[trial]
+            event = int(self.channels[event])
+        time = self._by_channel(time)
         signal = np.exp(-((self.time_ms[:, None] - time) ** 2) / (2 * self.sigma_ms**2))
         return TeachingSignal(self.time_ms, signal, event, time)

@@ -13,17 +13,20 @@ from typing import ClassVar
 
 import numpy as np
 
+from spikewhen.paradigms.base import Task
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
-from spikewhen.reservoir.spec import Spec, param, steps
-from spikewhen.reservoir.types import ProbeTable, TrialTable
+from spikewhen.reservoir.spec import param, steps
+from spikewhen.reservoir.types import ProbeTable, Session, TrialTable
 
 
 @dataclass(frozen=True)
-class Signal(Spec):
+class Signal(Task):
     """The target and how long to learn it."""
 
     name: ClassVar[str] = "signal"
+    scores: ClassVar[str] = "signal"
+    figures: ClassVar[tuple[str, ...]] = ("free_run",)
 
     frequency_hz: tuple[float, ...] = param((5.0,), "frequencies of the target's components", "Hz", gt=0)
     amplitude: tuple[float, ...] = param((1.0,), "amplitudes of its components")
@@ -42,27 +45,32 @@ class Signal(Spec):
         return SignalSession(self, readout_step_ms)
 
 
-class SignalSession:
+class SignalSession(Session):
     """Learning runs as trials, the free run as a probe."""
 
     def __init__(self, spec: Signal, step_ms: float):
         self.spec = spec
         n = steps("paradigm.duration_ms", spec.duration_ms, step_ms)
         self.time_ms = step_ms * (np.arange(n) + 1)
-        self.n_cues, self.n_channels, self.sigma_ms = 0, 1, 0.0
+        self.cues, self.events, self.conditions, self.sigma_ms = (), ("signal",), ("signal",), 0.0
+        self.channels = np.zeros(1, np.int64)
         zeros = np.zeros(spec.trials, np.int64)
         nothing = np.full(spec.trials, np.nan)
-        self.trials = TrialTable(zeros, zeros, zeros - 1, nothing, np.zeros(spec.trials))
+        self.trials = TrialTable(zeros, zeros - 1, zeros, zeros - 1, nothing, np.zeros(spec.trials))
         one = np.zeros(1, np.int64)
-        self.probes = ProbeTable(one + spec.trials, one, one, one, np.zeros(1))
+        self.probes = ProbeTable(one + spec.trials, one, one, one - 1, one, np.zeros(1))
         self.blocks = {
             "frequency_hz": (np.array(spec.frequency_hz), "Hz"),
             "amplitude": (np.array(spec.amplitude), "1"),
         }
 
-    def inputs(self, trial: int | None, cue: int) -> np.ndarray:
+    def inputs(self, trial: int) -> np.ndarray:
         """No input channels but the (silent) event channel."""
         return np.zeros((self.time_ms.size, 1))
+
+    def probe_inputs(self, probe: int) -> np.ndarray:
+        """The same: the free run has no input."""
+        return self.inputs(0)
 
     def target(self, run: int) -> np.ndarray:
         """The target of run `run`, ``(T, 1)``; its phase goes on from run to run."""

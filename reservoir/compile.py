@@ -87,28 +87,6 @@ def _describe_code(code: CodeType, scope: dict[str, Any], seen: set[int]) -> Any
     return code.co_code, code.co_names, code.co_varnames, constants, globals_
 
 
-def describe_class(cls: type) -> str:
-    """Hash the code of a class's own functions and of what they call.
-
-    Parameters
-    ----------
-    cls : type
-        A rule or task of a user's.
-
-    Returns
-    -------
-    str
-        16 hex digits that change with the code, in whatever file it stands.
-    """
-    parts = []
-    for name in sorted(vars(cls)):
-        value = vars(cls)[name]
-        value = getattr(value, "__func__", value)
-        if not name.startswith("__"):
-            parts.append((name, _describe(value, (), set())))
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
 def compile_kernel(function: Callable, step: Any = None, variant: tuple = (), nrt: bool = True) -> Any:
     """Compile a kernel, from disk if nothing it depends on has changed.
 

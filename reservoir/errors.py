@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """A value the user gave is not allowed.
@@ -61,3 +64,9 @@ class ActivityError(ArithmeticError):
 
 class DeviceError(RuntimeError):
     """The backend that was asked for cannot run on this machine."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Suggest the known name that a mistaken one is closest to, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""

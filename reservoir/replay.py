@@ -204,7 +204,7 @@ def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float
     Returns
     -------
     (r, T', N+1) ndarray
-        In the run's precision, at ``time_ms[every-1::every]`` of the trial.
+        In the run's precision, at ``time_ms[every-1::every]`` of the trial; NaN past its end.
 
     Raises
     ------
@@ -216,44 +216,39 @@ def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float
     spikes = KeptSpikes(recording)
     m, h = grid.steps_per_readout, grid.readout_step_ms
     every = round(every_ms / h)
-    length, before = _trial_steps(recording, h)
+    layout = recording.attrs[schema.block()]
+    length, before = int(layout["steps"]), int(layout["before_steps"])
+    lengths = np.asarray(recording[schema.trial("steps")], np.int64)
     starts = np.round(recording[schema.trial("onset_ms")] / h).astype(np.int64) - before
     rows = np.asarray(rows, np.int64)
-    out = np.empty((rows.size, length // every, tracer.n + 1), grid.dtype)
+    out = np.full((rows.size, length // every, tracer.n + 1), np.nan, grid.dtype)
+    nothing = np.empty((0, tracer.n + 1), grid.dtype)
     state, clock = tracer.start(), 0
 
-    def follow(state: State, step, cell, first: int, n_steps: int, into: np.ndarray) -> None:
-        """Advance the traces, and keep the features of the trial at the end if there is a place for them."""
-        skip = n_steps - (length if len(into) else 0)
+    def follow(state: State, step, cell, first: int, n_steps: int, kept_steps: int, into) -> None:
+        """Advance; keep features of the last `kept_steps`."""
+        skip = n_steps - kept_steps
         for part, x in tracer.chunks(state, step, cell, first, n_steps):
             number = np.arange(part.start, part.stop) - skip + 1
             kept = (number > 0) & (number % every == 0)
             into[number[kept] // every - 1] = x[kept, : tracer.n + 1]
 
-    def advance(to: int, into: np.ndarray) -> None:
+    def advance(to: int, kept_steps: int = 0, into: np.ndarray = nothing) -> None:
         nonlocal clock
-        follow(state, *spikes.between(clock * m, to * m), clock * m, to - clock, into)
+        follow(state, *spikes.between(clock * m, to * m), clock * m, to - clock, kept_steps, into)
         clock = to
 
-    nothing = np.empty((0, tracer.n + 1), grid.dtype)
     if which == "trials":
         for r, i in enumerate(rows):
-            advance(int(starts[i]), nothing)
-            advance(int(starts[i]) + length, out[r])
+            advance(int(starts[i]))
+            advance(int(starts[i] + lengths[i]), int(lengths[i]), out[r])
         return out
-    probes = KeptSpikes(recording, probes=True)
+    probes, of_probes = KeptSpikes(recording, probes=True), recording[schema.probe("steps")]
     for r, q in enumerate(map(int, rows)):
-        after = int(recording[schema.probe("after_trial")][q])
-        advance(int(starts[after - 1]) + length if after else 0, nothing)
+        after, n = int(recording[schema.probe("after_trial")][q]), int(of_probes[q])
+        advance(int(starts[after - 1] + lengths[after - 1]) if after else 0)
         gap = round(recording[schema.probe("interval_ms")][q] / h)
         # A probe's clock is 0 at cue onset.
-        follow(state.copy(), *probes.between(q, q + 1), -(gap + before) * m, gap + length, out[r])
+        spiked = probes.between(q, q + 1)
+        follow(state.copy(), *spiked, -(gap + before) * m, gap + n, n, out[r])
     return out
-
-
-def _trial_steps(recording: Recording, step_ms: float) -> tuple[int, int]:
-    """Return the readout steps of a trial, and of its part before the cue."""
-    paradigm = recording.config["paradigm"]
-    before = round(paradigm.get("before_ms", 0.0) / step_ms)
-    after = round(paradigm.get("after_ms", paradigm.get("duration_ms", 0.0)) / step_ms)
-    return before + after, before

@@ -43,7 +43,10 @@ class RecordedEngine:
         self.grid = grid
         self._tracer = Tracer(grid, recording[schema.CELL_TYPE].size, chunk)
         self._spikes, self._probes = KeptSpikes(recording), KeptSpikes(recording, probes=True)
-        self._after = round(float(session.time_ms[-1]) / grid.readout_step_ms)  # the cue to the trial's end
+        steps = session.probe_steps
+        last = session.time_ms[-1] if steps is None else session.time_ms[np.asarray(steps, np.int64) - 1]
+        after = np.round(last / grid.readout_step_ms).astype(np.int64)  # from the onset to a probe's end
+        self._after = np.broadcast_to(after, session.probes.block.shape)
 
     def start(self) -> State:
         """Return the traces at time zero. What spikes do not tell is left empty."""
@@ -81,7 +84,7 @@ class RecordedEngine:
             return self._spikes.between(first, first + n_steps * m)
         q = trials.stream - 1
         step, cell = self._probes.between(q, q + 1)
-        step = step + (first + (n_steps - self._after) * m)  # a probe's own clock is 0 at cue onset
+        step = step + (first + (n_steps - int(self._after[q])) * m)  # a probe's own clock is 0 at cue onset
         if step.size and not first <= step[0] <= step[-1] < first + n_steps * m:
             raise InputError(
                 schema.spikes("probes", "step"), int(step[0] - first), f"spikes within probe {q}"

@@ -22,7 +22,7 @@ from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.health import HealthMonitor
 from spikewhen.reservoir.rules.base import predict
 from spikewhen.reservoir.spec import Spec, param, steps
-from spikewhen.reservoir.types import Network, Session, State, Teaching, TimeGrid, Trials
+from spikewhen.reservoir.types import Network, Session, State, Teaching, TimeGrid, Trials, record_steps
 
 SEGMENT = 25
 
@@ -98,18 +98,18 @@ class Trainer:
         self._every = steps("record.readouts_every_ms", self.record.readouts_every_ms, grid.readout_step_ms)
         self._kept = np.zeros(network.n_neurons, bool)
         self._kept[self.record.cells(network.n_neurons)] = True
-        self._length = session.time_ms.size
+        self._steps, self._probe_steps = record_steps(session)
         gap = session.trials.interval_ms.copy()
         gap[0] += settle_ms
         self._gap = np.round(gap / grid.readout_step_ms).astype(np.int64)
-        ends = np.cumsum(self._gap + self._length)
-        self._starts = ends - self._length  # readout step at which each trial's record begins
+        self._ends = np.cumsum(self._gap + self._steps)
+        self._starts = self._ends - self._steps  # readout step at which each trial's record begins
         self._probe_points = np.unique(session.probes.after_trial)
 
     @property
     def duration_ms(self) -> float:
         """The length of the training run, ms."""
-        return float((self._starts[-1] + self._length) * self.grid.readout_step_ms)
+        return float(self._ends[-1] * self.grid.readout_step_ms)
 
     def run(self) -> dict[str, float]:
         """Run the session; returns the health report."""
@@ -130,16 +130,16 @@ class Trainer:
     def _train(self, begin: int, end: int) -> None:
         rows = range(begin, end)
         offset = int(self._starts[begin] - self._gap[begin])
-        length = int(self._starts[end - 1] + self._length) - offset
-        at = [slice(int(s) - offset, int(s) - offset + self._length) for s in self._starts[begin:end]]
+        length = int(self._ends[end - 1]) - offset
+        at = [slice(int(self._starts[i]) - offset, int(self._ends[i]) - offset) for i in rows]
         trials = self._empty(length, len(rows), stream=0)._replace(
             first_step=offset * self.grid.steps_per_readout, learn=True
         )
         lessons = [self.session.teaching(i) for i in rows]
         for j, (i, where) in enumerate(zip(rows, at, strict=True)):
-            trials.inputs[where] = self.session.inputs(i, int(self.session.trials.cue[i]))
+            trials.inputs[where] = self.session.inputs(i)[: self._steps[i]]
             if len(self.current):
-                trials.current[where] = self.current
+                trials.current[where] = self.current[: self._steps[i]]
             trials.trial_end[where.stop - 1] = j
             if lessons[j].event >= 0:
                 trials.outcome[j, lessons[j].event] = 1
@@ -175,15 +175,16 @@ class Trainer:
         before = float(self.session.time_ms[0]) - self.grid.readout_step_ms
         for q in map(int, here):
             gap = round(probes.interval_ms[q] / self.grid.readout_step_ms)
-            length, where = gap + self._length, slice(gap, gap + self._length)
+            n = int(self._probe_steps[q])
+            length, where = gap + n, slice(gap, gap + n)
             # The clock runs on, so that spikes under way keep their slots; the noise stream is its own.
-            start = 0 if after == 0 else int(self._starts[after - 1]) + self._length
+            start = 0 if after == 0 else int(self._ends[after - 1])
             trials = self._empty(length, 1, stream=1 + q)._replace(
                 first_step=start * self.grid.steps_per_readout
             )
-            trials.inputs[where] = self.session.inputs(None, int(probes.cue[q]))
+            trials.inputs[where] = self.session.probe_inputs(q)[:n]
             if len(self.current):
-                trials.current[where] = self.current
+                trials.current[where] = self.current[:n]
             trials.trial_end[-1] = 0
             teaching = [self._teaching(r, length, [None], [where]) for r in self.readouts.values()]
             frozen = [r.frozen() for r in self.readouts.values()]
@@ -212,11 +213,14 @@ class Trainer:
         time = self.session.time_ms
         what = readout.rule.what
         for lesson, where in zip(lessons, at, strict=True):
+            n = where.stop - where.start
             if lesson is not None:
-                teaching.target[where], teaching.gate[where] = readout.rule.gate.teach(lesson)
+                target, gate = readout.rule.gate.teach(lesson)
+                teaching.target[where], teaching.gate[where] = target[:n], gate[:n]
             if what is not None:
                 # A readout at time t has seen everything up to t.
-                teaching.window[where] = (time > what.window_start_ms) & (time <= what.window_end_ms)
+                inside = (time > what.window_start_ms) & (time <= what.window_end_ms)
+                teaching.window[where] = inside[:n]
         return teaching
 
     # what is kept
@@ -241,8 +245,8 @@ class Trainer:
 
     def _keep_readouts(self, which: str, first: int, activity: Activity, at: list[slice]) -> None:
         for r, (label, readout) in enumerate(self.readouts.items()):
-            y = np.stack([activity.y[r][w][self._every - 1 :: self._every] for w in at])
-            p_hat = activity.p_hat[r]
+            y = self._by_event(self._records(activity.y[r], at))
+            p_hat = self._by_event(activity.p_hat[r])
             said = y, p_hat, predict(y, p_hat, readout.rule.factored)
             for name, rows in zip(schema.OUTPUTS, said, strict=True):
                 self.sink.write(schema.readout(label, which, name), first, rows)
@@ -251,7 +255,21 @@ class Trainer:
         row = int(np.searchsorted(self._probe_points, after))
         for label, readout in self.readouts.items():
             for name, rows in (("w", readout.state[0]), ("v", readout.v)):
-                self.sink.write(schema.weights(label, name), row, rows[None, :, : self.n_features])
+                kept = rows[self.session.channels, : self.n_features]
+                self.sink.write(schema.weights(label, name), row, kept[None])
+
+    def _by_event(self, of_channels: np.ndarray) -> np.ndarray:
+        """Put a last axis over channels in the order of the session's events."""
+        return of_channels[..., self.session.channels]
+
+    def _records(self, y: np.ndarray, at: list[slice]) -> np.ndarray:
+        """Kept steps of each trial (n, T, K), NaN past the end of a shorter one."""
+        last = slice(self._every - 1, None, self._every)
+        out = np.full((len(at), self.session.time_ms[last].size, y.shape[1]), np.nan, y.dtype)
+        for row, where in zip(out, at, strict=True):
+            kept = y[where][last]
+            row[: len(kept)] = kept
+        return out
 
     def _finish(self) -> dict[str, float]:
         for label, readout in self.readouts.items():

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from spikewhen.reservoir.errors import InputError
+
 NUMERICS_VERSION = 2
 """Changes whenever the order of operations, and with it any result, changes."""
 
@@ -147,9 +149,10 @@ class TrialTable(NamedTuple):
     """The training trials of a session, each ``(n,)``."""
 
     block: np.ndarray  # int64
-    cue: np.ndarray  # int64
-    event: np.ndarray  # int64, -1 = omission
-    event_time_ms: np.ndarray  # after cue onset, NaN on an omission
+    cue: np.ndarray  # int64, -1 = none
+    condition: np.ndarray  # int64, index into the session's conditions
+    event: np.ndarray  # int64, index into the session's events; -1 = omission
+    event_time_ms: np.ndarray  # on the clock of the trial, NaN on an omission
     interval_ms: np.ndarray  # silence before the trial
 
 
@@ -159,25 +162,83 @@ class ProbeTable(NamedTuple):
     after_trial: np.ndarray  # int64, training trials finished before
     repeat: np.ndarray  # int64
     block: np.ndarray  # int64
-    cue: np.ndarray  # int64
+    cue: np.ndarray  # int64, -1 = none
+    condition: np.ndarray  # int64, index into the session's conditions
     interval_ms: np.ndarray
 
 
 class Session(Protocol):
-    """What a task asks of a network: a plan, drawn once from the task seed."""
+    """What a task asks of a network: a plan, drawn once from the task seed.
 
-    time_ms: np.ndarray  # (T,) end of every readout step of a trial, after cue onset
-    n_cues: int
-    n_channels: int
+    A class that names this one as its base gets the defaults below. Tables and blocks
+    speak of events in the order of `events`; arrays over time (`inputs`, `teaching`)
+    speak of channels, the order of the network's encoders and readouts.
+
+    Attributes
+    ----------
+    time_ms : (T,) ndarray
+        End of every readout step of the longest trial; 0 is the onset of what starts it.
+    cues, events, conditions : tuple of str
+        Names. One input channel per cue, then one input and one readout channel per event.
+        A condition is what trials and probes are told apart by: a cue, an interval, a sequence.
+    channels : (K,) int ndarray
+        Channel of each event.
+    sigma_ms : float
+        Width of the expectation around an event, 0 without one.
+    trial_steps, probe_steps : (n,), (q,) int ndarray, optional
+        Readout steps of each trial and probe, for those shorter than T.
+    blocks : dict of str to (ndarray, unit)
+        What holds in each block, stored under ``/blocks``; a first axis over the blocks.
+    """
+
+    time_ms: np.ndarray
+    cues: tuple[str, ...]
+    events: tuple[str, ...]
+    conditions: tuple[str, ...]
+    channels: np.ndarray
     sigma_ms: float
     trials: TrialTable
     probes: ProbeTable
-    blocks: dict[str, tuple[np.ndarray, str]]  # name -> (array, unit)
+    blocks: dict[str, tuple[np.ndarray, str]]
+    trial_steps: np.ndarray | None = None
+    probe_steps: np.ndarray | None = None
 
-    def inputs(self, trial: int | None, cue: int) -> np.ndarray:
-        """Return channel amplitudes ``(T, C)`` of a training trial, or of a probe (trial None)."""
+    @property
+    def n_cues(self) -> int:
+        """Number of input channels that are no events."""
+        return len(self.cues)
+
+    @property
+    def n_channels(self) -> int:
+        """Number of readout channels, one per event."""
+        return len(self.events)
+
+    def inputs(self, trial: int) -> np.ndarray:
+        """Amplitude ``(T, C)`` of each input channel in a training trial; rows past its end are not used."""
+        ...
+
+    def probe_inputs(self, probe: int) -> np.ndarray:
+        """Amplitude ``(T, C)`` of each input channel in a probe."""
         ...
 
     def teaching(self, trial: int) -> Any:
-        """Return what the task knows about a training trial."""
+        """What the task knows about a training trial, a `spikewhen.reservoir.rules.gate.TeachingSignal`."""
         ...
+
+
+def record_steps(session: Session) -> tuple[np.ndarray, np.ndarray]:
+    """Return the readout steps of every trial (n,) and probe (q,).
+
+    Raises
+    ------
+    InputError
+        If a session's own lengths do not fit its tables and its time.
+    """
+    longest, out = session.time_ms.size, []
+    for name, table in (("trial_steps", session.trials), ("probe_steps", session.probes)):
+        rows, given = table.block.size, getattr(session, name)
+        steps = np.full(rows, longest, np.int64) if given is None else np.asarray(given, np.int64)
+        if steps.shape != (rows,) or (rows and not 1 <= steps.min() <= steps.max() <= longest):
+            raise InputError(f"session.{name}", given, f"{rows} whole numbers from 1 to {longest}")
+        out.append(steps)
+    return out[0], out[1]

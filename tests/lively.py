@@ -10,7 +10,7 @@ from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.dot import dot_reference
 from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.files.recording import Recording
-from spikewhen.reservoir.files.schema import write_static
+from spikewhen.reservoir.files.schema import write_declared, write_static
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import NetworkSpec, build_network
 from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor, WhatReadout
@@ -222,6 +222,7 @@ def train(*args, **options) -> Recording:
     """Run a short session into memory."""
     trainer = make_trainer(*args, **options)
     write_static(trainer.sink, trainer.network, trainer.session, trainer.onsets_ms())
+    write_declared(trainer.sink, args[0] if args else options.get("meet") or short_meet())
     trainer.run()
     return trainer.sink.recording
 

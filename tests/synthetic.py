@@ -68,7 +68,8 @@ def record(spec, s, seed=0, noise=0.0, factored=True, tau=8.0, label="local") ->
     }
     rule = {"what": asdict(WhatReadout())}
     attrs = {
-        schema.readout(label): {"rule": "three_factor", "parameters": json.dumps(rule), "factored": factored}
+        schema.readout(label): {"rule": "three_factor", "parameters": json.dumps(rule), "factored": factored},
+        schema.block(): {"events": list(spec.events), "conditions": list(spec.cues), "scores": "events"},
     }
     return Recording(arrays, attrs)
 

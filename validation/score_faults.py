@@ -16,9 +16,9 @@ from scipy.ndimage import gaussian_filter1d
 from spikewhen.analysis.baselines import combine, equal_share, winner_take_all
 from spikewhen.analysis.calibration import brier
 from spikewhen.analysis.observers import Seen
-from spikewhen.analysis.score_run import calibration_scores, point_scores
+from spikewhen.analysis.score_events import calibration_scores, point_scores
 from spikewhen.analysis.targets import bump, hazard_target
-from spikewhen.analysis.views import Readout, Scores, Task, probed_points
+from spikewhen.analysis.views import Readout, Scores, Task, group_probes
 
 TIME_MS = np.arange(-49.0, 1001.0)
 SIGMA_MS = 30.0
@@ -145,7 +145,6 @@ def score_prediction(name: str, contingencies: tuple[tuple[float, float, float],
         probe_block=probes,
         probe_trial=np.full(probes.size, TRIALS),
         probe_cue=np.zeros(probes.size, int),
-        channels=np.arange(k),
     )
     z = combine(said.p_hat, said.y) if said.z is None else said.z
     y = said.y if said.z is None else said.z
@@ -153,7 +152,7 @@ def score_prediction(name: str, contingencies: tuple[tuple[float, float, float],
     readout = Readout(
         TIME_MS, SIGMA_MS, said.z is None, y.reshape(shape), said.p_hat.reshape(-1, k), z.reshape(shape)
     )
-    found = point_scores(task, readout, probed_points(task))
+    found = point_scores(task, readout, group_probes(task.probe_block, task.probe_trial, task.probe_cue))
     found |= calibration_scores(found, task)
     before = said.p_hat[:, 0][block]  # each trial
     for label, predicted in (("brier", before), ("brier_true", p[block])):

@@ -11,9 +11,10 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from spikewhen.analysis.figures import (
@@ -23,6 +24,7 @@ from spikewhen.analysis.figures import (
     learning,
     recalibration,
     schematic,
+    target,
     trial,
 )
 from spikewhen.analysis.figures.runs import Runs
@@ -30,10 +32,12 @@ from spikewhen.analysis.figures.sheet import Sheet, as_typed, paper, write_table
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
+from spikewhen.reservoir.own_code import find, in_folder, load, module_file
 
 FIGURES: dict[str, ModuleType] = {
     "schematic": schematic,
     "trial": trial,
+    "target": target,
     "learning": learning,
     "recalibration": recalibration,
     "calibration": calibration,
@@ -48,9 +52,12 @@ log = logging.getLogger(__name__)
 
 
 def draw_all(
-    folder: Path, recordings: list[Recording], formats: tuple[str, ...] = ("pdf", "png")
+    folder: Path,
+    recordings: list[Recording],
+    formats: tuple[str, ...] = ("pdf", "png"),
+    beside: Sequence[Path] | None = None,
 ) -> list[Path]:
-    """Draw every figure that the recordings allow.
+    """Draw the figures that the recordings' tasks declare.
 
     A figure that cannot be drawn is left out; the reason is logged.
 
@@ -61,6 +68,9 @@ def draw_all(
     recordings : list of Recording
         All runs of the folder; those that differ only in their seed are averaged.
     formats : tuple of {"pdf", "png", "svg"}
+    beside : sequence of Path, optional
+        Where modules of one's own are looked for before the Python path; by default the
+        current folder, then `folder` and those it lies in.
 
     Returns
     -------
@@ -69,31 +79,67 @@ def draw_all(
     Raises
     ------
     InputError
-        If no figure can be drawn, or a format is not known.
+        If no figure is declared or none can be drawn, or a format is not known.
     """
     if unknown := [f for f in formats if f not in FORMATS]:
         raise InputError("formats", unknown[0], "any of " + ", ".join(FORMATS))
     if not recordings:
         raise InputError("recordings", 0, "at least one run")
-    runs, written, reasons = Runs(recordings), [], []
-    signals = {schema.block("frequency_hz") in r for r in runs}
-    for name, module in FIGURES.items():
+    folders = [Path.cwd(), folder.resolve(), *folder.resolve().parents] if beside is None else beside
+    declared = dict.fromkeys(name for r in recordings for name in schema.names(r, "figures"))
+    if not declared:
+        task = recordings[0].config["paradigm"]["name"]
+        raise InputError("figures", task, "a task that declares figures (docs/own_tasks.md)")
+    written: list[Path] = []
+    sources: dict[tuple[int, ...], Runs] = {}
+    for name in declared:
+        mine = [r for r in recordings if name in schema.names(r, "figures")]
+        runs = sources.setdefault(tuple(map(id, mine)), Runs(mine))
         try:
-            written += draw_one(Path(folder) / "figures", name, module, runs, formats)
+            module = find_figure(name, folders)
+            written += draw_one(Path(folder) / "figures", _file_name(name), module, runs, formats)
         except InputError as error:
-            reasons.append(f"no figure {name}: {error}")
-            # A figure for another task is not missed.
-            expected = (name == "free_run") in signals
-            log.log(logging.WARNING if expected else logging.INFO, reasons[-1])
+            log.warning(f"no figure {name}: {error}")
     if not written:
-        raise InputError("recordings", len(recordings), "runs that a figure can show; " + "; ".join(reasons))
+        raise InputError(str(folder), ", ".join(declared), "runs that a declared figure can show")
     return written
+
+
+def find_figure(name: str, folders: Sequence[Path] = ()) -> Any:
+    """Return what draws a figure, with ``draw(recordings)`` and ``caption(recordings)``.
+
+    Parameters
+    ----------
+    name : str
+        A shipped name, an entry point, a module such as ``"my_figures"``, or
+        ``"module:name"`` of something in it: an object, or a function that draws.
+    folders : sequence of Path
+        Where a module is looked for before the Python path.
+
+    Raises
+    ------
+    InputError
+    """
+    top = name.partition(":")[0].partition(".")[0]
+    beside = next((f for f in folders if in_folder(f, top)), None)
+    own_module = name not in FIGURES and ":" not in name and (beside is not None or module_file(top))
+    found = load(name, beside, "figure") if own_module else find("figure", name, FIGURES, beside)
+    if not hasattr(found, "draw") and callable(found):
+        words = " ".join((found.__doc__ or name).split())
+        return SimpleNamespace(draw=found, caption=lambda source: words)
+    if not (callable(getattr(found, "draw", None)) and callable(getattr(found, "caption", None))):
+        raise InputError("figure", name, "functions draw(recordings) and caption(recordings)")
+    return found
+
+
+def _file_name(name: str) -> str:
+    return re.split(r"[:.]", name)[-1]
 
 
 def draw_one(
     folder: Path,
     name: str,
-    module: ModuleType,
+    module: Any,
     source: Any,
     formats: tuple[str, ...],
     origin: Mapping[str, str] | None = None,

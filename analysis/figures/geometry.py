@@ -173,7 +173,7 @@ def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
     if "overlap_chance" not in found and _learned(recording, label):
         log.info("geometry of %s, %s: replaying the spikes", recording.run_id, label)
         task = read_task(recording)
-        readout = read_readout(recording, label, task.channels)
+        readout = read_readout(recording, label)
         last = int(task.probe_block.max())
         known = BlockReferences(block_activity(recording, readout, task, features, EVERY_MS, last))
         rows = np.flatnonzero(task.probe_block == last)

@@ -172,7 +172,7 @@ def _map(series: Series, moments: Moments, cue: int) -> tuple[np.ndarray, np.nda
     total = []
     for recording in _alike(series):
         task = read_task(recording)
-        readout = read_readout(recording, series.label, task.channels)
+        readout = read_readout(recording, series.label)
         t = readout.time_ms
         size = max(1, round(BIN_MS / (t[1] - t[0])))
         first = int(np.searchsorted(t, 0, side="right"))

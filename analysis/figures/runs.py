@@ -16,7 +16,7 @@ from spikewhen.analysis.figures.colours import RULES, SPARE
 from spikewhen.analysis.figures.sheet import plain
 from spikewhen.analysis.score_run import score_run
 from spikewhen.analysis.summary import at_trial
-from spikewhen.analysis.views import Scores, Task, read_task
+from spikewhen.analysis.views import Scores, Task, condition_names, probed_points, read_task
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
@@ -71,20 +71,36 @@ class Group:
     @property
     def events(self) -> list[str]:
         """Names of the events, as matplotlib writes them."""
-        return self._names("events", self.first[schema.block("probability")].shape[2])
+        return self._names("events")
 
     @property
     def cues(self) -> list[str]:
         """Names of the cues, as matplotlib writes them."""
-        return self._names("cues", self.first[schema.block("probability")].shape[1])
+        return self._names("cues")
 
-    def _names(self, which: str, n: int) -> list[str]:
+    @property
+    def conditions(self) -> list[str]:
+        """Names of the conditions, as matplotlib writes them."""
+        return [plain(name) for name in condition_names(self.first)]
+
+    def _names(self, which: str) -> list[str]:
         """Return the names that the file holds, else those of the config, else letters."""
-        stored = self.first.attrs.get(schema.block(), {}).get(which)
-        names = list(stored if stored is not None else self.config.get("paradigm", {}).get(which, ()))
-        return (
-            [plain(str(name)) for name in names] if len(names) == n else [chr(ord("A") + i) for i in range(n)]
-        )
+        names = schema.names(self.first, which) or self.config.get("paradigm", {}).get(which, ())
+        path = schema.block("probability")
+        n = self.first[path].shape[2 if which == "events" else 1] if path in self.first else len(names)
+        if len(names) != n:
+            return [chr(ord("A") + i) for i in range(n)]
+        return [plain(str(name)) for name in names]
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """Block, trials of the block before, and condition of every probed moment, (P, 3)."""
+        return probed_points(self.first).table
+
+    @property
+    def main(self) -> str:
+        """Name of the score that learning is judged by."""
+        return next((m for label in self.labels if (m := schema.main_score(self.first, label))), "error")
 
     @property
     def closed(self) -> bool:
@@ -98,7 +114,7 @@ class Group:
 
     def moments(self, block: int) -> np.ndarray:
         """Trials of a block after which there are probes."""
-        return np.unique(self.task.probe_trial[self.task.probe_block == block])
+        return np.unique(self.points[self.points[:, 0] == block, 1])
 
     @property
     def config_hash(self) -> str:
@@ -136,8 +152,8 @@ class Runs(list):
         return sorted(groups, key=lambda g: (-len(g.labels), g.closed))
 
     @property
-    def meet(self) -> list[Group]:
-        """Experiments with events that have probabilities, and probes.
+    def probed(self) -> list[Group]:
+        """Experiments with probes of readouts.
 
         Raises
         ------
@@ -147,11 +163,24 @@ class Runs(list):
         found = [
             g
             for g in self.groups
-            if schema.block("probability") in g.first
-            and g.first[schema.probe("block")].size
-            and g.labels
+            if g.labels
+            and g.first.arrays.get(schema.probe("block"), np.zeros(0)).size
             and schema.readout(g.labels[0], "probes", "prediction") in g.first
         ]
+        if not found:
+            raise InputError("recordings", len(self), "at least one run with probes")
+        return found
+
+    @property
+    def meet(self) -> list[Group]:
+        """Those of them with events that have probabilities.
+
+        Raises
+        ------
+        InputError
+            Without any.
+        """
+        found = [g for g in self.probed if schema.block("probability") in g.first]
         if not found:
             raise InputError("recordings", len(self), "at least one run of the task meet with probes")
         return found
@@ -161,7 +190,7 @@ class Runs(list):
         key = id(recording), label
         if key not in self._scores:
             stored = schema.read_scores(recording, label)
-            if "error" not in stored and "free_rmse" not in stored:
+            if not (schema.main_score(recording, label) or "error" in stored or "free_rmse" in stored):
                 stored = {**self._computed(recording)[label], **stored}
             self._scores[key] = stored
         return self._scores[key]

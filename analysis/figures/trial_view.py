@@ -48,9 +48,7 @@ def training_trial(series: Series) -> Shown:
         float(r[schema.readout(series.label, "sigma_ms")][0]),
     )
     event = int(task.seen.event[i])
-    y, p_hat, z = (
-        r[schema.readout(series.label, "trials", k)][i][..., task.channels] for k in schema.OUTPUTS
-    )
+    y, p_hat, z = (r[schema.readout(series.label, "trials", k)][i] for k in schema.OUTPUTS)
     target = np.zeros_like(y)
     if event >= 0:
         target[:, event] = bump(t, task.seen.time_ms[i], sigma)
@@ -91,9 +89,7 @@ def _probe(series: Series, which: Callable) -> Shown:
         np.asarray(r[schema.readout(series.label, "time_ms")], float),
         float(r[schema.readout(series.label, "sigma_ms")][0]),
     )
-    y, p_hat, z = (
-        r[schema.readout(series.label, "probes", k)][q][..., task.channels] for k in schema.OUTPUTS
-    )
+    y, p_hat, z = (r[schema.readout(series.label, "probes", k)][q] for k in schema.OUTPUTS)
     mine = r[schema.spikes("probes", "probe")] == q
     return Shown(
         f"cue-only probe after trial {seen} of block {block + 1}",

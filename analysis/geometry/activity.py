@@ -121,7 +121,7 @@ def final_weights(
     if after.size == 0 or schema.weights(label, "trial") not in recording:
         return None
     row = int(np.flatnonzero(recording[schema.weights(label, "trial")] == after.max())[0])
-    what, when = (recording[schema.weights(label, k)][row][task.channels].astype(float) for k in ("v", "w"))
+    what, when = (recording[schema.weights(label, k)][row].astype(float) for k in ("v", "w"))
     return what, when
 
 

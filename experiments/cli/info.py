@@ -53,9 +53,7 @@ def inspect(path: Path) -> dict[str, Any]:
         "neurons": _rows(recording, schema.CELL_TYPE),
         "own_arrays": "arrays" in config,
         "rules": {label: config["rules"][label]["rule"] for label in recording.labels},
-        "blocks": max(
-            (len(a) for p, a in recording.arrays.items() if p.startswith(f"{schema.block()}/")), default=0
-        ),
+        "blocks": _blocks(recording),
         "trials": _rows(recording, schema.trial("block")),
         "probes": _rows(recording, schema.probe("block")),
         "software": recording.software,
@@ -79,6 +77,13 @@ def _plain(array: np.ndarray) -> list:
     values = array.astype(object)
     values[~np.isfinite(array)] = None
     return values.tolist()
+
+
+def _blocks(recording: Recording) -> int:
+    from spikewhen.reservoir.files import schema
+
+    path = schema.trial("block")
+    return int(recording[path].max(initial=-1)) + 1 if path in recording else 0
 
 
 def _rows(recording: Recording, path: str) -> int:

@@ -8,7 +8,8 @@
     /                       attributes schema_version, numerics_version, run_id
     /config  /software  /warnings           text as bytes
     /network/               neurons/<name>, cell_type, synapses/<name>, encoders/<name>
-    /blocks/<name>          what each block of the task sets
+    /blocks/<name>          what each block of the task sets; attributes events, cues, conditions (names),
+                            channels (K,), before_steps and steps of a record, scores, figures
     /trials/<name>          (n,) each
     /probes/<name>          (q,) each
     /spikes/                attributes: the health report
@@ -19,7 +20,10 @@
             probes/         y (q, T, K), p_hat (q, K), prediction (q, T, K)
     /weights/<label>/       trial (m,), w (m, K, N+1), v (m, K, N+1)
     /rule_state/<label>/    w (K, M) and the rule's other fields, v (K, M), surprise (K,)
-    /scores/<label>/<name>
+    /scores/<label>/<name>  attribute of the label: main
+
+An axis over events, here K, is in the order of their names; only ``/rule_state`` and
+``/network/encoders`` are in the order of the engine's channels.
 """
 
 from __future__ import annotations
@@ -33,7 +37,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.types import NUMERICS_VERSION, Cells, Encoders, Network, Session, Synapses
+from spikewhen.reservoir.types import (
+    NUMERICS_VERSION,
+    Cells,
+    Encoders,
+    Network,
+    Session,
+    Synapses,
+    record_steps,
+)
 
 if TYPE_CHECKING:
     from spikewhen.reservoir.engine import Readout
@@ -168,6 +180,11 @@ def read_scores(recording: Recording, label: str) -> dict[str, np.ndarray]:
     return {path.removeprefix(base): a for path, a in recording.arrays.items() if path.startswith(base)}
 
 
+def main_score(recording: Recording, label: str) -> str:
+    """Return the name of the score by which a readout's task is judged, "" where it is not scored."""
+    return str(recording.attrs.get(scores(label), {}).get("main", ""))
+
+
 def read_network(recording: Recording) -> Network:
     """Rebuild the network that `write_static` wrote."""
     cell_type, attrs = recording[CELL_TYPE], recording.attrs
@@ -229,12 +246,42 @@ def write_static(sink: Sink, network: Network, session: Session, onsets_ms: np.n
             sink.put(encoder(name), array, "pA")
     for name, (array, unit) in session.blocks.items():
         sink.put(block(name), array, unit)
+    sink.annotate(
+        block(),
+        cues=list(session.cues),
+        events=list(session.events),
+        conditions=list(session.conditions),
+        channels=np.asarray(session.channels, np.int64),
+        before_steps=int(np.count_nonzero(session.time_ms <= 1e-9)),
+        steps=int(session.time_ms.size),
+    )
+    trial_steps, probe_steps = record_steps(session)
     for name, array in session.trials._asdict().items():
         if name != "interval_ms":
             sink.put(trial(name), array, _unit(name))
     sink.put(trial("onset_ms"), onsets_ms, "ms")
+    sink.put(trial("steps"), trial_steps, "1")
     for name, array in session.probes._asdict().items():
         sink.put(probe(name), array, _unit(name))
+    sink.put(probe("steps"), probe_steps, "1")
+
+
+def write_declared(sink: Sink, task: Any) -> None:
+    """Write how the task wants to be scored and drawn, see `spikewhen.paradigms.base.Task`."""
+    figures = list(getattr(task, "figures", ()))
+    sink.annotate(
+        block(), scores=getattr(task, "scores", "none"), figures=figures, task=_import_path(type(task))
+    )
+
+
+def _import_path(cls: type) -> str:
+    """Where a class of a user's is found again, ``"module:Class"``."""
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def names(recording: Recording, what: str) -> list[str]:
+    """Return the names of the "events", "cues" or "conditions" of a run, or of the "figures" it declares."""
+    return [str(name) for name in recording.attrs.get(block(), {}).get(what, ())]
 
 
 def _unit(name: str) -> str:
@@ -266,7 +313,13 @@ def create_readout(
     sink.put(readout(label, "time_ms"), time_ms, "ms")
     sink.put(readout(label, "sigma_ms"), np.array([sigma_ms]), "ms")
     parameters = json.dumps(asdict(rule), sort_keys=True)
-    sink.annotate(readout(label), rule=rule.name, parameters=parameters, factored=rule.factored)
+    sink.annotate(
+        readout(label),
+        rule=rule.name,
+        rule_class=_import_path(type(rule)),
+        parameters=parameters,
+        factored=rule.factored,
+    )
     for which, n in rows.items():
         if n:
             sink.create(readout(label, which, "y"), (n, time_ms.size, k), real, "1")

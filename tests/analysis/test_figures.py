@@ -14,6 +14,7 @@ from matplotlib import rcParams
 from matplotlib.text import Text
 from PIL import Image
 from synthetic import record
+from unequal import Unequal
 
 from spikewhen.analysis.figures import FIGURES, draw_all, draw_one, render
 from spikewhen.analysis.figures.runs import Runs, pretty
@@ -28,7 +29,7 @@ from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.replay import features
 from spikewhen.reservoir.rules.gate import Gate
 
-MEET = [name for name in FIGURES if name != "free_run"]
+MEET = list(Meet.figures)
 TWO_EVENTS = tuple(Block(((p, 1 - p),), ((a, b),)) for p, a, b in ((0.8, 300.0, 600.0), (0.3, 450.0, 750.0)))
 ACTIVITY = [n for n in SCORES if n.startswith(("overlap_", "ceiling", "loss_"))]
 
@@ -76,6 +77,7 @@ def meet_run(seed=0, blocks=TWO_EVENTS, events="AB", cues=("cue",), labels=("loc
         schema.spikes("probes", "node_ids"): rng.integers(0, n, owner.size),
         schema.spikes("probes", "probe"): owner,
     }
+    out.attrs[schema.block()]["figures"] = list(Meet.figures)
     out.attrs |= {
         "/": {"run_id": f"{seed:015x}{int(pa > 0)}"},
         schema.CELL_TYPE: {"names": ["RS", "FS"]},
@@ -107,18 +109,47 @@ def signal_run(seed=0):
             schema.readout("force", "time_ms"): t,
             schema.readout("force", "probes", "y"): y[None, :, None],
         },
-        {"/": {"run_id": f"{seed:016x}"}},
+        {"/": {"run_id": f"{seed:016x}"}, schema.block(): {"scores": "signal", "figures": ["free_run"]}},
     )
     put_text(out, schema.CONFIG, {"seed": seed, "paradigm": {"name": "signal"}, "rules": {"force": {}}})
     put_text(out, schema.SOFTWARE, {"commit": "abc123"})
     return out
 
 
+def target_run(seed=0):
+    """A task of one's own: three conditions of different length, two events, a target."""
+    session = Unequal().plan(seed, 1.0)
+    target = session.blocks["target"][0]
+    probes, out = session.probes, Recording()
+    z = 0.7 * target[probes.block, probes.condition]
+    put = {
+        **{schema.block(name): array for name, (array, _) in session.blocks.items()},
+        **{schema.trial(name): array for name, array in session.trials._asdict().items()},
+        **{schema.probe(name): array for name, array in probes._asdict().items()},
+        schema.readout("local", "time_ms"): session.time_ms,
+        schema.readout("local", "sigma_ms"): np.array([5.0]),
+        schema.readout("local", "probes", "y"): z,
+        schema.readout("local", "probes", "p_hat"): np.ones(z.shape[::2]),
+        schema.readout("local", "probes", "prediction"): z,
+    }
+    out.arrays |= put
+    names = {"events": list(session.events), "conditions": list(session.conditions), "scores": "target"}
+    out.attrs |= {
+        "/": {"run_id": f"{seed:016x}"},
+        schema.block(): {**names, "figures": list(Unequal.figures)},
+        schema.readout("local"): {"factored": True},
+    }
+    put_text(out, schema.CONFIG, {"seed": seed, "paradigm": {"name": "unequal"}, "rules": {"local": {}}})
+    put_text(out, schema.SOFTWARE, {"commit": "abc123"})
+    return out
+
+
 @pytest.fixture(scope="module")
 def everything():
-    """Two seeds of three labels, one closed loop, one signal."""
+    """Two seeds of three labels, one closed loop, one signal, one task of one's own."""
     labels = ("local", "rls_never_reset", "my_rule")
-    return Runs([meet_run(0, labels=labels), meet_run(4, labels=labels), meet_run(0, pa=20.0), signal_run()])
+    runs = [meet_run(0, labels=labels), meet_run(4, labels=labels), meet_run(0, pa=20.0)]
+    return Runs([*runs, signal_run(), target_run()])
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +244,7 @@ def test_all_figures_of_a_folder(everything, tmp_path, caplog):
     with caplog.at_level(logging.INFO, "spikewhen.analysis"):
         written = draw_all(tmp_path, everything[:2], ("svg",))
     assert dict(rcParams) == before
-    (skipped,) = [r for r in caplog.records if r.name == "spikewhen.analysis.figures"]
-    assert "no figure free_run" in skipped.getMessage() and skipped.levelno == logging.INFO
+    assert not [r for r in caplog.records if r.name == "spikewhen.analysis.figures"]
     names = {p.stem for p in written}
     assert names == set(MEET)
     assert {p.name for p in (tmp_path / "figures").iterdir()} == {
@@ -272,7 +302,7 @@ def test_where_nothing_ever_comes_some_figures_are_skipped(n_blocks, tmp_path, c
     with caplog.at_level(logging.INFO, "spikewhen.analysis"):
         names = {p.stem for p in draw_all(tmp_path, [run], ("svg",))}
     reasons = [r.getMessage() for r in caplog.records if r.name == "spikewhen.analysis.figures"]
-    assert {"schematic", "trial"} <= names and len(reasons) == len(FIGURES) - len(names)
+    assert {"schematic", "trial"} <= names and len(reasons) == len(Meet.figures) - len(names)
     assert any(r.startswith("no figure geometry") for r in reasons)
     assert not any("\n" in r for r in reasons)
 
@@ -363,7 +393,7 @@ def test_drawn_traces_are_the_features_of_the_run(rise_ms):
 
 def test_runs_are_grouped_by_all_but_seed_and_rules(everything):
     groups = everything.groups
-    assert sorted(len(g.recordings) for g in groups) == [1, 1, 2]
+    assert sorted(len(g.recordings) for g in groups) == [1, 1, 1, 2]
     names = [s.name for s in everything.series(everything.meet)]
     assert names == ["local", "RLS, never reset", "my rule", "local, closed loop"]
     assert len({(s.colour, str(s.dash)) for s in everything.series(everything.meet)}) == 4

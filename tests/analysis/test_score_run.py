@@ -161,7 +161,7 @@ def test_features_stand_at_the_ends_of_their_strides():
     spec, s = session()
     recording = record(spec, s)
     task = read_task(recording)
-    readout = read_readout(recording, "local", task.channels)
+    readout = read_readout(recording, "local")
     activity = block_activity(recording, readout, task, time_cells, 10.0, 1)
     np.testing.assert_array_equal(activity.time_ms[[0, -1]], [-40, 1000])
     assert activity.bumps.shape == (40, 105, 2)
@@ -199,7 +199,7 @@ def test_cues_with_opposite_probabilities_are_scored_against_their_own_targets()
     block = Block(((0.8, 0.2), (0.1, 0.6)), ((300.0, 600.0), (450.0, 750.0)))
     spec, s = session(blocks=(block,), cues=("x", "y"))
     found = score_run(record(spec, s))["local"]
-    np.testing.assert_array_equal(found["cue"], [0, 1] * 4)
+    np.testing.assert_array_equal(found["condition"], [0, 1] * 4)
     np.testing.assert_allclose(found["error"], np.exp(-found["trial"] / 8), atol=1e-9)
     np.testing.assert_allclose(found["probability"][1], [0.1, 0.6])
     np.testing.assert_allclose(final(found, "amplitude", 0), 0.92 * np.array([0.45, 0.4]), atol=0.01)
@@ -284,9 +284,8 @@ def test_a_free_run_is_judged_by_its_fit():
 
     def judge(size, f):
         y = size * np.sin(2 * np.pi * f * (t + 2050) / 1000)
-        return score_run(Recording(arrays | {schema.readout("force", "probes", "y"): y[None, :, None]}, {}))[
-            "force"
-        ]
+        said = {schema.readout("force", "probes", "y"): y[None, :, None]}
+        return score_run(Recording(arrays | said, {schema.block(): {"scores": "signal"}}))["force"]
 
     found = judge(0.9, 5.1)
     assert found["free_frequency_hz"].item() == pytest.approx(5.1, abs=1e-3)

@@ -23,7 +23,7 @@ def test_runs_follow_without_a_gap_and_one_probe_runs_free():
     assert not s.trials.interval_ms.any() and not s.probes.interval_ms.any()
     assert s.probes.after_trial.tolist() == [3]
     assert (s.n_cues, s.n_channels) == (0, 1)
-    assert not s.inputs(0, 0).any() and s.inputs(0, 0).shape == (100, 1)
+    assert not s.inputs(0).any() and s.probe_inputs(0).shape == (100, 1)
 
 
 def test_force_keeps_a_fed_back_output_on_the_sine_while_it_learns():

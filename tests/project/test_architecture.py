@@ -37,6 +37,7 @@ ALLOWED = {
         "spikewhen.reservoir.files",
         "spikewhen.reservoir.replay",
         "spikewhen.reservoir.errors",
+        "spikewhen.reservoir.own_code",
     },
 }
 PACKAGES = (*ALLOWED, "examples", "experiments", "spikewhen", "validation")

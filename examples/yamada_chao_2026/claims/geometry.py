@@ -77,7 +77,7 @@ def what_rule(recording: Recording) -> dict[str, Any]:
 
 def _separations(recording: Recording) -> Iterator[dict]:
     task = read_task(recording)
-    readout = read_readout(recording, LABEL, task.channels)
+    readout = read_readout(recording, LABEL)
     rule, penalty = what_rule(recording), None
     for b in range(len(task.probability)):
         weights = block_weights(recording, b, task)

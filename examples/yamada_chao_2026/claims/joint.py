@@ -64,13 +64,13 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     task = read_task(recording)
     for label, name in LABELS.items():
         scores = scores_of(recording, label)
-        readout = read_readout(recording, label, task.channels)
+        readout = read_readout(recording, label)
         out[name] = {
             "error": curve(scores, "error", 0)[-1],
             "error_hazard": curve(scores, "error_hazard", 0)[-1],
             "mean": readout.prediction.mean(0)[9::10],
         }
-    first = read_readout(recording, next(iter(LABELS)), task.channels)
+    first = read_readout(recording, next(iter(LABELS)))
     # One timing for all: what a "when" that does not know the event could say at best.
     p = np.clip(first.p_hat, 0, 1)
     y = np.maximum(first.y, 0)

@@ -56,7 +56,7 @@ PARTITIONS = {"probability": (0, 0, 1, 1), "latency": (0, 1, 0, 1), "meaningless
 def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     """Take selectivity of cells; of the main protocol also lesions."""
     task = read_task(recording)
-    readout = read_readout(recording, LABEL, task.channels)
+    readout = read_readout(recording, LABEL)
     active = rates_hz(recording) >= ACTIVE_HZ
     out: dict[str, Any] = {"active": float(active.mean())}
     if protocol != CLOSED.name:

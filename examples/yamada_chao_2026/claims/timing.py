@@ -30,7 +30,7 @@ LATENCIES = tuple(
 def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     """Return timing error and detection of every last probe of each block, by event."""
     task = read_task(recording)
-    readout = read_readout(recording, "local", task.channels)
+    readout = read_readout(recording, "local")
     p, latency, sd = map(task.of_probes, (task.probability, task.latency_ms, task.latency_sd_ms))
     target = marginal_target(readout.time_ms, p, latency, sd, readout.sigma_ms)
     found = timing(readout.prediction, target, readout.time_ms, latency)

@@ -37,7 +37,7 @@ def _grid(recording: Recording) -> dict[str, Any]:
     conditions = [condition(*c) for c in CONDITIONS]
     pairs = [(np.array(c.probability[0]), np.array(c.latency_ms[0])) for c in conditions]
     for found, pair in zip(learned_under(recording, conditions, LABELS), pairs, strict=True):
-        ours, whole = (read_readout(found, label, np.arange(pair[0].size)) for label in LABELS)
+        ours, whole = (read_readout(found, label) for label in LABELS)
         said["y"].append(ours.y)
         said["p_hat"].append(ours.p_hat)
         said["merged"].append(whole.y)
@@ -49,9 +49,9 @@ def _grid(recording: Recording) -> dict[str, Any]:
 
 def _switches(recording: Recording) -> dict[str, Any]:
     task = read_task(recording)
-    points = probed_points(task)
+    points = probed_points(recording)
     block, trial = points.table[:, 0], points.table[:, 1]
-    ours, whole = (read_readout(recording, label, task.channels) for label in PARTS)
+    ours, whole = (read_readout(recording, label) for label in PARTS)
     p, latency, sd = map(task.of_probes, (task.probability, task.latency_ms, task.latency_sd_ms))
     target = marginal_target(ours.time_ms, p, latency, sd, ours.sigma_ms)
     # Means of the probes of each point, so that a difference is less the noise of a probe.

@@ -56,10 +56,7 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     for m in range(truth.size):
         weights, unseen = trial_weights(starts[m, : m + 1], task.seen.cue[:m], int(task.seen.cue[m]))
         observer[m] = weights @ (task.seen.event[:m] == 0) + unseen / (task.probability.shape[2] + 1)
-    p_hat = {
-        label: recording[schema.readout(label, "trials", "p_hat")][:, task.channels[0]]
-        for label in recording.labels
-    }
+    p_hat = {label: recording[schema.readout(label, "trials", "p_hat")][:, 0] for label in recording.labels}
     p_hat["change_point"] = observer
     in_block = np.arange(truth.size) - task.first_trial[task.trial_block]
     length = int(in_block.max()) + 1

@@ -1,0 +1,227 @@
+"""What every task has, and a session made of tables for tasks that need no class of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
+from spikewhen.reservoir.spec import Spec
+from spikewhen.reservoir.types import ProbeTable, Session, TrialTable
+
+
+@dataclass(frozen=True)
+class Task(Spec):
+    """Base of tasks; a task adds its parameters and `plan`.
+
+    Attributes
+    ----------
+    name : str
+        As in a config's ``name = "..."``.
+    scores : str
+        How runs are scored: "target" (target and window per condition), "events" (MEET),
+        "signal" (a free run), "none", or ``"module:function"`` of one's own.
+    figures : tuple of str
+        What is drawn: names of shipped figures, or modules of one's own.
+    """
+
+    name: ClassVar[str]
+    scores: ClassVar[str] = "none"
+    figures: ClassVar[tuple[str, ...]] = ()
+
+    def plan(self, seed: int, readout_step_ms: float) -> Session:
+        """Draw a session; the same seed and step give the same one."""
+        raise NotImplementedError
+
+    def check_rule(self, label: str, rule: Any) -> None:
+        """Refuse a rule that the task cannot teach; by default none.
+
+        Raises
+        ------
+        InputError
+        """
+
+
+def time_grid(before_ms: float, after_ms: float, step_ms: float) -> np.ndarray:
+    """Return the end of every readout step, from `before_ms` before the onset to `after_ms` after it."""
+    n_before, n_after = round(before_ms / step_ms), round(after_ms / step_ms)
+    return step_ms * (np.arange(n_before + n_after) + 1 - n_before)
+
+
+def pulse(
+    time_ms: np.ndarray, onset_ms: float, duration_ms: float, step_ms: float | None = None
+) -> np.ndarray:
+    """Return which readout steps a stimulus is on, ``(T,)`` bool.
+
+    Parameters
+    ----------
+    time_ms : (T,) ndarray
+        End of every readout step.
+    onset_ms, duration_ms : float, ms
+    step_ms : float, optional
+        Length of a step; by default that between the first two.
+    """
+    step = float(time_ms[1] - time_ms[0]) if step_ms is None else step_ms
+    start, tiny = time_ms - step, 1e-6 * step  # a readout step covers [start, start + step)
+    return (start >= onset_ms - tiny) & (start < onset_ms + duration_ms - tiny)
+
+
+def bump(time_ms: np.ndarray, at_ms: np.ndarray | float, sigma_ms: float) -> np.ndarray:
+    """Return exp(-(t - t_k)^2 / 2 sigma^2), ``(T, K)`` for K times and 0 where one is NaN."""
+    at = np.atleast_1d(np.asarray(at_ms, float))
+    return np.nan_to_num(np.exp(-((time_ms[:, None] - at) ** 2) / (2 * sigma_ms**2)))
+
+
+def trial_table(
+    block: np.ndarray,
+    condition: np.ndarray,
+    interval_ms: np.ndarray | float,
+    event: np.ndarray | int = -1,
+    event_time_ms: np.ndarray | float = np.nan,
+    cue: np.ndarray | int = -1,
+) -> TrialTable:
+    """Make the table of `n` training trials; a single number holds for all of them."""
+    n = np.size(block)
+
+    def column(values: Any, kind: type) -> np.ndarray:
+        return np.broadcast_to(np.asarray(values, kind), n).copy()
+
+    whole = [column(a, np.int64) for a in (block, cue, condition, event)]
+    return TrialTable(*whole, column(event_time_ms, float), column(interval_ms, float))
+
+
+def probe_table(
+    block: np.ndarray,
+    after: Sequence[int],
+    conditions: Sequence[int],
+    interval_ms: float,
+    repeats: int = 1,
+    cue: Sequence[int] | None = None,
+) -> ProbeTable:
+    """Make the table of probes: in every block, after some of its trials, of every condition.
+
+    Parameters
+    ----------
+    block : (n,) ndarray
+        Block of every training trial, ascending.
+    after : sequence of int
+        Trials of a block after which to probe; those it does not have are left out.
+    conditions : sequence of int
+    interval_ms : float
+        Silence before a probe.
+    repeats : int
+        Probes of each condition each time.
+    cue : sequence of int, optional
+        Cue of each condition; by default none, -1.
+    """
+    rows = []
+    for b in np.unique(block):
+        here = np.flatnonzero(block == b)
+        for n in sorted(set(after)):
+            if n <= here.size:
+                rows += [
+                    (here[0] + n, r, b, -1 if cue is None else cue[i], c)
+                    for r in range(repeats)
+                    for i, c in enumerate(conditions)
+                ]
+    columns = np.array(rows, np.int64).reshape(-1, 5).T.copy()
+    return ProbeTable(*columns, np.full(columns.shape[1], float(interval_ms)))
+
+
+@dataclass
+class PlannedSession(Session):
+    """A session given by tables: what every condition shows, and what is taught.
+
+    Attributes
+    ----------
+    time_ms : (T,) ndarray
+        See `time_grid`.
+    cues, events, conditions : tuple of str
+    trials, probes : TrialTable, ProbeTable
+        See `trial_table`, `probe_table`.
+    shown : (G, T, C) ndarray
+        Amplitude of each cue and event channel, one table per condition.
+    probe_shown : (G, T, C) ndarray, optional
+        In probes; by default the cues of `shown`, without its events.
+    sigma_ms : float
+        Width of the expectation around an event.
+    target : (G, T, K) ndarray, optional
+        A signal that is taught at all times, per condition; without it the teacher shows a
+        bump at the time of the trial's event, and the rule's gate says when it is heard.
+    blocks : dict of str to (ndarray, unit)
+        Without a "target" (B, G, T, K), what was taught on average in each block and
+        condition is what the runs are scored against.
+    trial_steps, probe_steps : int ndarray, optional
+        Readout steps of trials and probes shorter than T.
+    """
+
+    time_ms: np.ndarray
+    cues: tuple[str, ...]
+    events: tuple[str, ...]
+    conditions: tuple[str, ...]
+    trials: TrialTable
+    probes: ProbeTable
+    shown: np.ndarray
+    probe_shown: np.ndarray | None = None
+    sigma_ms: float = 30.0
+    target: np.ndarray | None = None
+    blocks: dict[str, tuple[np.ndarray, str]] = field(default_factory=dict)
+    trial_steps: np.ndarray | None = None
+    probe_steps: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        t, k, g = self.time_ms.size, len(self.events), len(self.conditions)
+        self.channels = np.arange(k)
+        shapes: dict[str, tuple[np.ndarray | None, tuple[int, ...]]] = {
+            "shown": (self.shown, (g, t, len(self.cues) + k)),
+            "probe_shown": (self.probe_shown, (g, t, len(self.cues) + k)),
+            "target": (self.target, (g, t, k)),
+            "trial_steps": (self.trial_steps, (self.trials.block.size,)),
+            "probe_steps": (self.probe_steps, (self.probes.block.size,)),
+        }
+        for name, (array, shape) in shapes.items():
+            if array is not None and np.shape(array) != shape:
+                raise InputError(f"session.{name}", np.shape(array), f"shape {shape}")
+        if self.probe_shown is None:
+            self.probe_shown = np.array(self.shown, float)
+            self.probe_shown[..., len(self.cues) :] = 0
+        if "first_trial" not in self.blocks:
+            first = np.searchsorted(self.trials.block, np.arange(self.trials.block.max() + 1))
+            self.blocks = {**self.blocks, "first_trial": (first, "1")}
+        if "target" not in self.blocks:
+            self.blocks = {**self.blocks, "target": (self._taught(), "1")}
+
+    def inputs(self, trial: int) -> np.ndarray:
+        """What the trial's condition shows, ``(T, C)``."""
+        return self.shown[self.trials.condition[trial]]
+
+    def probe_inputs(self, probe: int) -> np.ndarray:
+        """What the probe's condition shows, ``(T, C)``."""
+        assert self.probe_shown is not None
+        return self.probe_shown[self.probes.condition[probe]]
+
+    def teaching(self, trial: int) -> TeachingSignal:
+        """The condition's target, or a bump at the time of the trial's event."""
+        if self.target is not None:
+            nothing = np.zeros(len(self.events))
+            signal = np.nan_to_num(self.target[self.trials.condition[trial]])
+            return TeachingSignal(self.time_ms, signal, CONTINUOUS, nothing)
+        event = int(self.trials.event[trial])
+        at = np.full(len(self.events), np.nan)
+        if event >= 0:
+            at[event] = self.trials.event_time_ms[trial]
+        return TeachingSignal(self.time_ms, bump(self.time_ms, at, self.sigma_ms), event, at)
+
+    def _taught(self) -> np.ndarray:
+        """Mean of what is taught in each block and condition, (B, G, T, K); NaN without trials."""
+        shape = (int(self.trials.block.max()) + 1, len(self.conditions), self.time_ms.size, len(self.events))
+        total, n = np.zeros(shape), np.zeros(shape[:3])
+        for i, (b, c) in enumerate(zip(self.trials.block, self.trials.condition, strict=True)):
+            steps = self.time_ms.size if self.trial_steps is None else int(self.trial_steps[i])
+            total[b, c, :steps] += self.teaching(i).signal[:steps]
+            n[b, c, :steps] += 1
+        return np.where(n[..., None] > 0, total / np.maximum(n, 1)[..., None], np.nan)

@@ -25,6 +25,17 @@ import analysis, experiments, gpu, paradigms, reservoir
 assert all(m.MINE for m in (analysis, experiments, gpu, paradigms, reservoir))
 """
 
+MINE = """
+[network]
+n_neurons = 60
+out_degree = 10
+[paradigm]
+trials_per_block = 2
+probes_after = [2]
+[rules.local]
+rule = "three_factor"
+"""
+
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
 
@@ -119,9 +130,8 @@ def test_the_command_runs_and_the_file_says_the_commit(python, built, installed,
     text = (installed / "bin" / "spikewhen").read_text()
     (place / "command.py").write_text(text)
     assert run(python, "command.py", "--version", cwd=place).stdout.startswith("spikewhen ")
-    small = "network.n_neurons=60 network.out_degree=10 paradigm.trials_per_block=2 paradigm.probes_after=[2]"
-    words = [w for s in small.split() for w in ("--set", s)]
-    run(python, "command.py", "run", "meet.toml", "--out", "out", *words, cwd=place)
+    (place / "mine.toml").write_text(MINE)
+    run(python, "command.py", "run", "mine.toml", "--out", "out", cwd=place)
     (path,) = (place / "out").glob("*.h5")
     (place / "ask.py").write_text(
         f"import spikewhen\nprint(spikewhen.open_run({str(path)!r}).software['commit'])\n"

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from collections import namedtuple
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -27,6 +28,7 @@ from spikewhen.reservoir.compile import _CacheFile
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.cpu.readout import train as train_kernel_of
 from spikewhen.reservoir.dot import dot_reference
+from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.reference import ReferenceBackend
@@ -109,6 +111,19 @@ def test_a_rule_is_frozen_and_named_as_registered(name):
     assert rule == RULES[name]()
     with pytest.raises(AttributeError):
         rule.factored = False
+
+
+@pytest.mark.parametrize("fields", ["when", "w v", "w surprise", "p w"])
+def test_a_state_that_a_file_could_not_hold_is_refused(fields):
+    """Files and device texts call the weights w; v and surprise beside them are of the "what" readout."""
+    State = namedtuple("State", fields)
+
+    class Odd(LMS):
+        def init(self, n_channels, n_features, dtype):
+            return State(*[np.zeros((n_channels, padded(n_features)), dtype) for _ in State._fields])
+
+    with pytest.raises(InputError, match="first field is w, and none v or surprise"):
+        Readout(Odd(), K, FEATURES, small_grid())
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)

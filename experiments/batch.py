@@ -264,7 +264,7 @@ def _read(job: Job) -> Outcome:
         raise InputError(error.where, error.value, f"{error.allowed}; delete it to run again") from error
     scores = {label: schema.read_scores(recording, label) for label in job.experiment.rules}
     line, warnings = schema.health_messages(recording)
-    main = next((m for label in scores if (m := schema.main_score(recording, label))), "error")
+    main = schema.main_score(recording)
     return Outcome(scores, schema.health(recording), [line, *warnings], main)
 
 

@@ -57,7 +57,7 @@ def read_finished(source: str | Path | Recording) -> RunSummary:
         schema.health(recording),
         *schema.health_messages(recording),
         skipped=True,
-        main=next((m for label in scores if (m := schema.main_score(recording, label))), "error"),
+        main=schema.main_score(recording),
         events=tuple(schema.names(recording, "events")),
         conditions=tuple(schema.names(recording, "conditions")),
     )

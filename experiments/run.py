@@ -20,6 +20,7 @@ from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import FileSink, MemorySink, Sink
+from spikewhen.reservoir.files.static import write_declared, write_static
 from spikewhen.reservoir.health import health_line, warnings
 from spikewhen.reservoir.replay import features
 from spikewhen.reservoir.types import Network
@@ -170,8 +171,8 @@ def _run(setup: Setup, source: Source, sink: Sink, tick: Tick) -> tuple[dict[str
     """Simulate and learn; returns the health report, its line and the warnings."""
     schema.write_head(sink, setup.config, software(), setup.run_id)
     trainer = setup.trainer(source.network, source.engine, sink, progress=tick)
-    schema.write_static(sink, source.network, setup.session, trainer.onsets_ms())
-    schema.write_declared(sink, setup.experiment.paradigm)
+    write_static(sink, source.network, setup.session, trainer.onsets_ms())
+    write_declared(sink, setup.experiment.paradigm)
     report = trainer.run()
     line, found = health_line(report), warnings(report, setup.experiment.health)
     found += filter(None, [_unscored(setup)])

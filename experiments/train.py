@@ -22,8 +22,8 @@ from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording, open_recording
-from spikewhen.reservoir.files.schema import read_network, write_static
 from spikewhen.reservoir.files.sinks import MemorySink
+from spikewhen.reservoir.files.static import read_network, write_static
 from spikewhen.reservoir.replay_engine import RecordedEngine
 from spikewhen.reservoir.training import RecordSpec
 

@@ -75,7 +75,8 @@ def find(
     try:
         return offered[name].load()
     except Exception as error:
-        package = offered[name].dist.name if offered[name].dist else offered[name].value
+        origin = offered[name].dist
+        package = offered[name].value if origin is None else origin.name
         raise InputError(where, name, f"to be importable from {package}: {_reason(error)}") from error
 
 

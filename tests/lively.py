@@ -10,8 +10,8 @@ from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.dot import dot_reference
 from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.files.recording import Recording
-from spikewhen.reservoir.files.schema import write_declared, write_static
 from spikewhen.reservoir.files.sinks import MemorySink
+from spikewhen.reservoir.files.static import write_declared, write_static
 from spikewhen.reservoir.network import NetworkSpec, build_network
 from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor, WhatReadout
 from spikewhen.reservoir.training import RecordSpec, Trainer

@@ -16,8 +16,9 @@ from spikewhen.experiments.setup import prepare
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.engine import Engine
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.files.schema import write_static, write_text
+from spikewhen.reservoir.files.schema import write_text
 from spikewhen.reservoir.files.sinks import MemorySink
+from spikewhen.reservoir.files.static import write_static
 from spikewhen.reservoir.types import Network, TimeGrid
 from spikewhen.validation.activity import statistics
 from spikewhen.validation.findings import Context

@@ -100,7 +100,7 @@ class Group:
     @property
     def main(self) -> str:
         """Name of the score that learning is judged by."""
-        return next((m for label in self.labels if (m := schema.main_score(self.first, label))), "error")
+        return schema.main_score(self.first)
 
     @property
     def closed(self) -> bool:
@@ -190,7 +190,7 @@ class Runs(list):
         key = id(recording), label
         if key not in self._scores:
             stored = schema.read_scores(recording, label)
-            if not (schema.main_score(recording, label) or "error" in stored or "free_rmse" in stored):
+            if schema.main_score(recording) not in stored and "free_rmse" not in stored:
                 stored = {**self._computed(recording)[label], **stored}
             self._scores[key] = stored
         return self._scores[key]

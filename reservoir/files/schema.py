@@ -37,15 +37,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.types import (
-    NUMERICS_VERSION,
-    Cells,
-    Encoders,
-    Network,
-    Session,
-    Synapses,
-    record_steps,
-)
+from spikewhen.reservoir.types import NUMERICS_VERSION
 
 if TYPE_CHECKING:
     from spikewhen.reservoir.engine import Readout
@@ -65,8 +57,6 @@ OUTPUTS = ("y", "p_hat", "prediction")
 """What a readout says in a trial or probe."""
 
 _WARNING = "warning: "
-_UNITS = ("pF", "nS/mV", "mV", "mV", "mV", "1/ms", "nS", "mV", "pA", "pA")
-_CELL_UNITS = dict(zip(Cells._fields, _UNITS, strict=True))
 
 
 # where things stand
@@ -180,27 +170,10 @@ def read_scores(recording: Recording, label: str) -> dict[str, np.ndarray]:
     return {path.removeprefix(base): a for path, a in recording.arrays.items() if path.startswith(base)}
 
 
-def main_score(recording: Recording, label: str) -> str:
-    """Return the name of the score by which a readout's task is judged, "" where it is not scored."""
-    return str(recording.attrs.get(scores(label), {}).get("main", ""))
-
-
-def read_network(recording: Recording) -> Network:
-    """Rebuild the network that `write_static` wrote."""
-    cell_type, attrs = recording[CELL_TYPE], recording.attrs
-    nothing = np.zeros((0, cell_type.size))  # an encoder of no channel is not written
-    encoders = {name: encoder(name) for name in Encoders._fields}
-    return Network(
-        Cells(*(recording[neurons(name)] for name in Cells._fields)),
-        Synapses(
-            **{name: recording[synapses(name)] for name in Synapses._fields if name != "rise_ms"},
-            rise_ms=attrs[synapses()]["rise_ms"],
-        ),
-        Encoders(**{k: recording[path] if path in recording else nothing for k, path in encoders.items()}),
-        cell_type,
-        tuple(attrs[CELL_TYPE]["names"]),
-        recording[neurons("v_start")],
-    )
+def main_score(recording: Recording) -> str:
+    """Return the name of the score by which a run's task is judged, "error" where it says nothing."""
+    groups = (attrs for path, attrs in recording.attrs.items() if path.startswith(f"{scores()}/"))
+    return next((str(attrs["main"]) for attrs in groups if attrs.get("main")), "error")
 
 
 # what is written
@@ -218,63 +191,7 @@ def write_text(sink: Sink, path: str, text: str) -> None:
     sink.put(path, np.frombuffer(text.encode(), np.uint8), "1")
 
 
-def write_static(sink: Sink, network: Network, session: Session, onsets_ms: np.ndarray) -> None:
-    """Write everything that is drawn before a run begins: network, blocks, trials and probes.
-
-    Parameters
-    ----------
-    onsets_ms : (n,) ndarray
-        Cue onset of every trial on the run's clock.
-    """
-    for name, array in network.cells._asdict().items():
-        sink.put(neurons(name), array, _CELL_UNITS[name])
-    sink.put(neurons("v_start"), network.v_start, "mV")
-    sink.put(CELL_TYPE, network.cell_type, "1")
-    sink.annotate(CELL_TYPE, names=list(network.type_names))
-    units = {
-        "indptr": "1",
-        "target": "1",
-        "weight": "pA ms" if network.synapses.rise_ms > 0 else "pA",
-        "delay_steps": "dt",
-        "decay_ms": "ms",
-    }
-    for name, unit in units.items():
-        sink.put(synapses(name), getattr(network.synapses, name), unit)
-    sink.annotate(synapses(), rise_ms=network.synapses.rise_ms)
-    for name, array in network.encoders._asdict().items():
-        if array.size:
-            sink.put(encoder(name), array, "pA")
-    for name, (array, unit) in session.blocks.items():
-        sink.put(block(name), array, unit)
-    sink.annotate(
-        block(),
-        cues=list(session.cues),
-        events=list(session.events),
-        conditions=list(session.conditions),
-        channels=np.asarray(session.channels, np.int64),
-        before_steps=int(np.count_nonzero(session.time_ms <= 1e-9)),
-        steps=int(session.time_ms.size),
-    )
-    trial_steps, probe_steps = record_steps(session)
-    for name, array in session.trials._asdict().items():
-        if name != "interval_ms":
-            sink.put(trial(name), array, _unit(name))
-    sink.put(trial("onset_ms"), onsets_ms, "ms")
-    sink.put(trial("steps"), trial_steps, "1")
-    for name, array in session.probes._asdict().items():
-        sink.put(probe(name), array, _unit(name))
-    sink.put(probe("steps"), probe_steps, "1")
-
-
-def write_declared(sink: Sink, task: Any) -> None:
-    """Write how the task wants to be scored and drawn, see `spikewhen.paradigms.base.Task`."""
-    figures = list(getattr(task, "figures", ()))
-    sink.annotate(
-        block(), scores=getattr(task, "scores", "none"), figures=figures, task=_import_path(type(task))
-    )
-
-
-def _import_path(cls: type) -> str:
+def import_path(cls: type) -> str:
     """Where a class of a user's is found again, ``"module:Class"``."""
     return f"{cls.__module__}:{cls.__qualname__}"
 
@@ -282,10 +199,6 @@ def _import_path(cls: type) -> str:
 def names(recording: Recording, what: str) -> list[str]:
     """Return the names of the "events", "cues" or "conditions" of a run, or of the "figures" it declares."""
     return [str(name) for name in recording.attrs.get(block(), {}).get(what, ())]
-
-
-def _unit(name: str) -> str:
-    return "ms" if name.endswith("_ms") else "1"
 
 
 def create_readout(
@@ -316,7 +229,7 @@ def create_readout(
     sink.annotate(
         readout(label),
         rule=rule.name,
-        rule_class=_import_path(type(rule)),
+        rule_class=import_path(type(rule)),
         parameters=parameters,
         factored=rule.factored,
     )

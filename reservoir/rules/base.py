@@ -47,6 +47,12 @@ class Rule(Spec):
     gate: Gate = param(help="when weights may change", factory=Gate)
     what: WhatReadout | None = param(help="the offline readout of identity", factory=WhatReadout)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Leave out the CUDA text of a base class where the step is another."""
+        super().__init_subclass__(**options)
+        if "step" in vars(cls) and "device" not in vars(cls):
+            cls.device = None
+
     def init(self, n_channels: int, n_features: int, dtype: Any) -> Any:
         """Return the state: a NamedTuple of arrays, the first ``w`` (K, M), M = padded(n_features)."""
         raise NotImplementedError

@@ -21,8 +21,9 @@ from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.integrity import BLOCK, seal
 from spikewhen.reservoir.files.recording import Recording, read_run, run_id
-from spikewhen.reservoir.files.schema import SCHEMA_VERSION, write_static
+from spikewhen.reservoir.files.schema import SCHEMA_VERSION
 from spikewhen.reservoir.files.sinks import FileSink, MemorySink
+from spikewhen.reservoir.files.static import write_static
 
 CONFIG = {"paradigm": {"name": "meet"}, "rules": {"local": {"rule": "three_factor"}}}
 

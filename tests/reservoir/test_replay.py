@@ -12,7 +12,7 @@ from spikewhen.reservoir.dot import dot_reference
 from spikewhen.reservoir.engine import Activity
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.files.schema import write_static
+from spikewhen.reservoir.files.static import write_static
 from spikewhen.reservoir.replay import features, grid_of
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
 from spikewhen.reservoir.training import RecordSpec

@@ -22,8 +22,8 @@ from spikewhen.reservoir import replay
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
-from spikewhen.reservoir.files.schema import read_network, write_static
 from spikewhen.reservoir.files.sinks import MemorySink
+from spikewhen.reservoir.files.static import read_network, write_static
 from spikewhen.reservoir.replay import KeptSpikes
 from spikewhen.reservoir.replay_engine import RecordedEngine, check_recording
 from spikewhen.reservoir.rules import LMS, RLS

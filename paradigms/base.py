@@ -90,8 +90,14 @@ def trial_table(
     def column(values: Any, kind: type) -> np.ndarray:
         return np.broadcast_to(np.asarray(values, kind), n).copy()
 
-    whole = [column(a, np.int64) for a in (block, cue, condition, event)]
-    return TrialTable(*whole, column(event_time_ms, float), column(interval_ms, float))
+    return TrialTable(
+        block=column(block, np.int64),
+        cue=column(cue, np.int64),
+        condition=column(condition, np.int64),
+        event=column(event, np.int64),
+        event_time_ms=column(event_time_ms, float),
+        interval_ms=column(interval_ms, float),
+    )
 
 
 def probe_table(
@@ -128,8 +134,9 @@ def probe_table(
                     for r in range(repeats)
                     for i, c in enumerate(conditions)
                 ]
-    columns = np.array(rows, np.int64).reshape(-1, 5).T.copy()
-    return ProbeTable(*columns, np.full(columns.shape[1], float(interval_ms)))
+    after_trial, repeat, blocks, cues, condition = np.array(rows, np.int64).reshape(-1, 5).T.copy()
+    silence = np.full(repeat.size, float(interval_ms))
+    return ProbeTable(after_trial, repeat, blocks, cues, condition, silence)
 
 
 @dataclass

@@ -89,7 +89,7 @@ def transfer(y, p_hat, merged, probability, latency_ms, target, time_ms) -> Tran
     return Transfer(*out)
 
 
-def moved(before: np.ndarray, after: np.ndarray, along: tuple[int, ...]) -> np.ndarray:
+def relative_change(before: np.ndarray, after: np.ndarray, along: tuple[int, ...]) -> np.ndarray:
     """Return RMS(after - before) / RMS(before) over the axes `along`; NaN where nothing was before."""
     size = (np.asarray(before, float) ** 2).sum(along)
     change = ((np.asarray(after, float) - before) ** 2).sum(along)

@@ -9,7 +9,7 @@ import numpy as np
 from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS, REMEMBERS_ALL
 from spikewhen.experiments.run import run
-from spikewhen.experiments.study.curves import at, curves
+from spikewhen.experiments.study.curves import curves, value_at
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 
 FAULTS = {
@@ -49,15 +49,16 @@ def _numbers(ours: dict, rls: dict) -> dict[str, float]:
     p, amplitude, timing = last("probability").ravel(), last("amplitude").ravel(), last("timing_error_ms")
     left = np.array(ours["residual"][1][1], float)  # NaN where nothing was learned that could be left
     return {
-        "C1 E(60) / E(1)": at(ours, "error", 0, 60) / at(ours, "error", 0, 1),
-        "C1 E of equal p minus E": at(ours, "error_equal_p", 0, 60) - at(ours, "error", 0, 60),
+        "C1 E(60) / E(1)": value_at(ours, "error", 0, 60) / value_at(ours, "error", 0, 1),
+        "C1 E of equal p minus E": value_at(ours, "error_equal_p", 0, 60) - value_at(ours, "error", 0, 60),
         "C2 r of amplitude": float(np.corrcoef(amplitude, p)[0, 1]) if np.ptp(amplitude) > 0 else 0.0,
         "C2 error of p-hat": float(np.abs(last("p_hat").ravel() - p).mean()),
         "C3 timing error, ms": float(np.nanmedian(timing)) if np.isfinite(timing).any() else 500.0,
         "C3 detected": float(last("detection").mean()),
-        "C4 E after the switch of timing": at(ours, "error", 1, 60),
+        "C4 E after the switch of timing": value_at(ours, "error", 1, 60),
         "C4 left at the old latency": float(np.nanmean(left)) if np.isfinite(left).any() else 1.0,
-        "C5 E of RLS minus E after the switch": at(rls, "error", 1, 20) - at(ours, "error", 1, 20),
+        "C5 E of RLS minus E after the switch": value_at(rls, "error", 1, 20)
+        - value_at(ours, "error", 1, 20),
     }
 
 

@@ -155,7 +155,7 @@ def offsets(values: np.ndarray) -> np.ndarray:
     return ((order * 0.6180339887 + 0.5) % 1) * 2 - 1
 
 
-def zero(sheet: Sheet, ax: Axes, panel: str, name: str = "no difference", upright: bool = False) -> None:
+def zero_line(sheet: Sheet, ax: Axes, panel: str, name: str = "no difference", upright: bool = False) -> None:
     """Draw the line of no difference."""
     if upright:
         sheet.record(panel, name, 0.0, np.nan)

@@ -111,7 +111,7 @@ def align(scores: np.ndarray, factor: np.ndarray, draws: int, rng: np.random.Gen
     )
 
 
-def path(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def position_along(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Return how far each point (m, F) has gone from `start` to `end`: 0 there, 1 here."""
     axis = np.asarray(end, float) - start
     length = (axis**2).sum()

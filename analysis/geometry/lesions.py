@@ -88,14 +88,14 @@ def same_rate(cells: np.ndarray, rate_hz: np.ndarray, rng: np.random.Generator) 
     return out
 
 
-def some(n: int, keep: int, rng: np.random.Generator) -> np.ndarray:
+def keep_random(n: int, keep: int, rng: np.random.Generator) -> np.ndarray:
     """Return a mask that silences all but `keep` random cells of n."""
     out = np.ones(n, bool)
     out[rng.choice(n, keep, replace=False)] = False
     return out
 
 
-def thirds(values: np.ndarray) -> list[np.ndarray]:
+def split_in_thirds(values: np.ndarray) -> list[np.ndarray]:
     """Split the finite values into three masks of equal size: low, middle, high; NaN are in none."""
     known = np.flatnonzero(np.isfinite(values))
     masks = []

@@ -40,7 +40,7 @@ def curves(recording: Recording, label: str, names: Sequence[str] = CURVES) -> d
     }
 
 
-def at(measured_curves: dict[str, Any], name: str, block: int, trial: int) -> Any:
+def value_at(measured_curves: dict[str, Any], name: str, block: int, trial: int) -> Any:
     """Look up one value of `curves`; NaN where that trial was not probed."""
     trials = measured_curves["trial"][block]
     if trial not in trials:

@@ -106,7 +106,9 @@ class TestComponents:
     def test_a_path_starts_at_zero_and_ends_at_one(self):
         a, b = np.zeros(3), np.array([1.0, 2.0, 2.0])
         sideways = np.array([0.0, 1.0, -1.0])
-        np.testing.assert_allclose(components.path(np.array([a, 0.5 * b + sideways, b]), a, b), [0, 0.5, 1])
+        np.testing.assert_allclose(
+            components.position_along(np.array([a, 0.5 * b + sideways, b]), a, b), [0, 0.5, 1]
+        )
 
 
 class TestSelectivity:
@@ -202,11 +204,11 @@ class TestLesions:
         control = lesions.same_rate(cells, rate, rng)
         assert rate[control].sum() == pytest.approx(rate[cells].sum(), rel=0.02)
         assert control.sum() > cells.sum()
-        assert (~lesions.some(1000, 100, rng)).sum() == 100
+        assert (~lesions.keep_random(1000, 100, rng)).sum() == 100
 
     def test_thirds_are_ordered_and_leave_out_what_has_no_value(self):
         values = np.array([3.0, np.nan, 1.0, 2.0, 5.0, 4.0, 6.0])
-        low, middle, high = lesions.thirds(values)
+        low, middle, high = lesions.split_in_thirds(values)
         assert [sorted(values[m]) for m in (low, middle, high)] == [[1, 2], [3, 4], [5, 6]]
 
 
@@ -243,4 +245,4 @@ class TestTransfer:
 
     def test_moved_is_relative_to_what_was(self):
         before = np.array([[3.0, 4.0], [0.0, 0.0]])
-        np.testing.assert_allclose(transfer.moved(before, before * 1.1, (1,)), [0.1, np.nan])
+        np.testing.assert_allclose(transfer.relative_change(before, before * 1.1, (1,)), [0.1, np.nan])

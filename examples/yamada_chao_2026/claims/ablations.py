@@ -8,7 +8,7 @@ from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS
 from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
-from spikewhen.experiments.study.curves import at, curves
+from spikewhen.experiments.study.curves import curves, value_at
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
@@ -115,7 +115,7 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     out: dict[str, Any] = {"rate_hz": float(recording.attrs[schema.SPIKES]["rate_hz"])}
     for label in recording.labels:
         found = curves(recording, label, ("error",))
-        out[label] = {"error": [at(found, "error", *moment) for moment in MOMENTS]}
+        out[label] = {"error": [value_at(found, "error", *moment) for moment in MOMENTS]}
     return jsonable(out)
 
 

@@ -10,7 +10,7 @@ from spikewhen.analysis.bands import band
 from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS
 from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
-from spikewhen.experiments.study.curves import at, curves
+from spikewhen.experiments.study.curves import curves, value_at
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording
 
@@ -44,7 +44,7 @@ MAPS = {
 def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     """Take E after 100 trials of one block, under every gate."""
     return {
-        label: {"error": at(curves(recording, label, ("error",)), "error", 0, 100)}
+        label: {"error": value_at(curves(recording, label, ("error",)), "error", 0, 100)}
         for label in recording.labels
     }
 

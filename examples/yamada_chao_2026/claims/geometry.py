@@ -11,7 +11,7 @@ import numpy as np
 
 from spikewhen.analysis.bands import band, jsonable
 from spikewhen.analysis.geometry.activity import block_activity, learned_weights, probe_activity
-from spikewhen.analysis.geometry.components import path
+from spikewhen.analysis.geometry.components import position_along
 from spikewhen.analysis.geometry.overlap import BlockReferences, separation
 from spikewhen.analysis.views import Task, read_readout, read_task
 from spikewhen.examples.yamada_chao_2026.claims.grid import GRID, judge_components, measure_components
@@ -111,8 +111,8 @@ def _path(recording: Recording) -> dict[str, Any]:
     return {
         "trial": trials,
         "first_trial": task.first_trial,
-        "what": path(what, what[last[1]], what[last[2]]),
-        "when": path(when, when[last[0]], when[last[1]]),
+        "what": position_along(what, what[last[1]], what[last[2]]),
+        "when": position_along(when, when[last[0]], when[last[1]]),
         # How far weights moved over a block, and over half of the first: what goes on without a switch.
         "moved_what": [size(what, a, b) for a, b in pairwise(last)],
         "moved_when": [size(when, a, b) for a, b in pairwise(last)],

@@ -9,7 +9,7 @@ from spikewhen.examples.yamada_chao_2026.claims.cost import cost_of
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS, SWITCH, SWITCHES
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS, MEMORIES
 from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
-from spikewhen.experiments.study.curves import at, curves
+from spikewhen.experiments.study.curves import curves, value_at
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording
 
@@ -83,7 +83,7 @@ def _difference(runs: Any, rival: str, block: int, trial: int) -> Finding:
 
 
 def _errors(runs: Any, label: str, block: int, trial: int) -> list[float]:
-    return [at(run[label]["curves"], "error", block, trial) for run in runs.values()]
+    return [value_at(run[label]["curves"], "error", block, trial) for run in runs.values()]
 
 
 def _series(runs: Any, labels: tuple[str, ...]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from spikewhen.examples.yamada_chao_2026.claims.rules import changed
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS, SWITCH
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
 from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding, paired
-from spikewhen.experiments.study.curves import at, curves
+from spikewhen.experiments.study.curves import curves, value_at
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files.recording import Recording
 
@@ -45,7 +45,7 @@ def judge(measured: Measured) -> Judged:
     runs = measured[RATES.name]
 
     def errors(kind: str, i: int, block: int, trial: int) -> np.ndarray:
-        return np.array([at(run[f"{kind}_{i}"], "error", block, trial) for run in runs.values()])
+        return np.array([value_at(run[f"{kind}_{i}"], "error", block, trial) for run in runs.values()])
 
     findings, at_tuned_rates = [], {}
     for b in range(3):

@@ -10,7 +10,7 @@ from spikewhen.analysis.adaptation import savings, trials_to_criterion
 from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims.shared import NAIVE, SWITCH, SWITCHES
 from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding, paired
-from spikewhen.experiments.study.curves import at, curve, curves, scores_of
+from spikewhen.experiments.study.curves import curve, curves, scores_of, value_at
 from spikewhen.reservoir.files.recording import Recording
 
 TIMING, PROBABILITY, BOTH, RETURN = 1, 2, 3, 4
@@ -46,7 +46,7 @@ def judge(measured: Measured) -> Judged:
     seeds = list(runs)
     naive = {b: measured[p.name] for b, p in zip((TIMING, PROBABILITY, BOTH), NAIVE, strict=True)}
     findings, needed = [], {}
-    reached = {b: [at(naive[b][s]["curves"], "error", 0, 100) for s in seeds] for b in LIMIT}
+    reached = {b: [value_at(naive[b][s]["curves"], "error", 0, 100) for s in seeds] for b in LIMIT}
     for b, limit in LIMIT.items():
         reach = reached[b]
         needed[b] = np.array([trials_needed(runs[s], b, r) for s, r in zip(seeds, reach, strict=True)])
@@ -71,12 +71,12 @@ def judge(measured: Measured) -> Judged:
             finding(f"seeds that get there within {limit} trials, {after}", needed[b] <= limit),
             paired(
                 f"E at trial 100 minus a naive network's, {after}",
-                [at(runs[s]["curves"], "error", b, 100) for s in seeds],
+                [value_at(runs[s]["curves"], "error", b, 100) for s in seeds],
                 reach,
             ),
         ]
     for b in (TIMING, BOTH):
-        left = [_mean(at(runs[s]["curves"], "residual", b, LIMIT[b])) for s in seeds]
+        left = [_mean(value_at(runs[s]["curves"], "residual", b, LIMIT[b])) for s in seeds]
         findings.append(
             finding(
                 f"left of the old amplitude at its latency, trial {LIMIT[b]} of block {b + 1}",
@@ -115,8 +115,8 @@ def judge(measured: Measured) -> Judged:
                 at_most=0.1,
             )
         )
-    first = [trials_needed(runs[s], 0, at(runs[s]["curves"], "error", 0, 100)) for s in seeds]
-    again = [trials_needed(runs[s], RETURN, at(runs[s]["curves"], "error", 0, 100)) for s in seeds]
+    first = [trials_needed(runs[s], 0, value_at(runs[s]["curves"], "error", 0, 100)) for s in seeds]
+    again = [trials_needed(runs[s], RETURN, value_at(runs[s]["curves"], "error", 0, 100)) for s in seeds]
     saved = [savings(a, b) for a, b in zip(first, again, strict=True)]
     findings.append(finding("savings on return: 1 - trials / trials the first time", saved, median=True))
     trial = runs[seeds[0]]["curves"]["trial"][0]

@@ -11,12 +11,12 @@ from spikewhen.analysis.baselines import combine
 from spikewhen.analysis.geometry.activity import block_activity, probe_activity
 from spikewhen.analysis.geometry.lesions import (
     Probes,
+    keep_random,
     probe_readout,
     refit_without,
     same_number,
     same_rate,
-    some,
-    thirds,
+    split_in_thirds,
     without,
 )
 from spikewhen.analysis.geometry.overlap import what_window
@@ -82,7 +82,7 @@ def measure_lesions(recording: Recording, task: Task, readout: Readout, block: i
             "same_rate": _mean([silenced(same_rate(cells, rate, rng)) for _ in range(CONTROLS)]),
         }
     for keep in (k for k in KEPT if k < n):
-        masks = [some(n, keep, rng) for _ in range(CONTROLS)]
+        masks = [keep_random(n, keep, rng) for _ in range(CONTROLS)]
         # Learned weights of the cells that remain, scaled up by the number that is missing.
         gain = n / keep
         scaled = [probe_readout(gain * without(what, m), gain * without(when, m), tested) for m in masks]
@@ -120,7 +120,8 @@ def _classes(recording: Recording) -> dict[str, np.ndarray]:
     excitatory = np.isin(kind, [i for i, name in enumerate(names) if name in EXCITATORY])
     a = np.where(excitatory, recording[schema.neurons("a")], np.nan)
     return classes | {
-        f"{name} adaptation": mask for name, mask in zip(("slow", "middle", "fast"), thirds(a), strict=True)
+        f"{name} adaptation": mask
+        for name, mask in zip(("slow", "middle", "fast"), split_in_thirds(a), strict=True)
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from spikewhen.analysis.bands import band, jsonable
 from spikewhen.analysis.scores import error
 from spikewhen.analysis.targets import marginal_target
-from spikewhen.analysis.transfer import Transfer, moved, transfer
+from spikewhen.analysis.transfer import Transfer, relative_change, transfer
 from spikewhen.analysis.views import probed_points, read_readout, read_task
 from spikewhen.examples.yamada_chao_2026.claims.grid import GRID, condition
 from spikewhen.examples.yamada_chao_2026.claims.merged import FACTORED, MERGED, RATES, TUNED
@@ -66,7 +66,7 @@ def _switches(recording: Recording) -> dict[str, Any]:
     }
 
     def distance(a: np.ndarray, i: int, j: int) -> float:
-        return float(moved(a[i], a[j], tuple(range(a.ndim - 1))))
+        return float(relative_change(a[i], a[j], tuple(range(a.ndim - 1))))
 
     out: dict[str, Any] = {"trial": trial[block == 0]}
     for b, name in SWITCH.items():

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE, VARIANT
-from spikewhen.analysis.figures.marks import curve, strip, zero
+from spikewhen.analysis.figures.marks import curve, strip, zero_line
 from spikewhen.analysis.figures.sheet import Sheet
 
 LIMIT = 1.0
@@ -37,7 +37,7 @@ def ablations(sheet: Sheet, series: Mapping[str, Any]) -> None:
     lowest = min(float((e.seeds[:, m] - intact.seeds[:, m]).min()) for e in entries.values() for m in shown)
     for i, m in enumerate(shown):
         ax = sheet.axes(43 + 32 * i, 12, 29, 166, "a" if i == 0 else "", 40)
-        zero(sheet, ax, "a", f"as the whole, {moments[m]}", upright=True)
+        zero_line(sheet, ax, "a", f"as the whole, {moments[m]}", upright=True)
         for place, (base, labels) in enumerate(rows.items()):
             ax.axhline(place, color=FAINT, lw=0.4, zorder=0)
             for j, label in enumerate(labels):

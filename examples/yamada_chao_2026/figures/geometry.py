@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 
 from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE, SCALE, VARIANT, WHAT, WHEN
-from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip, zero
+from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip, zero_line
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.experiments.study.result import StudyResult
 
@@ -126,7 +126,7 @@ def _removed(
     title: str,
     first: bool,
 ) -> None:
-    zero(sheet, ax, "c", f"no loss, {readout}, {title}", upright=True)
+    zero_line(sheet, ax, "c", f"no loss, {readout}, {title}", upright=True)
     for place, (key, (name, _, filled)) in enumerate(REMOVED.items()):
         strip(
             sheet,
@@ -260,7 +260,7 @@ def _alignment(sheet: Sheet, ax: Axes, grid: Mapping[str, Any]) -> None:
 
 def _path(sheet: Sheet, ax: Axes, path: Mapping[str, Any]) -> None:
     trial = np.array(path["trial"], float)
-    zero(sheet, ax, "f", "before the switch")
+    zero_line(sheet, ax, "f", "before the switch")
     sheet.level(ax, "f", "after the switch", 1.0, color=PALE, lw=0.6, zorder=0)
     for first in path["first_trial"][1:]:
         ax.axvline(float(first), color=PALE, lw=0.5, zorder=0)

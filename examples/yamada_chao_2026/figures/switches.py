@@ -21,7 +21,7 @@ from spikewhen.analysis.figures.colours import (
     RLS_RESET,
     channel_colour,
 )
-from spikewhen.analysis.figures.marks import INTERVAL, count, curve, median, strip, zero
+from spikewhen.analysis.figures.marks import INTERVAL, count, curve, median, strip, zero_line
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.experiments.study.result import StudyResult
 
@@ -155,7 +155,7 @@ def _course(
 def _differences(
     sheet: Sheet, ax: Axes, trial: np.ndarray, errors: dict[str, Band], b: int, name: str
 ) -> None:
-    zero(sheet, ax, "b", f"no difference, block {b + 1}")
+    zero_line(sheet, ax, "b", f"no difference, block {b + 1}")
     after = [n for n in AFTER if n in trial]
     rivals = [key for key in RULES if key != "local"]
     for i, key in enumerate(rivals):
@@ -201,7 +201,7 @@ def _needed(sheet: Sheet, ax: Axes, needed: Mapping[str, Any]) -> None:
 
 def _left(sheet: Sheet, ax: Axes, trial: np.ndarray, ours: Mapping[str, Any], names) -> None:
     residual = Band.from_json(ours["curves"]["residual"])
-    zero(sheet, ax, "d", "nothing left")
+    zero_line(sheet, ax, "d", "nothing left")
     sheet.level(ax, "d", "limit of the claim", 0.1, color=MIDDLE, lw=0.5, ls=(0, (2, 2)))
     labels = []
     for b, dash in ((names.index("timing"), "-"), (names.index("both"), (0, (4, 1.5)))):
@@ -220,7 +220,7 @@ def _left(sheet: Sheet, ax: Axes, trial: np.ndarray, ours: Mapping[str, Any], na
 def _savings(sheet: Sheet, ax: Axes, saved: Any) -> None:
     values = np.array(saved, object).astype(float)
     known = values[np.isfinite(values)]
-    zero(sheet, ax, "e", "no savings", upright=True)
+    zero_line(sheet, ax, "e", "no savings", upright=True)
     median(sheet, ax, "e", "savings", values, 0.0, 0.25)
     text = f"never: {values.size - known.size} of {values.size}"
     ax.text(0.0, 1.02, text, transform=ax.transAxes, fontsize=6, color=MIDDLE)

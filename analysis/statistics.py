@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binom, bootstrap
+from scipy.stats import bootstrap, quantile_test
 
 EXACT_UP_TO = 16
 """Number of pairs up to which all sign flips are enumerated."""
@@ -80,11 +80,8 @@ def median_interval(values, level: float = 0.95) -> Interval:
         return Interval(np.nan, np.nan, np.nan, 0)
     middle = float(x[(x.size - 1) // 2]), float(x[x.size // 2])
     median = middle[0] if middle[0] == middle[1] else (middle[0] + middle[1]) / 2
-    # Largest k with P(Binomial(n, 1/2) < k) <= (1 - level) / 2.
-    k = int(np.sum(binom.cdf(np.arange(x.size), x.size, 0.5) <= (1 - level) / 2))
-    if k == 0:
-        return Interval(median, np.nan, np.nan, x.size)
-    return Interval(median, float(x[k - 1]), float(x[-k]), x.size)
+    low, high = quantile_test(x, q=0.0, p=0.5).confidence_interval(level)
+    return Interval(median, float(low), float(high), x.size)
 
 
 def sign_flip(differences, resamples: int = 99_999, seed: int = 0) -> float:

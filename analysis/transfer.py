@@ -31,7 +31,7 @@ class Transfer(NamedTuple):
 
 
 def donors(level: np.ndarray, other: np.ndarray, c: int) -> np.ndarray:
-    """Conditions that share condition c's `level` and differ in the `other` factor."""
+    """Return the conditions that share the `level` of condition c and differ in the `other` factor."""
     return np.flatnonzero((level == level[c]) & (other != other[c]))
 
 

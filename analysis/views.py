@@ -60,11 +60,11 @@ class Task(NamedTuple):
         return target(time_ms, p, latency, sd, sigma_ms, late, share)
 
     def of_probes(self, table: np.ndarray) -> np.ndarray:
-        """Rows (q, K) of a (B, C, K) table, one per probe."""
+        """Return the rows (q, K) of a (B, C, K) table, one per probe."""
         return table[self.probe_block, self.probe_cue]
 
     def of_trials(self, table: np.ndarray) -> np.ndarray:
-        """Rows (n, K) of a (B, C, K) table, one per training trial."""
+        """Return the rows (n, K) of a (B, C, K) table, one per training trial."""
         return table[self.trial_block, self.seen.cue]
 
 
@@ -86,7 +86,7 @@ class Points(NamedTuple):
     of_probe: np.ndarray  # (q,) point of each probe
 
     def mean(self, values: np.ndarray) -> np.ndarray:
-        """Mean over the repeats where defined, (q, ...) to (P, ...)."""
+        """Return the mean over the repeats where it is defined, (q, ...) to (P, ...)."""
         values = np.asarray(values, float)
         known = np.isfinite(values)
         total, n = np.zeros((2, len(self.table), *values.shape[1:]))

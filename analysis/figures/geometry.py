@@ -59,7 +59,7 @@ def _group(runs: Runs) -> tuple[Group, list[Series]]:
 
 
 def _judged(series: Series) -> bool:
-    """Whether any run has learned directions, and all that have them their scores or spikes."""
+    """Return whether some run has learned directions, and every such run has their scores or its spikes."""
     learned = [r for r in series.runs if _learned(r, series.label)]
     return bool(learned) and all(_scored(r, series.label) or _replayable(r) for r in learned)
 
@@ -316,7 +316,7 @@ def _value(scores: Scores, name: str, index: int = 0) -> float:
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis (runs) where defined."""
+    """Return the mean over the first axis (runs), where it is defined."""
     return np.ma.filled(np.ma.masked_invalid(values).mean(0), np.nan)
 
 

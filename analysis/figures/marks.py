@@ -1,4 +1,4 @@
-"""Marks that all figures of claims share: curves with bands, strips of seeds with their mean."""
+"""Marks that many figures share: curves with bands, strips of seeds with their mean."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def zero_line(sheet: Sheet, ax: Axes, panel: str, name: str = "no difference", u
 
 
 def trial_axis(ax: Axes, trials) -> None:
-    """Trials of a block on a logarithmic axis."""
+    """Put the trials of a block on a logarithmic axis."""
     trials = np.asarray(trials, float)
     ax.set_xscale("log")
     ax.set_xlim(trials.min() / 1.15, trials.max() * 1.1)

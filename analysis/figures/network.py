@@ -66,7 +66,7 @@ def draw_network(sheet: Sheet, group: Group) -> None:
 
 
 def _scatter(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Places in the box, none too close to another."""
+    """Return n places (n, 2) in the box, none too close to another."""
     places: list[np.ndarray] = []
     distance = 2.9
     while len(places) < n:

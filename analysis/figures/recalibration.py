@@ -45,13 +45,13 @@ def _group(runs: Runs) -> Group:
 
 
 def _all_series(runs: Runs, group: Group) -> list[Series]:
-    """Labels of the group, and of others that had the same task."""
+    """Return the readouts of the group, and of other experiments that had the same task."""
     same = [g for g in runs.meet if g.config.get("paradigm") == group.config.get("paradigm")]
     return runs.series(sorted(same, key=lambda g: g is not group))
 
 
 def _alike(series: Series) -> list[Recording]:
-    """Runs whose events come at the same times as in the first: the rest would blur the map."""
+    """Return the runs whose events come at the same times as in the first: others would blur the map."""
     wanted = read_task(series.runs[0]).latency_ms
     return [r for r in series.runs if np.array_equal(read_task(r).latency_ms, wanted)]
 
@@ -286,6 +286,6 @@ def _errors(on: Drawing, ax: Axes, panel: str, runs: Runs, series: list[Series],
 
 
 def _few(trials: np.ndarray) -> list[int]:
-    """First, middle and last of the probed trials, where ticks would touch."""
+    """Return the first, middle and last of the probed trials, for axes on which ticks would touch."""
     known = np.unique(trials)
     return sorted({int(known[round(q * (known.size - 1))]) for q in (0, 0.5, 1)})

@@ -113,7 +113,7 @@ class Group:
         return read_task(self.first)
 
     def moments(self, block: int) -> np.ndarray:
-        """Trials of a block after which there are probes."""
+        """Return the trials of a block after which there are probes, ascending."""
         return np.unique(self.points[self.points[:, 0] == block, 1])
 
     @property

@@ -35,7 +35,7 @@ def _block(recording: Recording) -> int:
 
 
 def training_trial(series: Series) -> Shown:
-    """The last trial of the first probed block, before its last probes, with an event."""
+    """Return the last trial with an event before the last probes of the first probed block."""
     r = series.runs[0]
     task = read_task(r)
     block = _block(r)
@@ -70,12 +70,12 @@ def training_trial(series: Series) -> Shown:
 
 
 def last_probe(series: Series) -> Shown:
-    """The first of that block's last probes."""
+    """Return the first of the last probes of the first probed block."""
     return _probe(series, np.max)
 
 
 def early_probe(series: Series) -> Shown:
-    """The first of that block's first probes."""
+    """Return the first of the first probes of the first probed block."""
     return _probe(series, np.min)
 
 

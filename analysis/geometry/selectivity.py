@@ -86,7 +86,7 @@ def binned(features: np.ndarray, bins: int) -> np.ndarray:
 
 
 def _group_effect(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Fraction of each column's variance between groups: (n, F), (n,) to (F,)."""
+    """Return the fraction (F,) of the variance of each column of (n, F) that lies between groups."""
     groups = labels[:, None] == np.unique(labels)
     sums = groups.T.astype(float) @ x
     total = (x**2).sum(0)
@@ -95,7 +95,7 @@ def _group_effect(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _judge(effect, null) -> Selective:
-    """Cells above their own null, and how many of the draws held back are above it."""
+    """Return the cells above their own null, and the fraction of the draws held back that is above it."""
     bound = np.quantile(null[HELD_BACK:], 1 - LEVEL, axis=0)
     return Selective(effect, effect > bound, float((null[:HELD_BACK] > bound).mean()))
 

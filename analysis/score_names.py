@@ -79,8 +79,12 @@ SCORES = {
     "ceiling_what": Score("run", "1", "overlap of what with itself over split halves"),
     "ceiling_when": Score("run", "1", "overlap of when with itself over split halves"),
     "angle_duty_deg": Score("run", "deg", "angle in the second moment that one cue's duty cycle predicts"),
-    "loss_when": Score("run", "1", "error of y on the last probes without the what directions, minus the intact error"),
-    "loss_what": Score("run", "1", "error of p-hat on the last probes without the when directions, minus the intact error"),
+    "loss_when": Score(
+        "run", "1", "error of y without the what directions minus intact error, last probes"
+    ),
+    "loss_what": Score(
+        "run", "1", "error of p-hat without the when directions minus intact error, last probes"
+    ),
     "free_frequency_hz": Score("run", "Hz", "fitted frequency of the free run"),
     "free_amplitude": Score("run", "1", "fitted amplitude of the free run"),
     "free_residual": Score("run", "1", "RMS left by the fit, relative to its amplitude"),

@@ -79,9 +79,7 @@ SCORES = {
     "ceiling_what": Score("run", "1", "overlap of what with itself over split halves"),
     "ceiling_when": Score("run", "1", "overlap of when with itself over split halves"),
     "angle_duty_deg": Score("run", "deg", "angle in the second moment that one cue's duty cycle predicts"),
-    "loss_when": Score(
-        "run", "1", "error of y without the what directions minus intact error, last probes"
-    ),
+    "loss_when": Score("run", "1", "error of y without the what directions minus intact error, last probes"),
     "loss_what": Score(
         "run", "1", "error of p-hat without the when directions minus intact error, last probes"
     ),

@@ -16,7 +16,6 @@ from spikewhen.analysis.summary import Difference, summarise
 from spikewhen.analysis.summary import compare as paired_differences
 from spikewhen.experiments import display
 from spikewhen.experiments.display import count
-from spikewhen.experiments.provenance import write_whole
 from spikewhen.experiments.results import (
     FREE,
     MEANING_OF_E,
@@ -34,6 +33,7 @@ from spikewhen.experiments.results import (
 from spikewhen.experiments.tables import Table, format_seeds, interval, number
 from spikewhen.experiments.views import pandas
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.integrity import write_whole
 
 SHOWN = {"error": ("error", "error_equal_p", "error_true_p", "brier"), "free_rmse": FREE}
 """The scores that stand in a table, by the score that is compared; by default that one alone."""

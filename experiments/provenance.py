@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import platform
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 
 from spikewhen.experiments.jobs import Job, cores
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.integrity import write_whole
 from spikewhen.reservoir.files.recording import read_run
 
 PACKAGES = ("numpy", "numba", "h5py", "scipy")
@@ -71,26 +71,6 @@ def _git(root: Path, *arguments: str) -> tuple[str, str]:
         return "", str(error)
     complaint = " ".join(done.stderr.split())
     return (done.stdout.strip(), "") if done.returncode == 0 else ("", complaint)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that it is there whole or not at all.
-
-    Raises
-    ------
-    OSError
-    """
-    temporary = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_sidecar(job: Job, started: float, spent_s: tuple[float, float], backend: str, threads: int) -> Path:

@@ -15,8 +15,8 @@ import numpy as np
 from spikewhen.analysis.score_names import heading, ordered, score_of
 from spikewhen.experiments.cli.errors import RunError
 from spikewhen.experiments.display import count
-from spikewhen.experiments.provenance import write_whole
 from spikewhen.experiments.tables import Table, format_seeds, interval, number
+from spikewhen.reservoir.files.integrity import write_whole
 
 if TYPE_CHECKING:
     from spikewhen.experiments.jobs import Job

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from spikewhen.experiments.jobs import cores
-from spikewhen.experiments.provenance import software, write_whole
+from spikewhen.experiments.provenance import software
 from spikewhen.experiments.tables import align
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.integrity import write_whole
 from spikewhen.validation import (
     convergence,
     held_noise,

@@ -12,7 +12,8 @@ from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
 from spikewhen.analysis.figures import render
 from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet, paper, write_table
-from spikewhen.experiments.provenance import software, write_whole
+from spikewhen.experiments.provenance import software
+from spikewhen.reservoir.files.integrity import write_whole
 
 if TYPE_CHECKING:
     from spikewhen.validation.work_precision import Point

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ from spikewhen.analysis.figures.runs import Runs
 from spikewhen.analysis.figures.sheet import Sheet, as_typed, paper, write_table
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.integrity import write_whole
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.own_code import find, in_folder, load, module_file
 
@@ -172,8 +172,7 @@ def draw_one(
         files = {f: render(sheet, f, facts) for f in formats}
     lines = (facts["Caption"], *(f"{k}: {facts[k]}" for k in ("Runs", "Commit", "Config hash")))
     files["csv"] = write_table(sheet.rows, lines).encode()
-    folder.mkdir(parents=True, exist_ok=True)
-    return [_write(folder / f"{name}.{suffix}", data) for suffix, data in files.items()]
+    return [write_whole(folder / f"{name}.{suffix}", data) for suffix, data in files.items()]
 
 
 def provenance(recordings: list[Recording]) -> dict[str, str]:
@@ -206,13 +205,3 @@ def render(sheet: Sheet, form: str, facts: dict[str, str]) -> bytes:
     out = io.BytesIO()
     sheet.figure.savefig(out, format=form, metadata=by_format[form])
     return out.getvalue()
-
-
-def _write(path: Path, data: bytes) -> Path:
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikewhen.analysis.bands import jsonable
-from spikewhen.experiments.provenance import write_whole
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.integrity import write_whole
 from spikewhen.reservoir.files.recording import Recording
 
 VERSION = 2

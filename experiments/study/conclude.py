@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from spikewhen.experiments.batch import say
 from spikewhen.experiments.cli.errors import RunError
-from spikewhen.experiments.provenance import write_whole
 from spikewhen.experiments.study.claim import Judged
 from spikewhen.experiments.study.html import to_html
 from spikewhen.experiments.study.markdown import to_markdown
 from spikewhen.experiments.study.report import build, to_text
 from spikewhen.experiments.study.result import FILE, StudyResult
 from spikewhen.experiments.study.run import Plan
+from spikewhen.reservoir.files.integrity import write_whole
 
 
 def judge(plan: Plan) -> tuple[dict[str, Judged], list[str]]:

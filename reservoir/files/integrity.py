@@ -1,4 +1,4 @@
-"""What keeps a result file whole: a checksum over all of it, and a file that survives a full disk.
+"""What keeps files whole: a checksum over all of a result, a file that survives a full disk, one rename.
 
 HDF5's own checksums cover data, not all of its tables: one wrong byte there can
 end the process inside the library. So a file is compared with its checksum
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,24 @@ class GuardedFile(io.FileIO):
         """Raise the first failure that was remembered."""
         if self.error is not None:
             raise self.error
+
+
+def write_whole(path: Path, data: str | bytes) -> Path:
+    """Write a file so that it is there whole or not at all; text is UTF-8.
+
+    Raises
+    ------
+    OSError
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path

@@ -18,7 +18,7 @@ from spikewhen.examples.yamada_chao_2026.search.regime import NAME
 from spikewhen.examples.yamada_chao_2026.search.space import REGIME, applied, suggest
 from spikewhen.examples.yamada_chao_2026.search.study import open_study
 from spikewhen.experiments.config import load_config
-from spikewhen.experiments.provenance import write_whole
+from spikewhen.reservoir.files.integrity import write_whole
 
 POINTS = (5, 10, 20, 50, 100)
 SWITCHES = ("first", "timing", "probability", "both", "return")

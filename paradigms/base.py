@@ -1,4 +1,4 @@
-"""What every task has, and a session made of tables for tasks that need no class of their own."""
+"""The base of all tasks, and a session made of tables for tasks that need no class of their own."""
 
 from __future__ import annotations
 
@@ -203,16 +203,16 @@ class PlannedSession(Session):
             self.blocks = {**self.blocks, "target": (self._taught(), "1")}
 
     def inputs(self, trial: int) -> np.ndarray:
-        """What the trial's condition shows, ``(T, C)``."""
+        """Return what the trial's condition shows, ``(T, C)``."""
         return self.shown[self.trials.condition[trial]]
 
     def probe_inputs(self, probe: int) -> np.ndarray:
-        """What the probe's condition shows, ``(T, C)``."""
+        """Return what the probe's condition shows, ``(T, C)``."""
         assert self.probe_shown is not None
         return self.probe_shown[self.probes.condition[probe]]
 
     def teaching(self, trial: int) -> TeachingSignal:
-        """The condition's target, or a bump at the time of the trial's event."""
+        """Return the condition's target, or a bump at the time of the trial's event."""
         if self.target is not None:
             nothing = np.zeros(len(self.events))
             signal = np.nan_to_num(self.target[self.trials.condition[trial]])
@@ -224,7 +224,7 @@ class PlannedSession(Session):
         return TeachingSignal(self.time_ms, bump(self.time_ms, at, self.sigma_ms), event, at)
 
     def _taught(self) -> np.ndarray:
-        """Mean of what is taught in each block and condition, (B, G, T, K); NaN without trials."""
+        """Return the mean of what is taught in each block and condition, (B, G, T, K); NaN without trials."""
         shape = (int(self.trials.block.max()) + 1, len(self.conditions), self.time_ms.size, len(self.events))
         total, n = np.zeros(shape), np.zeros(shape[:3])
         for i, (b, c) in enumerate(zip(self.trials.block, self.trials.condition, strict=True)):

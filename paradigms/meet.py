@@ -28,7 +28,7 @@ Rows = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class Block(Spec):
-    """Contingencies that hold for a number of trials; rows are cues, columns events."""
+    """The contingencies of one block of trials. Rows are cues, columns are events."""
 
     probability: Rows = param(help="p(event | cue)", ge=0, le=1)
     latency_ms: Rows = param(help="time of the event after cue onset", unit="ms", gt=0)
@@ -42,7 +42,7 @@ class Block(Spec):
 
 @dataclass(frozen=True)
 class Meet(Task):
-    """Timing, channels and blocks of the task."""
+    """The parameters of the task: its timing, channels and blocks."""
 
     name: ClassVar[str] = "meet"
     scores: ClassVar[str] = "events"
@@ -195,7 +195,7 @@ def event_channels(n: int, seed: int) -> np.ndarray:
 
 
 class MeetSession(Session):
-    """One seed's trials and probes; tables in the order of the events, conditions are the cues."""
+    """The trials and probes of one seed. Tables follow the order of the events; conditions are the cues."""
 
     def __init__(self, spec: Meet, seed: int, step_ms: float):
         self.spec, self._step = spec, step_ms
@@ -234,7 +234,10 @@ class MeetSession(Session):
         self.probes = self._draw_probes(np.random.default_rng([seed, 3]), first, sizes)
 
     def _table(self, name: str, seed: int) -> np.ndarray:
-        """One table of all blocks, (B, C, K); zeros where a block has none. All but p belong to the time."""
+        """Return one field of all blocks as a table, (B, C, K), with zeros where a block has none.
+
+        All fields but the probability belong to the time of the events.
+        """
         spec, shape = self.spec, (self.n_cues, self.n_channels)
         table = np.array([getattr(b, name) or np.zeros(shape) for b in spec.blocks], float)
         table = table.reshape(len(spec.blocks), *shape)
@@ -290,7 +293,7 @@ class MeetSession(Session):
         return ProbeTable(after, repeat, block, cue, cue, self._intervals(rng, after.size))
 
     def inputs(self, trial: int) -> np.ndarray:
-        """Amplitudes ``(T, n_cues + K)`` of a trial: its cue, and its event where events are injected."""
+        """Return amplitudes ``(T, n_cues + K)`` of a trial: its cue, and its event if it is injected."""
         out = self._cue_alone(int(self.trials.cue[trial]))
         event = int(self.trials.event[trial])
         if self.spec.stimulus_drives_reservoir and event >= 0:
@@ -299,7 +302,7 @@ class MeetSession(Session):
         return out
 
     def probe_inputs(self, probe: int) -> np.ndarray:
-        """Amplitudes ``(T, n_cues + K)`` of a probe: its cue alone."""
+        """Return amplitudes ``(T, n_cues + K)`` of a probe: its cue alone."""
         return self._cue_alone(int(self.probes.cue[probe]))
 
     def _cue_alone(self, cue: int) -> np.ndarray:
@@ -311,7 +314,7 @@ class MeetSession(Session):
         return pulse(self.time_ms, onset_ms, duration_ms, self._step)
 
     def teaching(self, trial: int) -> TeachingSignal:
-        """Bumps s_k(t) around the delivered event's time, the expected ones elsewhere.
+        """Return bumps s_k(t) around the delivered event's time, and around the expected times elsewhere.
 
         Of two times the more frequent one is expected.
         """

@@ -22,7 +22,7 @@ from spikewhen.reservoir.types import ProbeTable, Session, TrialTable
 
 @dataclass(frozen=True)
 class Signal(Task):
-    """The target and how long to learn it."""
+    """The parameters of the task: the target, and how long it is learned."""
 
     name: ClassVar[str] = "signal"
     scores: ClassVar[str] = "signal"
@@ -41,12 +41,12 @@ class Signal(Task):
             )
 
     def plan(self, seed: int, readout_step_ms: float) -> SignalSession:
-        """Lay out the runs; nothing is random."""
+        """Return the session, in which nothing is random."""
         return SignalSession(self, readout_step_ms)
 
 
 class SignalSession(Session):
-    """Learning runs as trials, the free run as a probe."""
+    """A session whose learning runs are trials and whose free run is a probe."""
 
     def __init__(self, spec: Signal, step_ms: float):
         self.spec = spec
@@ -65,15 +65,15 @@ class SignalSession(Session):
         }
 
     def inputs(self, trial: int) -> np.ndarray:
-        """No input channels but the (silent) event channel."""
+        """Return the inputs of a run: the event channel alone, which is silent."""
         return np.zeros((self.time_ms.size, 1))
 
     def probe_inputs(self, probe: int) -> np.ndarray:
-        """The same: the free run has no input."""
+        """Return the inputs of the free run, in which the event channel is silent as well."""
         return self.inputs(0)
 
     def target(self, run: int) -> np.ndarray:
-        """The target of run `run`, ``(T, 1)``; its phase goes on from run to run."""
+        """Return the target of run `run`, ``(T, 1)``. Its phase goes on from run to run."""
         t = self.time_ms + run * self.spec.duration_ms
         parts = [
             a * np.sin(2 * np.pi * f * t / 1000.0)
@@ -82,5 +82,5 @@ class SignalSession(Session):
         return np.sum(parts, axis=0)[:, None]
 
     def teaching(self, trial: int) -> TeachingSignal:
-        """The target, there at all times."""
+        """Return the target, which is taught at all times."""
         return TeachingSignal(self.time_ms, self.target(trial), CONTINUOUS, np.zeros(1))

@@ -112,9 +112,9 @@ def load(path: str, beside: str | Path | None = None, where: str = "name") -> An
         if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
             raise InputError(where, path, f"a module that imports; {_reason(error)}") from error
         near = [p.stem for p in folder.glob("*.py")] if folder else []
-        at = f"{folder} or " if folder else ""
+        at = f"in {folder} or " if folder else ""
         raise InputError(
-            where, path, f"a module in {at}on the Python path: no module {error.name}" + nearest(name, near)
+            where, path, f"a module {at}on the Python path: no module {error.name}" + nearest(name, near)
         ) from error
     except (Exception, SystemExit) as error:
         raise InputError(where, path, f"a module that imports; {_reason(error)}") from error

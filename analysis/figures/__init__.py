@@ -97,6 +97,10 @@ def draw_all(
         runs = sources.setdefault(tuple(map(id, mine)), Runs(mine))
         try:
             module = find_figure(name, folders)
+        except InputError as error:
+            log.warning(f"no figure {name}: {error.allowed}")
+            continue
+        try:
             written += draw_one(Path(folder) / "figures", _file_name(name), module, runs, formats)
         except InputError as error:
             log.warning(f"no figure {name}: {error}")

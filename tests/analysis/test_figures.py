@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import re
+import sys
 from dataclasses import asdict
 
 import numpy as np
@@ -419,3 +420,60 @@ def test_labels_are_spread_and_stay_in_order():
     assert np.diff(at).min() >= 0.1 - 1e-9
     np.testing.assert_allclose(spread([0.2, 0.8], 0.1, 0.0), [0.2, 0.8])
     assert pretty("rls_reset_at_switches") == "RLS, reset at switches"
+
+
+OWN_FIGURE = '''
+from spikewhen.analysis.figures.sheet import Sheet
+
+def draw(recordings):
+    sheet = Sheet(60, 40, recordings)
+    sheet.line(sheet.axes(10, 5, 40, 25), "a", "own", [0, 1], [0, 1])
+    return sheet
+
+def caption(recordings):
+    return "A figure of my own."
+
+def alone(recordings):
+    """Drawn by a function."""
+    return draw(recordings)
+
+nothing = 3
+'''
+
+
+def test_figures_of_ones_own_are_drawn_and_what_cannot_be_is_named_in_a_short_line(
+    tmp_path, caplog, monkeypatch
+):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "my_figs.py").write_text(OWN_FIGURE)
+    run = target_run()
+    names = ["target", "my_figs", "my_figs:alone"]
+    names += ["learnin", "calibration", "my_figs:nothing", "my_fogs:alone"]
+    run.attrs[schema.block()]["figures"] = names
+    with caplog.at_level(logging.INFO, "spikewhen.analysis"):
+        written = draw_all(tmp_path / "results", [run], ("svg",))
+    assert {p.name for p in written if p.suffix == ".svg"} == {"target.svg", "my_figs.svg", "alone.svg"}
+    text = (tmp_path / "results/figures/alone.csv").read_text()
+    assert text.startswith("# Drawn by a function.") and "a,own" in text
+    reasons = [r.getMessage() for r in caplog.records if r.name == "spikewhen.analysis.figures"]
+    assert [r.split(":")[0] for r in reasons] == [f"no figure {n.split(':')[0]}" for n in names[3:]]
+    assert "did you mean learning" in reasons[0] and "no module my_fogs" in reasons[3]
+    assert all(len(r) < 250 and "\n" not in r for r in reasons)
+    del sys.modules["my_figs"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "complaint"), [([], "declares figures"), (["calibration"], "declared figure")]
+)
+def test_a_folder_without_any_figure_is_refused(tmp_path, figures, complaint):
+    run = target_run()
+    run.attrs[schema.block()]["figures"] = figures
+    with pytest.raises(InputError, match=complaint):
+        draw_all(tmp_path, [run], ("svg",))
+
+
+def test_published_ratios_stand_only_beside_the_task_that_they_are_of():
+    there, other = meet_run(), meet_run(blocks=(Block(((0.8, 0.2),), ((300.0, 700.0),)),))
+    with paper():
+        series = [{row["series"] for row in FIGURES["learning"].draw([r]).rows} for r in (there, other)]
+    assert "published" in series[0] and "published" not in series[1]

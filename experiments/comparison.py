@@ -194,7 +194,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         title, *parts = self._parts()
         texts = [part.html() if isinstance(part, Table) else f"<p>{html.escape(part)}</p>" for part in parts]
-        return f"<h4>{html.escape(title)}</h4>{''.join(texts)}"
+        return f"<h4>{html.escape(str(title))}</h4>{''.join(texts)}"
 
     def refuse_failures(self) -> None:
         """End a command in which rules were left out, after everything else is written.

@@ -191,3 +191,23 @@ def _configs(folder: Path) -> Iterator[tuple[Path, dict]]:
             yield path, read_run(path, (schema.CONFIG,)).config
         except InputError as error:
             say(f"warning: {error}; passed over")
+
+
+def varied(configs: Sequence[dict]) -> list[dict[str, Any]]:
+    """Return of each config the values, by dotted path, in which not all agree; seeds left out."""
+    flat = [dict(_leaves({k: v for k, v in c.items() if k not in ("seed", "seeds")})) for c in configs]
+    values: dict[str, list] = {}
+    for config in flat:
+        for path, value in config.items():
+            known = values.setdefault(path, [])
+            if value not in known:
+                known.append(value)
+    return [{path: value for path, value in config.items() if len(values[path]) > 1} for config in flat]
+
+
+def _leaves(part: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(part, dict):
+        for name, inside in part.items():
+            yield from _leaves(inside, f"{where}.{name}" if where else name)
+    else:
+        yield where, part

@@ -123,7 +123,7 @@ def summarise_results(
     }
 
 
-ROW = ("run_id", "seed", "rule", "block", "trial", "condition", "event", "score", "heading", "value")
+ROW = ("seed", "run_id", "rule", "block", "trial", "condition", "event", "score", "heading", "value")
 """Of a table with one row per value: `score` is the name in the file, `heading` what people call it."""
 
 
@@ -145,7 +145,7 @@ def tidy(
         event = row.channel if per.endswith("+channel") else None
         names = _named(conditions, row.condition), _named(events, event)
         values = row.label, row.block, row.trial, *names, row.score, heading(row.score), row.value
-        yield dict(zip(ROW, (run_id, seed, *values), strict=True))
+        yield dict(zip(ROW, (seed, run_id, *values), strict=True))
 
 
 def _named(names: Sequence[str], index: int | None) -> str | int | None:

@@ -25,8 +25,8 @@ class Table(NamedTuple):
             heads = [textwrap.wrap(cell, max(most, *map(len, cell.split()))) or [""] for cell in self.head]
             lines = align([*itertools.zip_longest(*heads, fillvalue=""), *self.rows])
             if max(map(len, lines.splitlines())) <= width:
-                break
-        return lines
+                return lines
+        return align([self.head, *self.rows])
 
     def markdown(self) -> str:
         """Write it as GitHub's Markdown."""

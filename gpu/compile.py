@@ -20,7 +20,7 @@ from spikewhen.reservoir.errors import DeviceError
 
 OPTIONS = ("-std=c++17", "-fmad=false", "-default-device")
 REPORT = ("--ptxas-options=-v",)
-NEEDED = "pip install -e '.[gpu]' (NVIDIA's wheel nvidia-cuda-nvrtc-cu12)"
+NEEDED = "pip install 'spikewhen[gpu]' (NVIDIA's wheel nvidia-cuda-nvrtc-cu12)"
 
 
 class Compiled(NamedTuple):

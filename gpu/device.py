@@ -49,7 +49,7 @@ def why_not() -> str:
     try:
         import cupy
     except ImportError as error:
-        return f"CuPy does not import ({error}); pip install -e '.[gpu]'"
+        return f"CuPy does not import ({error}); pip install 'spikewhen[gpu]'"
     try:
         if not cupy.is_available():
             return "CuPy finds no CUDA device; run on a machine with an NVIDIA GPU and its driver"

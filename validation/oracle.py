@@ -36,7 +36,7 @@ class Activity(NamedTuple):
 def require() -> None:
     """Raise `InputError` where Brian2 is not installed."""
     if importlib.util.find_spec("brian2") is None:
-        raise InputError("Brian2", "not installed", "pip install -e '.[dev]', or name checks without it")
+        raise InputError("Brian2", "not installed", "pip install brian2, or name checks without it")
 
 
 def load(compiled: bool = True) -> Any:

@@ -134,8 +134,8 @@ def sections(experiment: Experiment) -> Iterator[Section]:
         part = getattr(experiment, field.name)
         if field.name == "rules":
             for label, rule in part.items():
-                name = Value(f"rules.{label}.rule", rule.name, "1", "which rule it is", "")
-                yield from _sections(f"rules.{label}", rule, [name])
+                kind = Value(f"rules.{label}.rule", rule.name, "1", "which rule it is", "")
+                yield from _sections(f"rules.{label}", rule, [kind])
         else:
             named = field.name == "paradigm"
             name = [Value("paradigm.name", part.name, "1", "which task it is", "")] if named else []

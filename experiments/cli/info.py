@@ -20,16 +20,81 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog=examples("spikewhen info results/meet/0123456789abcdef.h5", "spikewhen info FILE --json")
+        epilog=examples(
+            "spikewhen info results/meet                        its runs, a line per rule",
+            "spikewhen info results/meet/0123456789abcdef.h5    what is in a file",
+            "spikewhen info results/meet --json",
+        )
     )(info)
 
 
 def info(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A result file.")], as_json: Json = False
+    place: Annotated[Path, typer.Argument(metavar="RUN.h5|DIR", help="A result file, or a folder of them.")],
+    as_json: Json = False,
 ) -> None:
-    """Say what is in a result file, and check that it is whole."""
-    found = inspect(file)
+    """Say what a result file, or a folder of them, holds.
+
+    Of a file it lists the arrays, their shapes and units. Of a folder it lists every run
+    with its seed, its rules, how well they did, and where its config differs from the
+    others. Every file is compared with its checksum.
+    """
+    if place.is_dir():
+        rows = list_runs(place)
+        return typer.echo(json.dumps(rows) if as_json else describe_runs(rows))
+    found = inspect(place)
     typer.echo(json.dumps(found) if as_json else describe(found))
+
+
+def list_runs(folder: Path) -> list[dict[str, Any]]:
+    """Return a row per run and rule of a folder; JSON-able."""
+    from spikewhen.analysis.score_names import main_score
+    from spikewhen.analysis.summary import summarise
+    from spikewhen.experiments.finished import read_finished, result_files, varied
+
+    runs = sorted(map(read_finished, result_files(folder)), key=lambda run: (run.seed, run.run_id))
+    differing = varied([run.config for run in runs])
+    rows = []
+    for run, differs in zip(runs, differing, strict=True):
+        summary = summarise({run.run_id: run.scores})
+        for label in run.labels:
+            entry = summary[label]
+            name = main_score(run.scores[label])
+            last = (entry["blocks"] or [entry["run"]])[-1]
+            mine = f"rules.{label}."
+            ours = {k: v for k, v in differs.items() if not k.startswith("rules.") or k.startswith(mine)}
+            rows.append(
+                {
+                    "run_id": run.run_id,
+                    "seed": run.seed,
+                    "task": run.config["paradigm"]["name"],
+                    "rule": label,
+                    "score": name,
+                    "value": last[name]["mean"] if name else None,
+                    "differs": ours,
+                    "warnings": run.warnings,
+                }
+            )
+    return rows
+
+
+def describe_runs(rows: list[dict[str, Any]]) -> str:
+    """Write the runs of a folder for a person."""
+    from spikewhen.analysis.score_names import heading
+    from spikewhen.experiments.display import count
+    from spikewhen.experiments.tables import Table, number
+
+    runs = {row["run_id"]: row for row in rows}
+    scores = {row["score"] for row in rows if row["score"]}
+    title = heading(scores.pop()) + " at the end" if len(scores) == 1 else "score at the end"
+    lines = []
+    for row in rows:
+        differs = ", ".join(f"{k.removeprefix('rules.')} = {v}" for k, v in row["differs"].items())
+        first = (row["run_id"], str(row["seed"]), row["task"])
+        lines.append([*first, row["rule"], number(row["value"]), differs])
+    warned = sum(bool(row["warnings"]) for row in runs.values())
+    text = f"{count(len(runs), 'run')}, {count(len({r['seed'] for r in rows}), 'seed')}"
+    text += f", {warned} with warnings" if warned else ""
+    return f"{text}\n\n{Table(['run', 'seed', 'task', 'rule', title, 'differs in'], lines).text()}"
 
 
 def inspect(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import DryRun, Json
 from spikewhen.experiments.cli.output import check_folder, leaving_no_empty
+from spikewhen.reservoir.errors import InputError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -65,7 +67,7 @@ def train(
     from spikewhen.experiments.train import training_jobs
 
     overrides = tuple(set_ or ())
-    jobs = training_jobs(files, rule, config, overrides, out)
+    jobs = training_jobs(_recordings(files, () if config else rule or ()), rule, config, overrides, out)
     for folder in dict.fromkeys(job.path.parent for job in jobs):
         check_folder(folder)
     threads = pick_threads(threads, jobs)
@@ -88,3 +90,35 @@ def train(
         typer.echo(describe_results(entry) + "\n\nwritten:")
         typer.echo("\n".join(dict.fromkeys(str(r.path) for r in results if r.labels)))
     refuse_failures(results)
+
+
+def _recordings(places: Sequence[Path], labels: Sequence[str]) -> list[Path]:
+    """Return the files, and of each folder those that rules can be trained on: open loops with all spikes.
+
+    Raises
+    ------
+    InputError
+        If a folder holds none with these rules.
+    """
+    from spikewhen.experiments.finished import result_files
+    from spikewhen.reservoir.files import schema
+    from spikewhen.reservoir.files.recording import read_run
+
+    found: list[Path] = []
+    for place in places:
+        if not place.is_dir():
+            found.append(place)
+            continue
+        configs = {path: read_run(path, (schema.CONFIG,)).config for path in result_files(place)}
+        fit = [
+            path
+            for path, config in configs.items()
+            if config["record"]["spikes"] == "all"
+            and config["network"]["feedback_pa"] == 0
+            and set(labels) <= set(config["rules"])
+        ]
+        if not fit:
+            of = f" and the rules {', '.join(labels)}" if labels else ""
+            raise InputError(str(place), "no such run", f"a run of an open loop with all spikes{of}")
+        found += fit
+    return found

@@ -120,7 +120,7 @@ def test_feedback_gives_every_rule_a_run_and_compare_pairs_them(tmp_path):
     assert len(list(out.glob("*.h5"))) == 4
     assert "Differences of E to rls" in result.stdout
     rows = (out / "compare.csv").read_text().splitlines()
-    assert rows[0].startswith("seed,run_id,rule,block,trial,cue,event,score,heading,value")
+    assert rows[0].startswith("seed,run_id,rule,block,trial,condition,event,score,heading,value")
     assert {row.split(",")[2] for row in rows[1:]} == {"local", "rls"}
     assert "| local | 1 | 2 |" in (out / "compare.md").read_text()
 

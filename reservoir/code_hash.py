@@ -83,8 +83,8 @@ class _Reader:
 
     def describe(self, value: Any, names: tuple[str, ...] = ()) -> Any:
         """Describe a value: code, data and what they refer to."""
-        value = getattr(value, "py_func", value)  # of a Numba dispatcher
         value = getattr(value, "__func__", value)  # of a method
+        value = getattr(value, "py_func", value)  # of a Numba dispatcher, also inside a static method
         if isinstance(value, (FunctionType, type)):
             name = f"{value.__module__}.{value.__qualname__}"
             if value.__module__ == self.home:

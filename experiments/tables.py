@@ -22,7 +22,7 @@ class Table(NamedTuple):
     def text(self, width: int = 80) -> str:
         """Lay it out in columns; where it is too wide, headings go over several lines."""
         for most in range(max(map(len, self.head)), 0, -1):
-            heads = [textwrap.wrap(cell, max(most, *map(len, cell.split()))) or [""] for cell in self.head]
+            heads = [textwrap.wrap(cell, max([most, *map(len, cell.split())])) or [""] for cell in self.head]
             lines = align([*itertools.zip_longest(*heads, fillvalue=""), *self.rows])
             if max(map(len, lines.splitlines())) <= width:
                 return lines

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spikewhen.experiments.config import Experiment, load_config
@@ -18,9 +18,9 @@ class Protocol:
     name : str
     overrides : tuple of str
         Changes to the config, as after ``--set``.
-    rules : mapping of label to spikewhen.reservoir.rules.Rule
-        What learns, in place of the config's rules; all of them from one simulation
-        where the loop is open.
+    rules : mapping of label to spikewhen.reservoir.rules.Rule, or sequence of str
+        What learns, in place of the config's rules, or labels of those; by default all of
+        them. All learn from one simulation where the loop is open.
     config : str
         A shipped config, or a file beside the study; "" is the study's.
     seeds : int, optional
@@ -29,14 +29,16 @@ class Protocol:
 
     name: str
     overrides: tuple[str, ...] = ()
-    rules: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Any] | Sequence[str] = ()
     config: str = ""
     seeds: int = 1
 
     def experiment(self, config: str = "meet.toml", overrides: tuple[str, ...] = ()) -> Experiment:
         """Load a config with the changes of a study, then those of the protocol, and its rules."""
         loaded = load_config(config, (*overrides, *self.overrides))
-        return replace(loaded, rules=dict(self.rules)) if self.rules else loaded
+        if isinstance(self.rules, Mapping):
+            return replace(loaded, rules=dict(self.rules))
+        return loaded.with_rules(list(self.rules), "rules") if self.rules else loaded
 
 
 def blocks(*rows: tuple, trials: int = 0) -> str:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from spikewhen.experiments.batch import Left, carry_out_one, say, side_by_side
 from spikewhen.experiments.cli.errors import Interrupted
 from spikewhen.experiments.jobs import Job, at_once, make_jobs
+from spikewhen.experiments.result import Result
 from spikewhen.experiments.study.cache import Measure, has, load, save, warnings_of
 from spikewhen.experiments.study.claim import Claim
 from spikewhen.experiments.study.protocol import Protocol
@@ -203,11 +204,12 @@ def work_on(backend: str, place: Backend, threads: int, task: MeasureJob, tick: 
     elif backend == "gpu":
         place.leave()  # type: ignore[attr-defined]
     recording = read_run(task.path)
+    result = Result(recording.arrays, recording.attrs, task.path)
     failed = []
     for measure in task.measures:
         try:
-            save(measure, recording)
+            save(measure, result)
         except Exception as error:
             failed.append(f"claim {measure.claim} cannot measure it: {type(error).__name__}: {error}")
     tick(task.work_ms - told)
-    return TaskOutcome(failed, warnings_of(recording))
+    return TaskOutcome(failed, warnings_of(result))

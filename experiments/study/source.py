@@ -16,11 +16,16 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from spikewhen.reservoir.errors import InputError
 
 OURS = __name__.partition(".")[0]
+
+_seen: WeakKeyDictionary[ModuleType, str] = WeakKeyDictionary()
+"""Hash of the file of each loaded module: Python goes on with that code, whatever the file says later."""
 
 
 class Imported(NamedTuple):
@@ -60,7 +65,8 @@ class Sources:
         Raises
         ------
         InputError
-            If the function has no name of its own in a module: a lambda, for example.
+            If the function has no name of its own in a module, as a lambda, or if a file was
+            edited after its module was loaded and hashed.
         """
         name = getattr(function, "__qualname__", type(function).__name__)
         if not name.isidentifier() or getattr(function, "__module__", None) is None:
@@ -112,7 +118,10 @@ def _read(name: str) -> Module | str | None:
         return top
     source = path.read_bytes()
     leads_to = frozenset(m for found in _leads_to(name, path, source) for m in _with_packages(found))
-    return Module(hashlib.sha256(source).hexdigest(), leads_to)
+    digest = hashlib.sha256(source).hexdigest()
+    if name in sys.modules and _seen.setdefault(sys.modules[name], digest) != digest:
+        raise InputError(name, "edited since it was loaded", "the code that runs here: start Python anew")
+    return Module(digest, leads_to)
 
 
 def _with_packages(name: str) -> list[str]:

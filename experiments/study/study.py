@@ -52,7 +52,7 @@ class Study:
     overrides : tuple of str
         Changes to the config of every protocol, before its own.
     command : str
-        That runs the study, if it has a command of its own.
+        That runs a shipped study, where it has a command of its own.
 
     Raises
     ------
@@ -82,7 +82,8 @@ class Study:
         package = self.package or (self.name if f"{self.name}.study" in sys.modules else "")
         object.__setattr__(self, "package", package)
         object.__setattr__(self, "name", self.name.rpartition(".")[2])
-        object.__setattr__(self, "command", self.command or f"spikewhen study {self.name}")
+        own = self.command if package.startswith(f"{SHIPPED}.") else ""
+        object.__setattr__(self, "command", own or f"spikewhen study {self.name}")
 
     @property
     def folder(self) -> Path | None:
@@ -225,6 +226,17 @@ def origin(study: Study, out: Path) -> dict[str, Any]:
     return entry | {"package": None, "folder": Path(os.path.relpath(study.folder, out.resolve())).as_posix()}
 
 
+def check_name(name: str, where: str) -> None:
+    """Refuse the name of a folder that cannot be imported.
+
+    Raises
+    ------
+    InputError
+    """
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise InputError(where, name, "a folder named like a Python module: letters, digits, underscores")
+
+
 def _package_of(folder: Path) -> str:
     """Make a folder importable under its own name, and return that name."""
     name = folder.name
@@ -233,8 +245,7 @@ def _package_of(folder: Path) -> str:
     for place in importlib.import_module(SHIPPED).__path__:
         if folder.parent == Path(place).resolve():
             return f"{SHIPPED}.{name}"
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise InputError("PATH", name, "a folder named like a Python module: letters, digits, underscores")
+    check_name(name, "PATH")
     parent = str(folder.parent)
     added = parent not in sys.path
     if added:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import fake_study
 import pytest
@@ -18,6 +20,8 @@ from spikewhen.experiments.study.run import make_plan
 from spikewhen.experiments.study.source import Sources
 from spikewhen.experiments.study.study import Study, load_study, shipped
 from spikewhen.reservoir.errors import InputError
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "studies.md"
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +164,20 @@ def test_a_script_runs_a_study_and_asks_for_what_it_found(study):
     assert done.stdout.split() == ["not", "shown", "2", "2", "Hz", "True"]
 
 
+def test_the_study_of_the_page_runs_word_for_word(tmp_path):
+    """docs/studies.md, on a smaller config."""
+    for text in re.findall(r"```python\n# (my_paper/.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        path, _, code = text.partition("\n")
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(code)
+    small.write(tmp_path / "my_paper")
+    fake_study.edit(tmp_path / "my_paper" / "study.py", "meet.toml", "small.toml")
+    fake_study.edit(tmp_path / "my_paper" / "claims" / "speed.py", "block=20", "block=2")
+    result = load_study(tmp_path / "my_paper").run(seeds="0", out=tmp_path / "o", threads=1)
+    assert result.verdict("C1") == "reported" or result.findings("C1")[0]["n"] == 1
+    assert len(result.series("C1")["error"]) == 1
+
+
 class TestSources:
     """The hash of the code behind a measure."""
 
@@ -240,6 +258,14 @@ class TestSources:
         with fake_study.clean_slate("my_paper"):
             sys.path[:] = [p for p in sys.path if p != str(tmp_path)]
             assert self.hash(elsewhere) == before
+
+    def test_a_file_that_was_edited_after_it_was_loaded_is_refused(self, study):
+        """In a notebook: Python goes on with the old code, which must not be taken for the new one."""
+        measure = load_study(study).claims[0].measure
+        Sources().hash(measure)
+        (study / "helper.py").write_text("FACTOR = 2.0\n")
+        with pytest.raises(InputError, match=r"my_paper.helper.*start Python anew"):
+            Sources().hash(measure)
 
     def test_a_measure_without_a_module_of_its_own_is_refused(self, tmp_path):
         claim = replace(CLAIM, measure=lambda protocol, recording: {})

@@ -1,0 +1,1 @@
+"""A small study to begin with: copied by `spikewhen study new`."""

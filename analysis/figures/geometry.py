@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE
+from spikewhen.analysis.figures.geometry_view import found_geometry, judged_readouts
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
-from spikewhen.analysis.geometry.activity import block_activity, learned_weights, probe_activity
-from spikewhen.analysis.geometry.overlap import BlockReferences, score_geometry
+from spikewhen.analysis.geometry.activity import learned_weights
 from spikewhen.analysis.geometry.subspaces import basis, random_angles
 from spikewhen.analysis.statistics import mean_interval
-from spikewhen.analysis.views import Scores, read_readout, read_task
-from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.files.recording import Recording
-from spikewhen.reservoir.replay import features
+from spikewhen.analysis.views import Scores, read_task
 
 OVERLAPS = {
     "overlap": ("what and when, learned", INK),
@@ -30,56 +25,12 @@ OVERLAPS = {
     "ceiling_when": ("ceiling: when and when, split halves", MIDDLE),
 }
 LOSSES = {"loss_when": "when", "loss_what": "what"}
-MAX_LABELS = 4
 DRAWS, LEVEL = 200, 0.05
-EVERY_MS = 10.0
-
-log = logging.getLogger(__name__)
-
-
-def _group(runs: Runs) -> tuple[Group, list[Series]]:
-    """Find an experiment with weights of both readouts, and activity to judge them by."""
-    for group in runs.meet:
-        series = [
-            s
-            for s in runs.series([group])
-            if all(
-                r.attrs[schema.readout(s.label)]["factored"] and schema.weights(s.label, "v") in r
-                for r in s.runs
-            )
-        ]
-        series = [s for s in series if _judged(s)]
-        if series:
-            return group, series[:MAX_LABELS]
-    raise InputError(
-        "recordings",
-        len(runs),
-        "a factored readout that learned both what and when, and its geometry scored or all spikes kept",
-    )
-
-
-def _judged(series: Series) -> bool:
-    """Return whether some run has learned directions, and every such run has their scores or its spikes."""
-    learned = [r for r in series.runs if _learned(r, series.label)]
-    return bool(learned) and all(_scored(r, series.label) or _replayable(r) for r in learned)
-
-
-def _learned(recording: Recording, label: str) -> bool:
-    task = read_task(recording)
-    return learned_weights(recording, label, int(task.probe_block.max()), task) is not None
-
-
-def _scored(recording: Recording, label: str) -> bool:
-    return schema.scores(label, "overlap_chance") in recording
-
-
-def _replayable(recording: Recording) -> bool:
-    return recording.attrs.get(schema.spikes("reservoir"), {}).get("subset") == "all"
 
 
 def caption(source: Source) -> str:
     """Say what the figure shows."""
-    _, series = _group(Runs.of(source))
+    _, series = judged_readouts(Runs.of(source))
     return (
         "Readout geometry. (a) Principal angles between what and when weights at the end of each block "
         "(Euclidean, bias left out; dots, seeds; line, mean); grey: the 90 % range of each angle "
@@ -97,7 +48,7 @@ def caption(source: Source) -> str:
 
 def draw(source: Source) -> Sheet:
     """Draw the figure."""
-    group, series, found = _found(source)
+    group, series, found = found_geometry(source)
     blocks = np.unique(group.task.probe_block)
     n_rows, n_labels = len(OVERLAPS), len(series)
     height = max(48.0, n_rows * (4 + 2.4 * n_labels))
@@ -134,7 +85,7 @@ def angles_panel(ax: Axes, source: Source, labels: Sequence[str] | None = None) 
     InputError
         If no readout learned both, or its geometry was neither scored nor can be.
     """
-    group, series, found = _found(source, labels)
+    group, series, found = found_geometry(source, labels)
     drawing = Drawing()
     _angles(drawing, ax, group, series, found, np.unique(group.task.probe_block))
     return drawing
@@ -142,7 +93,7 @@ def angles_panel(ax: Axes, source: Source, labels: Sequence[str] | None = None) 
 
 def overlap_panel(ax: Axes, source: Source, labels: Sequence[str] | None = None) -> Drawing:
     """Draw the overlap of "what" and "when" beside its chance and ceiling; as `angles_panel`."""
-    group, _, found = _found(source, labels)
+    group, _, found = found_geometry(source, labels)
     drawing = Drawing()
     _overlaps(drawing, ax, found, int(group.task.probe_block.max()))
     return drawing
@@ -151,36 +102,8 @@ def overlap_panel(ax: Axes, source: Source, labels: Sequence[str] | None = None)
 def loss_panel(ax: Axes, source: Source, labels: Sequence[str] | None = None) -> Drawing:
     """Draw what each readout loses without the other's directions; as `angles_panel`."""
     drawing = Drawing()
-    _losses(drawing, ax, _found(source, labels)[2])
+    _losses(drawing, ax, found_geometry(source, labels)[2])
     return drawing
-
-
-def _found(
-    source: Source, labels: Sequence[str] | None = None
-) -> tuple[Group, list[Series], dict[Series, list[Scores]]]:
-    """Return an experiment with its readouts, and the scores of each by run."""
-    runs = Runs.of(source)
-    group, series = _group(runs)
-    series = [s for s in series if labels is None or s.label in labels]
-    if not series:
-        raise InputError("labels", labels, "labels of readouts that learned what and when")
-    return group, series, {s: [_scores(runs, r, s.label) for r in s.runs] for s in series}
-
-
-def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
-    """Return the scores, computing those in the activity where they are not stored."""
-    found = dict(runs.scores(recording, label))
-    if "overlap_chance" not in found and _learned(recording, label):
-        log.info("geometry of %s, %s: replaying the spikes", recording.run_id, label)
-        task = read_task(recording)
-        readout = read_readout(recording, label)
-        last = int(task.probe_block.max())
-        known = BlockReferences(block_activity(recording, readout, task, features, EVERY_MS, last))
-        rows = np.flatnonzero(task.probe_block == last)
-        rows = rows[task.probe_trial[rows] == task.probe_trial[rows].max()]
-        probes = probe_activity(recording, readout, task, features, EVERY_MS, rows)
-        found |= score_geometry(recording, label, task, last, known, probes)
-    return found
 
 
 def _angles(

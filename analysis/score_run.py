@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from spikewhen.analysis.algebra import one_thread
 from spikewhen.analysis.free_run import score_signal
 from spikewhen.analysis.score_events import score_events
 from spikewhen.analysis.score_names import KEYS, SCORES
@@ -101,6 +102,7 @@ def score_run(
     ).found
 
 
+@one_thread()
 def scored(
     recording: Recording,
     features: Features | None = None,

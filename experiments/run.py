@@ -227,14 +227,12 @@ def find_scores(
     task, declared = recording.config["paradigm"]["name"], recording.attrs[schema.block()]["scores"]
     if missing := why_no_scores(task, declared, recording[schema.probe("block")].size):
         raise InputError("scores", "none", missing)
-    from spikewhen.analysis.algebra import one_thread  # here: they load SciPy, and no run should wait for it
-    from spikewhen.analysis.score_run import scored
+    from spikewhen.analysis.score_run import scored  # here: it loads SciPy, and no run should wait for it
 
     if geometry is None:
         geometry = recording.config["record"]["geometry"]
     replay = features if recording.attrs[schema.spikes("reservoir")]["subset"] == "all" else None
-    with one_thread():
-        return scored(recording, replay, ceiling=ceiling, geometry=geometry)
+    return scored(recording, replay, ceiling=ceiling, geometry=geometry)
 
 
 def _open_recording(sink: FileSink) -> Recording:

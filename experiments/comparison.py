@@ -249,7 +249,7 @@ class Comparison:
         entries = [part for e in self.summary.values() for part in (e["run"], *e["blocks"])]
         names = [n for n in SHOWN.get(self.score, (self.score,)) if any(n in part for part in entries)]
         if not self._of_blocks:
-            return run_table(self.summary, names, intervals)
+            return run_table(self.summary, names, names if intervals else (self.score,))
         rows = [
             [
                 label,

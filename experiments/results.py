@@ -268,10 +268,12 @@ def calibration_table(labels: dict[str, dict[str, Any]]) -> Table:
     )
 
 
-def run_table(labels: dict[str, dict[str, Any]], names: Sequence[str], intervals: bool = False) -> Table:
-    """Return scores of whole runs, a row per rule."""
+def run_table(
+    labels: dict[str, dict[str, Any]], names: Sequence[str], intervals: Sequence[str] = ()
+) -> Table:
+    """Return scores of whole runs, a row per rule; those named in `intervals` with their intervals."""
     rows = [
-        [label, *(cell(e["run"].get(n), with_interval=intervals) for n in names), str(len(e["runs"]))]
+        [label, *(cell(e["run"].get(n), with_interval=n in intervals) for n in names), str(len(e["runs"]))]
         for label, e in labels.items()
     ]
     return Table(["rule", *map(heading, names), "seeds"], rows)

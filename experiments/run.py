@@ -144,7 +144,7 @@ def write_memory(setup: Setup, source: Source, tick: Tick = None, scores: bool =
     """Run and score in memory."""
     sink = MemorySink()
     _run(setup, source, sink, tick)
-    missing = _unscored(setup)
+    missing = unscored(setup)
     if scores and not missing:
         _score(sink, sink.recording, source.ceiling, setup.experiment.record.geometry)
     elif scores:
@@ -158,7 +158,7 @@ def write_file(path: Path, setup: Setup, source: Source, tick: Tick = None) -> O
     try:
         health, lines = _run(setup, source, file, tick)
         recording, geometry = _open_recording(file), setup.experiment.record.geometry
-        scored = None if _unscored(setup) else _score(file, recording, source.ceiling, geometry)
+        scored = None if unscored(setup) else _score(file, recording, source.ceiling, geometry)
         file.commit()
     except BaseException:
         with suppress(OSError, RuntimeError):  # on a full disk closing fails as well
@@ -175,7 +175,7 @@ def _run(setup: Setup, source: Source, sink: Sink, tick: Tick) -> tuple[dict[str
     write_declared(sink, setup.experiment.paradigm)
     report = trainer.run()
     line, found = health_line(report), warnings(report, setup.experiment.health)
-    found += filter(None, [_unscored(setup)])
+    found += filter(None, [unscored(setup)])
     if source.health is not None and repr(sorted(report.items())) != repr(sorted(source.health.items())):
         raise InputError(schema.SPIKES, line, "all the spikes that the file's health line is of")
     schema.write_health(sink, report, line, found)
@@ -201,7 +201,8 @@ def why_no_scores(task: str, declared: str, probes: int) -> str:
     return ""
 
 
-def _unscored(setup: Setup) -> str:
+def unscored(setup: Setup) -> str:
+    """Say in one line why a run will not be scored; nothing where it will."""
     task = setup.experiment.paradigm
     return why_no_scores(task.name, getattr(task, "scores", "none"), setup.session.probes.block.size)
 

@@ -134,12 +134,19 @@ def sections(experiment: Experiment) -> Iterator[Section]:
         part = getattr(experiment, field.name)
         if field.name == "rules":
             for label, rule in part.items():
-                kind = Value(f"rules.{label}.rule", rule.name, "1", "which rule it is", "")
+                kind = Value(f"rules.{label}.rule", _class_name("rule", rule), "1", "which rule it is", "")
                 yield from _sections(f"rules.{label}", rule, [kind])
         else:
-            named = field.name == "paradigm"
-            name = [Value("paradigm.name", part.name, "1", "which task it is", "")] if named else []
-            yield from _sections(field.name, part, name)
+            first = []
+            if field.name == "paradigm":
+                first = [Value("paradigm.name", _class_name("paradigm", part), "1", "which task it is", "")]
+            yield from _sections(field.name, part, first)
+
+
+def _class_name(kind: str, part: Any) -> str:
+    from spikewhen.experiments.registry import dotted, shipped
+
+    return part.name if type(part) in shipped(kind).values() else dotted(type(part))
 
 
 def _sections(where: str, spec: Any, first: list[Value], header: str = "[{}]") -> Iterator[Section]:

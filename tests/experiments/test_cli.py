@@ -148,12 +148,42 @@ def test_doctor_explains_itself():
 def test_config_commands(tmp_path):
     config = small.write(tmp_path)
     shown = small.spikewhen("config", "show", config).stdout
-    assert "n_neurons = 60 " in shown and "number of neurons" in shown and "[rules.local.gate]" in shown
+    assert "n_neurons = 60 " in shown and "# number of neurons (>= 1)" in shown
     values = {v["path"]: v for v in json.loads(small.spikewhen("config", "show", config, "--json").stdout)}
     assert values["simulation.dt_ms"]["unit"] == "ms" and values["simulation.dt_ms"]["allowed"] == "> 0"
     assert all(v["meaning"] for v in values.values())
     assert "valid" in small.spikewhen("config", "validate", config).stdout
     assert "meet.toml" in small.spikewhen("config", "list").stdout
+
+
+@pytest.mark.parametrize("name", ["meet.toml", "two_cues.toml", "force_sine.toml", "calibration.toml"])
+def test_what_config_show_prints_is_a_config_of_the_same_run(name, tmp_path):
+    path = small.write(tmp_path, small.spikewhen("config", "show", name).stdout)
+    assert load_config(path).run_id(3) == load_config(name).run_id(3)
+    assert all(len(line) <= 80 for line in path.read_text().splitlines() if "# " in line)
+
+
+def test_config_new_copies_and_never_replaces(tmp_path):
+    target = tmp_path / "mine.toml"
+    assert small.spikewhen("config", "new", tmp_path / "mine", "--from", "force_sine").exit_code == 0
+    assert load_config(target) == load_config("force_sine.toml")
+    target.write_text("mine")
+    again = small.spikewhen("config", "new", target)
+    assert again.exit_code == 2 and "not there yet" in again.stderr and target.read_text() == "mine"
+
+
+def test_the_shell_completes_commands():
+    code = "from spikewhen.experiments.cli.app import main; main()"
+    asked = {"_SPIKEWHEN_COMPLETE": "complete_bash", "COMP_WORDS": "spikewhen co", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked}
+    )
+    assert done.returncode == 0 and done.stdout.split() == ["compare", "config"]
+
+
+def test_python_m_spikewhen_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "spikewhen", "--version"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("spikewhen ")
 
 
 def test_help_has_examples_and_fits_80_columns():

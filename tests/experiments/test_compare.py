@@ -12,9 +12,11 @@ import small
 from spikewhen import compare, load_config, open_run
 from spikewhen.experiments.compare import compare_finished, plan_comparison
 from spikewhen.experiments.comparison import Comparison
+from spikewhen.experiments.finished import varied
 from spikewhen.experiments.jobs import make_jobs
 from spikewhen.experiments.results import RunSummary
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.recording import read_run
 
 TEXT = (
     small.TEXT.replace('rule = "rls"\ninterval_ms = 5.0', 'rule = "three_factor"\neta = 0.002').replace(
@@ -223,6 +225,41 @@ def test_pairs_are_of_seeds_that_hold_both_rules():
     found = Comparison("x", runs)
     assert found.differences["b"][0].paired.n == 2
     assert "b was left out (seed 0): it diverged" in found.table()
+
+
+def test_a_task_without_scores_is_refused_before_anything_is_simulated(tmp_path):
+    words = ("--set", "paradigm.probe_repeats=0", "--out", tmp_path / "out")
+    result = small.spikewhen("compare", small.write(tmp_path, TEXT), *words)
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+    assert "has no probes" in result.stderr and small.files(tmp_path) == ["small.toml"]
+
+
+def test_a_folder_is_listed_by_run_and_rule_with_what_differs(done):
+    folder, *_ = done
+    text = small.spikewhen("info", folder / "out")
+    assert text.exit_code == 0 and "2 runs, 2 seeds" in text.stdout, text.stderr
+    rows = json.loads(small.spikewhen("info", folder / "out", "--json").stdout)
+    assert [(row["seed"], row["rule"]) for row in rows] == [(s, r) for s in (0, 1) for r in ("local", "slow")]
+    assert {row["score"] for row in rows} == {"error"} and all(row["differs"] == {} for row in rows)
+
+
+def test_values_in_which_runs_differ_are_found_seeds_apart():
+    configs = [{"seed": s, "network": {"weight": w, "n": 3}} for s, w in ((0, 1.0), (1, 1.0), (0, 2.0))]
+    assert varied(configs) == [{"network.weight": w} for w in (1.0, 1.0, 2.0)]
+
+
+def test_rules_are_trained_on_the_runs_of_a_folder(done):
+    folder, *_ = done
+    words = ("train", folder / "out", "--rule", "slow", "--set", "rules.slow.eta=0.01", "--dry-run")
+    assert "2 of 2 runs to do" in small.spikewhen(*words).stdout
+    refused = small.spikewhen("train", folder / "out", "--rule", "slwo")
+    assert refused.exit_code == 2 and "the rules slwo" in refused.stderr
+
+
+def test_what_is_left_out_in_reading_keeps_the_labels(done):
+    folder, *_ = done
+    path = next((folder / "out").glob("*.h5"))
+    assert read_run(path, ("/config", "/scores")).labels == read_run(path).labels == ["local", "slow"]
 
 
 def test_nothing_to_compare_is_refused(tmp_path):

@@ -81,7 +81,7 @@ def _numba() -> Diagnosis:
 def _cache() -> Diagnosis:
     from spikewhen.reservoir.cpu.kernels import Variant, open_loop
 
-    folder = place = Path(open_loop(Variant("euler", True, False, True, False))._cache.cache_path)
+    folder = place = Path(open_loop(Variant("euler", True, False))._cache.cache_path)
     while not place.exists():
         place = place.parent
     ok = os.access(place, os.W_OK)

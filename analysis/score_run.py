@@ -128,7 +128,9 @@ def _own(name: str, score: Callable, recording: Recording) -> Scored:
     """Score with a function of the user's, and check what it gives."""
     if not callable(score):
         raise InputError(schema.block("scores"), name, "a function score(recording)")
-    given, found, units = score(recording), {}, {}
+    given = score(recording)
+    found: dict[str, Scores] = {}
+    units: dict[str, str] = {}
     if not (isinstance(given, dict) and all(isinstance(table, dict) for table in given.values())):
         raise InputError(name, type(given).__name__, "{label: {name: values or (values, unit)}}")
     for label, table in given.items():

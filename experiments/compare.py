@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from spikewhen.experiments.batch import carry_out, require_results, say
 from spikewhen.experiments.comparison import Comparison
-from spikewhen.experiments.config import Experiment, find_config, load_config
+from spikewhen.experiments.config import Experiment, folder_of, load_config
 from spikewhen.experiments.display import count
 from spikewhen.experiments.finished import (
     Found,
@@ -84,7 +84,7 @@ def compare(
         with ExitStack() as stack:
             folder = Path(out or stack.enter_context(tempfile.TemporaryDirectory()))
             asked = (0,) if numbers is None else tuple(numbers)
-            beside = None if isinstance(source, Experiment | dict) else find_config(source).parent
+            beside = None if isinstance(source, Experiment | dict) else folder_of(source)
             plan = plan_comparison(name, experiment, labels, asked, folder, beside)
             return plan.carry_out(backend, threads, reference)
     return compare_finished(source, labels, numbers, reference)

@@ -176,8 +176,9 @@ def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> E
     Parameters
     ----------
     source : str, Path or dict
-        A TOML file, the name of a shipped one (``"meet.toml"``), or a table. A dotted path
-        in a file, such as ``rule = "my_rules:SignRule"``, is looked for beside the file first.
+        A TOML file, the name of a shipped one (``"meet.toml"``), or a table. A dotted path in it,
+        such as ``rule = "my_rules:SignRule"``, is looked for first beside the file; of a shipped
+        one or a table, in the current folder.
     overrides : tuple of str
         ``"network.n_neurons=500"``: dotted path and TOML value.
 
@@ -187,7 +188,7 @@ def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> E
         Naming file, field, value and what is allowed.
     """
     if isinstance(source, dict):
-        return _build(_override(source, overrides))
+        return _build(_override(source, overrides), Path.cwd())
     path = find_config(source)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -196,7 +197,7 @@ def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> E
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(str(path), str(error), "a readable TOML file") from error
     try:
-        return _build(_override(table, overrides), path.parent)
+        return _build(_override(table, overrides), folder_of(source))
     except InputError as error:
         raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
 
@@ -211,6 +212,12 @@ def find_config(source: str | Path) -> Path:
         return shipped
     names = ", ".join(sorted(p.name for p in CONFIGS.glob("*.toml")))
     raise InputError("CONFIG", str(source), f"a TOML file, or one of the shipped {names}")
+
+
+def folder_of(source: str | Path) -> Path:
+    """Return where a config's own code is looked for first: of a shipped one, in the current folder."""
+    folder = find_config(source).parent
+    return Path.cwd() if folder == CONFIGS else folder
 
 
 def _override(table: dict, overrides: tuple[str, ...]) -> dict:

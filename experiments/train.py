@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spikewhen.experiments.config import SECTIONS, Experiment, find_config, load_config
+from spikewhen.experiments.config import SECTIONS, Experiment, folder_of, load_config
 from spikewhen.experiments.jobs import Job, make_job
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
@@ -312,7 +312,7 @@ def training_jobs(
     of_rules = tuple(o for o in overrides if config and o.partition("=")[0].strip().startswith("rules."))
     others = tuple(o for o in overrides if o not in of_rules)
     rules = load_config(config, of_rules).rules if config else None
-    beside = find_config(config).parent if config else Path.cwd()
+    beside = folder_of(config) if config else Path.cwd()
     for path in files:
         with open_recording(path, SMALL) as recording, _one_line(path):
             experiment = recorded_experiment(recording, others, keep_rules=rules is None)

@@ -124,12 +124,12 @@ def _plan(
     backend: str,
 ) -> Plan:
     from spikewhen.experiments.compare import plan_comparison
-    from spikewhen.experiments.config import find_config, load_config
+    from spikewhen.experiments.config import folder_of, load_config
     from spikewhen.reservoir.backends import get_backend
 
     check_folder(folder)
     get_backend(backend)
     experiment = load_config(config, changes)
     with naming_config(config):
-        beside = find_config(config).parent
+        beside = folder_of(config)
         return plan_comparison(Path(config).stem, experiment, labels, seeds, folder, beside)

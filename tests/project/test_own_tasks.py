@@ -84,3 +84,31 @@ def test_the_score_function_of_the_page_gives_times(folder, said, monkeypatch):
     result = open_run(next((folder / "results/rsg").glob("*.h5")))
     values, unit = production(result)["local"]["production_ms"]
     assert unit == "ms" and np.isfinite(values).all() and values.size == result["/probes/block"].size
+
+
+def test_rules_named_by_path_stand_beside_labels(folder):
+    words = ("compare", "rsg.toml", "--rules", "local,my_rules:SignRule", "--dry-run", "--out", "results/new")
+    assert "(local, sign)" in call(folder, "-m", "spikewhen.experiments.cli.app", *words)
+
+
+def test_a_changed_rule_or_task_is_another_run_and_a_changed_figure_is_not(tmp_path):
+    """The same folder, planned again in a fresh process after each change."""
+
+    def planned() -> str:
+        words = ("run", "rsg.toml", "--dry-run", "--out", "results/new")
+        return call(tmp_path, "-B", "-m", "spikewhen.experiments.cli.app", *words).split()[0]
+
+    for name, text in files().items():
+        (tmp_path / name).write_text(text)
+    ids = [planned()]
+    for name, old, new in (
+        ("my_figures.py", "Interval between", "The interval between"),
+        ("my_tasks.py", "Ready, set", "Ready and set"),
+        ("my_tasks.py", "rng.integers(400, 600", "rng.integers(400, 601"),
+        ("my_rules.py", "constants[0] * gate[k] * np.sign", "2 * constants[0] * gate[k] * np.sign"),
+    ):
+        path = tmp_path / name
+        assert path.read_text().count(old) == 1
+        path.write_text(path.read_text().replace(old, new))
+        ids.append(planned())
+    assert ids[0] == ids[1] == ids[2] != ids[3] != ids[4]

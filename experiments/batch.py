@@ -103,8 +103,9 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
         while pending := todo():
             for job in pending:
                 if job.finished:
+                    found = summarise_run(job, _read(job), skipped=True)
                     say(f"{job}: finished before, skipped ({job.path})")
-                    keep(job, summarise_run(job, _read(job), skipped=True))
+                    keep(job, found)
             side_by_side(todo(), _carry_out, backend, threads, report)
     except KeyboardInterrupt as error:
         finished = sum(path in results or job.finished for path, job in standing.items())

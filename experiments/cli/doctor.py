@@ -74,7 +74,11 @@ def _cores() -> Diagnosis:
 def _numba() -> Diagnosis:
     from numba import config
 
-    state = f"{config.NUMBA_NUM_THREADS} threads of its own, unused: every run has a Python thread"
+    state = (
+        "off: it is needed"
+        if config.DISABLE_JIT
+        else "on; runs go on side by side, so its own threads are not used"
+    )
     return Diagnosis("numba JIT", state, not config.DISABLE_JIT, "unset NUMBA_DISABLE_JIT")
 
 
@@ -125,7 +129,7 @@ def _brian() -> Diagnosis:
         "Brian2",
         f"{version} does not import: {reason}",
         False,
-        "pip install --upgrade brian2 numpy",
+        "pip install --upgrade brian2",
         needed=False,
     )
 
@@ -137,7 +141,7 @@ def describe(found: list[Diagnosis]) -> str:
         mark = "ok" if f.ok else "--" if not f.needed else "!!"
         lines.append(f"{mark}  {f.what:<13}{f.state}")
         if not f.ok and f.mend:
-            lines.append(f"    {'':<13}to mend it: {f.mend}")
+            lines.append(f"    {'':<13}what to do: {f.mend}")
     broken = sum(not f.ok and f.needed for f in found)
-    lines.append("everything needed is there" if not broken else f"{broken} thing(s) needed are missing")
+    lines.append("Everything needed is there." if not broken else f"Needed and not there: {broken}.")
     return "\n".join(lines)

@@ -115,6 +115,7 @@ class Drawing:
         gid = self.record(panel, series, grid_x, grid_y, run, value=values)
         dx, dy = (0.5 * (a[1] - a[0]) if len(a) > 1 else 0.5 for a in (x, y))
         extent = (x[0] - dx, x[-1] + dx, y[0] - dy, y[-1] + dy)
+        style = {"interpolation": "nearest", **style}
         image = ax.imshow(values, origin="lower", aspect="auto", extent=extent, **style)
         image.set_gid(gid)
         self.artists.append(image)

@@ -8,7 +8,6 @@ import sys
 import types
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from spikewhen.experiments.cli.app import app

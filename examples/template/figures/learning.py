@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spikewhen.analysis.bands import Band
+from spikewhen.analysis.figures.colours import INK, VARIANT
 from spikewhen.analysis.figures.marks import curve
 from spikewhen.analysis.figures.sheet import Sheet
 from spikewhen.experiments.study.result import StudyResult
@@ -10,14 +11,14 @@ from spikewhen.experiments.study.result import StudyResult
 CLAIMS = ("R1",)
 """The claims whose numbers the figure shows."""
 
-RULES = {"shipped": "#222222", "own": "#3B6FB6"}
+RULES = {"shipped": INK, "own": VARIANT}
 
 
 def caption(result: StudyResult) -> str:
     """Say what the figure shows."""
     return (
         "E, the error relative to silence, on probes after some trials: the shipped rule (black) and the "
-        f"rule of this study (blue). Means over {len(result.seeds)} seeds with 95 % intervals; faint, every "
+        f"rule of this study (purple). Means over {len(result.seeds)} seeds with 95 % intervals; faint, every "
         "seed."
     )
 

@@ -18,8 +18,8 @@ def caption(result: StudyResult) -> str:
     """Say what the figure shows."""
     return (
         "E, the error relative to silence, on probes after some trials: the shipped rule (black) and the "
-        f"rule of this study (purple). Means over {len(result.seeds)} seeds with 95 % intervals; faint, every "
-        "seed."
+        f"rule of this study (purple). Means over {len(result.seeds)} seeds with 95 % intervals; faint, "
+        "every seed."
     )
 
 

@@ -30,6 +30,7 @@ MINE = """
 n_neurons = 60
 out_degree = 10
 [paradigm]
+name = "meet"
 trials_per_block = 2
 probes_after = [2]
 [rules.local]
@@ -43,7 +44,7 @@ def run(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedPr
     """Run a program without what this session's environment says of Python's paths."""
     clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     done = subprocess.run(
-        [str(w) for w in words], cwd=cwd, env=clean | environment, capture_output=True, text=True, timeout=300
+        [str(w) for w in words], cwd=cwd, env=clean | environment, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, f"{words}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done

@@ -74,7 +74,8 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
 
     weight = np.asarray(syn.weight, np.float64)
     decay = np.exp(-dt / np.asarray(syn.decay_ms, np.float64))
-    current_factor, inflow_factor = decay, np.zeros(0)
+    current_factor = decay
+    inflow_factor: np.ndarray = np.zeros(0)
     if syn.rise_ms > 0:
         weight = weight / (syn.rise_ms * np.asarray(syn.decay_ms)[syn.target])
         current_factor, inflow_factor = np.full(n, math.exp(-dt / syn.rise_ms)), decay

@@ -74,12 +74,12 @@ class Gate(Spec):
         if self.kind == "event" and self.stop_at_event:
             raise InputError("stop_at_event", True, 'false, where kind = "event" opens then')
 
-    def teach(self, lesson: TeachingSignal) -> tuple[np.ndarray, np.ndarray]:
+    def teach(self, teaching: TeachingSignal) -> tuple[np.ndarray, np.ndarray]:
         """Turn what the task knows into a target and a gate.
 
         Parameters
         ----------
-        lesson : TeachingSignal
+        teaching : TeachingSignal
 
         Returns
         -------
@@ -90,20 +90,20 @@ class Gate(Spec):
         InputError
             If the gate is to open on another channel and there is one only.
         """
-        t = lesson.time_ms[:, None]
-        target = lesson.signal
-        if lesson.event == CONTINUOUS:
+        t = teaching.time_ms[:, None]
+        target = teaching.signal
+        if teaching.event == CONTINUOUS:
             return target, np.ones_like(target)
-        delivered = np.arange(target.shape[1]) == lesson.event
-        inside = np.abs(t - (lesson.event_time_ms + self.shift_ms)) < self.half_width_ms
+        delivered = np.arange(target.shape[1]) == teaching.event
+        inside = np.abs(t - (teaching.event_time_ms + self.shift_ms)) < self.half_width_ms
         after_cue = t >= 0
         if self.kind == "window":
             level = np.where(inside, 1.0, self.baseline) * after_cue
         elif self.kind == "epoch":
             level = np.broadcast_to(1.0 * after_cue, target.shape)
         elif self.kind == "event":
-            since = t - (lesson.event_time_ms[lesson.event] + self.shift_ms)
-            open_ = (since >= 0) & (since < 2 * self.half_width_ms) & (lesson.event >= 0)
+            since = t - (teaching.event_time_ms[teaching.event] + self.shift_ms)
+            open_ = (since >= 0) & (since < 2 * self.half_width_ms) & (teaching.event >= 0)
             level = np.broadcast_to(1.0 * open_, target.shape)
         else:
             level = np.ones_like(target)
@@ -116,14 +116,14 @@ class Gate(Spec):
             gate = np.where(delivered, gate, level)
         elif self.undelivered == "silence":
             gate = np.where(delivered, gate, level * ~inside)
-        if lesson.event >= 0:
-            onset = lesson.event_time_ms[lesson.event]
+        if teaching.event >= 0:
+            onset = teaching.event_time_ms[teaching.event]
             if self.causal:
                 gate = gate * (t >= onset)
         elif self.causal:
             gate = np.zeros_like(gate)
-        gate = self._low_pass(gate, lesson.time_ms)
-        if self.stop_at_event and lesson.event >= 0:
+        gate = self._low_pass(gate, teaching.time_ms)
+        if self.stop_at_event and teaching.event >= 0:
             gate = gate * (t < onset)  # the low-pass must not carry plasticity past the onset
         return target * delivered, gate
 

@@ -14,7 +14,7 @@ from sealing import sealed
 from test_bad_input import refused
 
 from spikewhen import load_config, run, train
-from spikewhen.analysis import score_run as recordings
+from spikewhen.analysis import score_events
 from spikewhen.experiments import run as runs
 from spikewhen.experiments import train as trained
 from spikewhen.experiments.run import run_to_file
@@ -119,11 +119,11 @@ def test_the_ceiling_is_taken_over_from_the_same_activity_and_code_only(
     other = load_config(small.table(), (KEEP, *overrides)).with_rules(["rls"])
     there = run_to_file(other, 0, tmp_path / "b")
     fits = []
-    found = recordings.ridge_errors
-    monkeypatch.setattr(recordings, "ridge_errors", lambda *a: fits.append(1) or found(*a))
+    found = score_events.ridge_ceiling
+    monkeypatch.setattr(score_events, "ridge_ceiling", lambda *a: fits.append(1) or found(*a))
     assert train_to_file(recording, other, tmp_path / "c").read_bytes() == there.read_bytes()
     assert np.isfinite(read_run(there)[schema.scores("rls", "error_ridge")]).any()
-    assert fits == ([] if taken else [1])
+    assert (not fits) == taken
 
 
 # the command

@@ -153,6 +153,19 @@ def test_counterbalancing_swaps_identity_and_order_over_four_seeds(seed):
     assert sorted(p.tolist()) == [0.2, 0.8] and sorted(t.tolist()) == [300, 600]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_events_keep_their_names_where_probabilities_are_equal(seed):
+    """Which channel plays A cannot be guessed from the data: it is stored."""
+    block = Block(((0.5, 0.5),), ((300.0, 600.0),))
+    s = plan(seed, counterbalance=True, blocks=(block,), trials_per_block=40)
+    a, b = (300, 600) if seed < 2 else (600, 300)
+    assert s.events == ("A", "B") and s.latency[0, 0].tolist() == [a, b]
+    for i in range(40):
+        event, said = s.trials.event[i], s.teaching(i)
+        assert s.trials.event_time_ms[i] == (a, b)[event]
+        assert said.event == s.channels[event] and said.event_time_ms[said.event] == (a, b)[event]
+
+
 def test_counterbalancing_is_the_same_over_blocks_and_leaves_a_third_event_alone():
     table = np.arange(12.0).reshape(2, 2, 3)
     for seed in range(8):

@@ -127,7 +127,7 @@ FAULTS = {
         "const bool spikes = __syncthreads_or(any);": "const bool spikes = any;"
     },
     "the barrier between features and outputs is missing": {
-        "failed = __syncthreads_or(bad);": "failed = bad;"
+        "failed = __syncthreads_or(exploded(state));": "failed = exploded(state);"
     },
     "the mask is not double-buffered": {"step++, into ^= 1)": "step++)"},
     "shared memory is not set": {"x[i] = i == N ? job.numbers[FEATURE_BIAS] : real(0);": ";"},

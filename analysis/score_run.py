@@ -23,7 +23,7 @@ from spikewhen.analysis.score_targets import score_targets
 from spikewhen.analysis.views import Features, Scores
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.own_code import find
+from spikewhen.reservoir.own_code import find, reason_of
 
 if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
@@ -128,7 +128,10 @@ def _own(name: str, score: Callable, recording: Recording) -> Scored:
     """Score with a function of the user's, and check what it gives."""
     if not callable(score):
         raise InputError(schema.block("scores"), name, "a function score(recording)")
-    given = score(recording)
+    try:
+        given = score(recording)
+    except Exception as error:
+        raise InputError(name, "failed", f"a function that scores this run; {reason_of(error)}") from error
     found: dict[str, Scores] = {}
     units: dict[str, str] = {}
     if not (isinstance(given, dict) and all(isinstance(table, dict) for table in given.values())):

@@ -15,7 +15,7 @@ from spikewhen.reservoir.rules.base import Rule
 SHIPPED = {
     "rule": ("spikewhen.reservoir.rules", "RULES"),
     "paradigm": ("spikewhen.paradigms", "PARADIGMS"),
-    "score": ("spikewhen.analysis.scorers", "SCORERS"),
+    "score": ("spikewhen.analysis.score_run", "SCORERS"),
     "figure": ("spikewhen.analysis.figures", "FIGURES"),
 }
 """Module and table of what is shipped of each kind; loaded when asked for. Claims belong to a study."""

@@ -19,6 +19,7 @@ from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import run_id
 from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.network import build_network, check_network
+from spikewhen.reservoir.own_code import load
 from spikewhen.reservoir.spec import steps
 from spikewhen.reservoir.time_grid import make_grid
 from spikewhen.reservoir.training import RecordSpec, Trainer
@@ -148,6 +149,9 @@ def prepare(
             rule.constants(grid.readout_step_ms, grid.dtype)
         except InputError as error:
             raise error.within(f"rules.{label}") from error
+    scores = getattr(experiment.paradigm, "scores", "none")
+    if ":" in scores:  # a function of a user's that is not there is named before anything is simulated
+        load(scores, None, "paradigm.scores")
     steps("record.readouts_every_ms", experiment.record.readouts_every_ms, grid.readout_step_ms)
     if network is not None:
         check_network(network, session.n_cues, session.n_channels)

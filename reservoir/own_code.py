@@ -77,7 +77,7 @@ def find(
     except Exception as error:
         origin = offered[name].dist
         package = offered[name].value if origin is None else origin.name
-        raise InputError(where, name, f"to be importable from {package}: {_reason(error)}") from error
+        raise InputError(where, name, f"to be importable from {package}: {reason_of(error)}") from error
 
 
 def load(path: str, beside: str | Path | None = None, where: str = "name") -> Any:
@@ -110,14 +110,14 @@ def load(path: str, beside: str | Path | None = None, where: str = "name") -> An
         value = module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
-            raise InputError(where, path, f"a module that imports; {_reason(error)}") from error
+            raise InputError(where, path, f"a module that imports; {reason_of(error)}") from error
         near = [p.stem for p in folder.glob("*.py")] if folder else []
         at = f"in {folder} or " if folder else ""
         raise InputError(
             where, path, f"a module {at}on the Python path: no module {error.name}" + nearest(name, near)
         ) from error
     except (Exception, SystemExit) as error:
-        raise InputError(where, path, f"a module that imports; {_reason(error)}") from error
+        raise InputError(where, path, f"a module that imports; {reason_of(error)}") from error
     file = getattr(module, "__file__", None)
     if folder is not None and file and folder in Path(file).resolve().parents:
         files = {module.__name__: Path(file), **own_imports(module.__name__, Path(file))}
@@ -165,7 +165,7 @@ def module_file(name: str) -> Path | None:
     return Path(file).resolve() if file else None
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """One line: what was raised and in which line of which file."""
     text = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, SyntaxError):

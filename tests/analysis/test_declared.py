@@ -180,6 +180,12 @@ def test_what_a_function_of_ones_own_must_not_give(target, own, given, complaint
         scored(with_own(target))
 
 
+def test_a_function_of_ones_own_that_fails_is_named_with_its_line(target, own):
+    own.score = lambda recording: 1 / 0
+    with pytest.raises(InputError, match=r"my_scores:score.*test_declared.py, line \d+: ZeroDivisionError"):
+        scored(with_own(target))
+
+
 @pytest.mark.parametrize("name", ["none", None])
 def test_a_task_that_declares_no_scores_says_so(target, name):
     recording = said(target[0][[0, 1]], target, [0, 1])

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from spikewhen.experiments.config import load_config
-from spikewhen.experiments.registry import dotted, resolve
+from spikewhen.experiments.config import Experiment, load_config
+from spikewhen.experiments.registry import dotted, resolve, shipped
+from spikewhen.experiments.setup import prepare
 from spikewhen.paradigms.meet import Meet
 from spikewhen.reservoir.code_hash import describe_class
 from spikewhen.reservoir.errors import InputError
@@ -66,6 +67,22 @@ def code_of(folder: Path) -> str:
 
 def test_a_shipped_name_needs_no_folder():
     assert resolve("rule", "lms") is LMS and resolve("paradigm", "meet") is Meet
+
+
+@pytest.mark.parametrize("kind", ["rule", "paradigm", "score", "figure"])
+def test_every_kind_has_shipped_names_and_suggests_them(kind):
+    name = next(iter(shipped(kind)))
+    assert resolve(kind, name) is shipped(kind)[name]
+    with pytest.raises(InputError, match=f"did you mean {name}"):
+        resolve(kind, f"{name}z")
+
+
+def test_a_score_function_that_is_not_there_is_named_before_anything_is_simulated():
+    class Unscored(Meet):
+        scores = "no_such_scores:f"
+
+    with pytest.raises(InputError, match=r"paradigm\.scores.*no module no_such_scores"):
+        prepare(Experiment(paradigm=Unscored()))
 
 
 def test_a_rule_beside_the_config_is_used_from_toml(folder):

@@ -26,7 +26,7 @@ FIND_PYTHON = \
 
 SEARCH := $(BIN)/python -m spikewhen.examples.yamada_chao_2026.search
 
-.PHONY: help env demo test verify mutants bench search gpu-host-check gpu-check gpu-bench lint format clean
+.PHONY: help env demo test test-fast verify mutants bench search gpu-host-check gpu-check gpu-bench lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,13 @@ demo: $(STAMP)  ## simulate a small experiment and draw its figures into results
 
 test: $(STAMP)  ## run the tests
 	$(BIN)/pytest -n $(JOBS)
+
+# The engine, the rules, the tasks' contract, and one run from the front door.
+FAST := tests/reservoir/test_engine.py tests/reservoir/test_rules.py tests/paradigms/test_contract.py \
+	tests/experiments/test_run.py tests/project/test_architecture.py
+
+test-fast: $(STAMP)  ## the engine, the rules and one run: a minute on two cores once kernels are compiled
+	$(BIN)/pytest -n $(JOBS) $(FAST)
 
 verify: $(STAMP)  ## the long equality tests (some 10 minutes)
 	$(BIN)/pytest -n $(JOBS) -m long

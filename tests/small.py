@@ -63,3 +63,14 @@ def spikewhen(*words: object) -> Result:
 def files(folder: Path) -> list[str]:
     """Names of everything below a folder."""
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+def refused(result, *parts: str) -> str:
+    """Check the form of a refusal and return its line."""
+    assert result.exit_code == 2, (result.stdout, result.stderr)
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
+    assert result.stdout == "" and "Traceback" not in result.stderr
+    for part in parts:
+        assert part in lines[0], lines[0]
+    return lines[0]

@@ -156,7 +156,7 @@ def draw_one(
     name : str
         Of the files, without their suffix.
     module
-        With ``draw(source)`` and ``caption(source)``.
+        With ``draw(source)``, which returns a `Sheet` or a Matplotlib figure, and ``caption(source)``.
     source
         What the module reads.
     formats : tuple of {"pdf", "png", "svg"}
@@ -169,7 +169,7 @@ def draw_one(
         The files written; the table of numbers is the last one.
     """
     with paper():
-        sheet = module.draw(source)
+        sheet = Sheet.of(module.draw(source))
         if sheet.sources or origin is None:
             origin = provenance(sheet.sources)
         facts = {"Title": name, "Caption": as_typed(module.caption(source)), **origin}

@@ -18,6 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from spikewhen.reservoir.errors import InputError
+
 if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
 
@@ -168,6 +170,24 @@ class Sheet(Drawing):
         self.width_mm, self.height_mm = width_mm, height_mm
         self.figure = Figure(figsize=(width_mm / 25.4, height_mm / 25.4))
         FigureCanvasAgg(self.figure)
+
+    @classmethod
+    def of(cls, drawn: Sheet | Figure) -> Sheet:
+        """Return a sheet as it is, and a Matplotlib figure as a sheet without a table of numbers.
+
+        Raises
+        ------
+        InputError
+            If it is neither.
+        """
+        if isinstance(drawn, Sheet):
+            return drawn
+        if not isinstance(drawn, Figure):
+            raise InputError("draw", type(drawn).__name__, "a Sheet or a Matplotlib figure")
+        width, height = drawn.get_size_inches() * 25.4
+        sheet = cls(width, height)
+        sheet.figure = drawn
+        return sheet
 
     def axes(
         self,

@@ -1,14 +1,15 @@
 """Panels of the shipped figures on anybody's axes, and names as people write them."""
 
 import re
+import types
 
 import numpy as np
 import pytest
+from drawn import ACTIVITY, TWO_EVENTS, meet_run, signal_run
 from matplotlib import rc_context, rcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from test_figures import ACTIVITY, TWO_EVENTS, meet_run, signal_run
 
 from spikewhen.analysis.figures import (
     FIGURES,
@@ -147,3 +148,15 @@ def test_scores_are_read_once_however_many_points_a_curve_has(monkeypatch, run):
     with paper():
         learning.draw(Runs([run]))
     assert len(calls) == 2 and len(ACTIVITY) > 0
+
+
+def test_a_figure_of_matplotlib_alone_is_written_too(tmp_path):
+    module = types.SimpleNamespace(draw=lambda runs: drawn, caption=lambda runs: "A line.")
+    drawn = Figure(figsize=(2, 1))
+    drawn.subplots().plot([0, 1])
+    files = draw_one(tmp_path, "plain", module, [meet_run()], ("png", "pdf"))
+    assert [f.name for f in files] == ["plain.png", "plain.pdf", "plain.csv"]
+    assert files[0].stat().st_size > 1000
+    module.draw = lambda runs: None
+    with pytest.raises(InputError, match="a Sheet or a Matplotlib figure"):
+        draw_one(tmp_path, "plain", module, [meet_run()], ("png",))

@@ -9,11 +9,11 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from drawn import meet_run, overlapping, put_text
 from made_up_report import report
 from matplotlib.text import Text
 from small import spikewhen
 from synthetic import record
-from test_figures import meet_run, overlapping, put_text
 
 from spikewhen.analysis.bands import Band, jsonable
 from spikewhen.analysis.figures import draw_one

@@ -11,20 +11,10 @@ import numpy as np
 import pytest
 import small
 from sealing import sealed
+from small import refused
 
 from spikewhen.gpu.device import why_not
 from spikewhen.reservoir.files import schema
-
-
-def refused(result, *parts: str) -> str:
-    """Check the form of a refusal and return its line."""
-    assert result.exit_code == 2, (result.stdout, result.stderr)
-    lines = result.stderr.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
-    assert result.stdout == "" and "Traceback" not in result.stderr
-    for part in parts:
-        assert part in lines[0], lines[0]
-    return lines[0]
 
 
 def run_refused(tmp_path: Path, *parts: str, text: str = small.TEXT, words: tuple[str, ...] = ()) -> None:

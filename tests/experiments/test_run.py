@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from changing_rule import own_rule
 
 from spikewhen import load_config, run
 from spikewhen.analysis.summary import compare
@@ -27,36 +26,10 @@ SMALL = (
     "paradigm.blocks=[{probability=[[0.5,0.5]],latency_ms=[[300.0,600.0]]}]",
 )
 
-OWN_RULE = """
-import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
-import numba as nb
-import numpy as np
-from spikewhen.reservoir.rules import LMS
-
-@nb.njit(nogil=True, error_model="numpy")
-def step(constants, state, x, y, target, gate, clock, trial_end):
-    for k in range(y.size):
-        state[0][k, 0] += {amount}
-
-@dataclass(frozen=True)
-class Own(LMS):
-    name: ClassVar[str] = "own"
-    step: ClassVar[Any] = staticmethod(step)
-"""
-
 
 @pytest.fixture
 def small():
     return load_config("meet.toml", SMALL).with_rules(["local"])
-
-
-def own_rule(monkeypatch, amount: float):
-    module = types.ModuleType("own_rule")
-    monkeypatch.setitem(sys.modules, "own_rule", module)
-    exec(compile(OWN_RULE.format(amount=amount), "own_rule.py", "exec", dont_inherit=True), vars(module))
-    return module.Own()
 
 
 def test_a_rule_whose_code_changed_is_another_run(small, monkeypatch):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small
-from test_run import own_rule
+from changing_rule import own_rule
 
 from spikewhen import build_network, load_config
 from spikewhen.experiments import jobs as planning

@@ -12,7 +12,7 @@ from pathlib import Path
 import fake_study
 import pytest
 import small
-from test_bad_input import refused
+from small import refused
 
 from spikewhen.experiments.study.claim import Claim, Judged
 from spikewhen.experiments.study.protocol import Protocol

@@ -15,7 +15,7 @@ import fake_study
 import pytest
 import small
 from host_kernel import needs_compiler
-from test_bad_input import refused
+from small import refused
 
 import spikewhen.gpu.backend
 from spikewhen.experiments.study import run

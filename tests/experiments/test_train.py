@@ -11,7 +11,7 @@ import pytest
 import small
 from lively import equal
 from sealing import sealed
-from test_bad_input import refused
+from small import refused
 
 from spikewhen import load_config, run, train
 from spikewhen.analysis import score_events
@@ -246,7 +246,7 @@ def test_another_experiment_than_the_recorded_one_is_refused(done):
 
 
 def test_a_rule_of_ones_own_is_trained_from_a_script(done, monkeypatch):
-    from test_run import own_rule
+    from changing_rule import own_rule
 
     _, config, (first, _) = done
     experiment = replace(load_config(config, (KEEP,)), rules={"own": own_rule(monkeypatch, 0.25)})

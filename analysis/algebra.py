@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from threadpoolctl import threadpool_limits
 
 ENVIRONMENT = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
-"""The same for a process that has not loaded NumPy yet: its libraries then start no threads."""
+"""Environment of a process that has not loaded NumPy yet: its libraries then start no threads."""
 
 
 def start_on_one_thread() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
 
 MOST_TRIALS = 200
-"""Of a block, for the ridge ceiling; so memory does not grow with its length."""
+"""Most trials taken of a block for the ridge ceiling, so that memory does not grow with its length."""
 
 
 def targets(recording: Recording, time_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

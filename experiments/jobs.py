@@ -36,7 +36,7 @@ dt = 0.1 ms, double precision, noise on. Expect a factor of two either way.
 
 
 class Estimate(NamedTuple):
-    """Of one run, on one core."""
+    """What one run costs on one core."""
 
     seconds: float
     memory_bytes: float
@@ -171,7 +171,7 @@ def pick_threads(threads: int | None, jobs: list[Job], backend: str = "cpu") -> 
 
 
 def at_once(threads: int | None, todo: int, backend: str = "cpu") -> int:
-    """The same for a number of things to do."""
+    """Return how many of a number of tasks go on at once."""
     if threads is not None and threads < 1:
         raise InputError("--threads", threads, "a number >= 1")
     return max(1, min(threads or (GPU_RUNS if backend == "gpu" else cores()), todo))
@@ -201,7 +201,7 @@ def describe(jobs: list[Job], threads: int) -> str:
 
 
 def estimates(jobs: list[Job], threads: int) -> dict:
-    """The same for a program."""
+    """Return the plan as JSON types, for a program."""
     return {
         "threads": threads,
         "runs": [

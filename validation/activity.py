@@ -23,7 +23,7 @@ NAMES = {"rate_hz": "rate, Hz", "cv": "CV of intervals", "correlation": "count c
 
 
 class Statistics(NamedTuple):
-    """Of one network over one segment."""
+    """Activity of one network over one segment."""
 
     rate_hz: float  # mean over cells
     cv: float  # of interspike intervals, mean over cells with enough spikes

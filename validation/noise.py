@@ -33,7 +33,7 @@ CHUNK_MS = 200
 
 
 class Shape(NamedTuple):
-    """Of a sample that should be standard normal."""
+    """Moments of a sample that should be standard normal."""
 
     mean: float
     variance: float

@@ -32,7 +32,7 @@ Load = Callable[[Network, TimeGrid], Engine]
 
 
 class Outcome(NamedTuple):
-    """Of one run."""
+    """What is measured of one run."""
 
     rate_hz: float
     cv: float

@@ -46,7 +46,7 @@ EXCITATORY = ("RS", "IB", "CH")
 """Types of cells drawn in ink."""
 
 SCALE = "viridis"
-"""Of a quantity that has no colour of its own, such as a level of probability."""
+"""Colour map of a quantity that has no colour of its own, such as a level of probability."""
 
 RULES = {
     "local": INK,

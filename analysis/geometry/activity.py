@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
 
 MOST_TRIALS = 200
-"""Of a block, so that memory does not grow with its length."""
+"""Most trials taken of a block, so that memory does not grow with its length."""
 
 
 class Activity(NamedTuple):

@@ -115,7 +115,7 @@ class BlockReferences:
 
     @cached_property
     def penalty(self) -> float:
-        """Of the ridge refits."""
+        """Return the penalty of the ridge refits."""
         return fit_ridge(self._x, self._target).penalty if self._penalty is None else self._penalty
 
     @cached_property

@@ -17,7 +17,7 @@ from spikewhen.reservoir.files.recording import Recording
 
 FACTORED, MERGED = "factored", "merged"
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""Of each readout's own tuned learning rate."""
+"""Factors on the tuned learning rate of each readout."""
 
 BASE = {FACTORED: CELLS["local_factored_gate"], MERGED: CELLS["local_merged_gate"]}
 RATES = Protocol(

@@ -50,7 +50,7 @@ TOP = (0.1, 0.25, 0.5)
 RESTS_ON = ("one cue", "upper halves")
 """The test that the claim rests on: see `_weight_findings`."""
 PARTITIONS = {"probability": (0, 0, 1, 1), "latency": (0, 1, 0, 1), "meaningless": (0, 1, 1, 0)}
-"""Of the four cues, by what follows them; the last by nothing."""
+"""Ways to pair the four cues by what follows them; the last way means nothing and is a control."""
 
 
 def measure(protocol: str, recording: Recording) -> dict[str, Any]:

@@ -21,7 +21,7 @@ SWITCH = ("learning", "timing", "probability", "both", "return")
 REMEMBERS_ALL = changed(MEMORIES["rls_memory_20"], memory_trials=0.0)
 """Recursive least squares that never forgets (lambda = 1)."""
 RESET = changed(REMEMBERS_ALL, reset="switch")
-"""The same, told of every switch: P returns to I / alpha, weights stay."""
+"""Least squares told of every switch: P returns to I / alpha, and weights stay."""
 
 SWITCHES = Protocol(
     "switches",

@@ -14,7 +14,7 @@ from spikewhen.analysis.figures.marks import curve, strip, zero_line
 from spikewhen.analysis.figures.sheet import Sheet
 
 LIMIT = 1.0
-"""Of the axis of (a); larger values are written."""
+"""Limits of the axis of panel a; larger values are written as text."""
 
 RETUNED, MATCHED = ", retuned", ", rate matched"
 SHADES = {

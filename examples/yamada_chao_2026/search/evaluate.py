@@ -34,7 +34,7 @@ RATE_HZ = (1.5, 5.0)
 
 
 class Score(NamedTuple):
-    """Of one seed."""
+    """What one seed gave."""
 
     errors: dict[str, np.ndarray]  # by rule: (blocks, points) mean E over repeats
     rate_hz: float
@@ -50,7 +50,7 @@ class Score(NamedTuple):
 
 
 BROKEN = Score({}, np.nan, np.nan)
-"""Of a network whose state or readout is no longer finite."""
+"""Score of a network whose state or readout is no longer finite."""
 
 
 def task(

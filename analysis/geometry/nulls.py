@@ -125,7 +125,7 @@ def permuted_what(
 
 
 GROUPS = 6
-"""Number of groups that trials are dealt into at random for the ceilings: six groups can be halved in ten ways."""
+"""Groups that trials are dealt into at random for the ceilings; six can be halved in ten ways."""
 
 
 def halvings(n: int, rng: np.random.Generator) -> tuple[list[np.ndarray], list[list[list[int]]]]:

@@ -18,7 +18,7 @@ from spikewhen.reservoir.engine import Engine
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.schema import write_text
 from spikewhen.reservoir.files.sinks import MemorySink
-from spikewhen.reservoir.files.static import write_static
+from spikewhen.reservoir.files.static import write_declared, write_static
 from spikewhen.reservoir.types import Network, TimeGrid
 from spikewhen.validation.activity import statistics
 from spikewhen.validation.findings import Context
@@ -74,6 +74,7 @@ def measure(experiment: Experiment, seed: int, load: Load | None = None) -> Outc
     trainer = setup.trainer(network, (load or CpuBackend().load)(network, setup.grid), sink)
     write_text(sink, schema.CONFIG, json.dumps(setup.config))
     write_static(sink, network, setup.session, trainer.onsets_ms())
+    write_declared(sink, experiment.paradigm)
     trainer.run()
     recording = sink.recording
     (scores,) = score_run(recording).values()

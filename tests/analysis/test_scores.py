@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from spikewhen.analysis.baselines import combine, equal_share, replaced_errors, ridge_ceiling, winner_take_all
+from spikewhen.analysis.geometry.activity import Activity
 from spikewhen.analysis.scores import amplitude, error, error_parts, error_per_channel, timing
 from spikewhen.analysis.targets import bump, expected_bump, hazard_target, marginal_target
 
@@ -219,4 +220,8 @@ class TestLadder:
         trials, probes = (cells + noise * rng.standard_normal((n, *cells.shape)) for n in (40, 10))
         s = np.stack([bump(t[:, None], LATENCY, SIGMA)] * 40)
         target = np.stack([marginal_target(t, P, LATENCY, FIXED, SIGMA)] * 10)
-        return ridge_ceiling(trials, s, probes, np.stack([P] * 10), target, t).mean()
+        taught, probed = (
+            Activity(t, x, s[: len(x)], np.zeros((len(x), 2)), np.stack([P] * len(x)))
+            for x in (trials, probes)
+        )
+        return ridge_ceiling(taught, probed, target).error.mean()

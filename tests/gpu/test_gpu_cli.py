@@ -4,7 +4,7 @@ import pytest
 from host_kernel import needs_compiler
 from small import files, spikewhen, write
 
-import spikewhen.gpu.backend
+from spikewhen.gpu import backend as gpu_backend
 from spikewhen.gpu.host import HostDevice
 
 pytestmark = needs_compiler
@@ -13,7 +13,7 @@ pytestmark = needs_compiler
 @pytest.fixture
 def device(monkeypatch):
     made = HostDevice()
-    monkeypatch.setattr(spikewhen.gpu.backend, "CudaDevice", lambda: made)
+    monkeypatch.setattr(gpu_backend, "CudaDevice", lambda: made)
     return made
 
 

@@ -1,5 +1,8 @@
 """A report of `spikewhen claims` with made-up numbers: the form of every series that figures draw."""
 
+from copy import deepcopy
+from functools import cache
+
 import numpy as np
 
 from spikewhen.analysis.bands import band, jsonable
@@ -337,6 +340,12 @@ SERIES = {
 
 def report(n: int = 5, seed: int = 0) -> dict:
     """The table of a claims.json, with the protocols of the claims and made-up runs."""
+    return deepcopy(_report(n, seed))
+
+
+@cache
+def _report(n: int, seed: int) -> dict:
+    """Made once in a process: its thousands of bootstrap intervals take seconds."""
     maker = Maker(n, seed)
     claims = [
         {

@@ -11,11 +11,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-import spikewhen
 from spikewhen.experiments.cli.app import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,6 +46,7 @@ def walk(words: Sequence[str], command: Callable[[], object], root: Path = ROOT)
         files[name] = None
 
     saved, sys.argv = sys.argv, ["spikewhen", *words]
+    threading.setprofile(enter)  # a run goes on in a thread of its own
     sys.setprofile(enter)
     try:
         command()
@@ -53,15 +54,16 @@ def walk(words: Sequence[str], command: Callable[[], object], root: Path = ROOT)
         pass
     finally:
         sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
         sys.argv = saved
     return [name.removeprefix(inside) for name in files], returns
 
 
 def import_all() -> None:
-    """Import the package, but for the checks that need Brian2 and the search that needs Optuna."""
-    for module in pkgutil.walk_packages(spikewhen.__path__, "spikewhen."):
-        top = module.name.split(".")[1]
-        if top in ("reservoir", "paradigms", "analysis", "experiments", "gpu"):
+    """Import the package, but for the checks that need Brian2 and the examples."""
+    for name in ("reservoir", "paradigms", "analysis", "experiments", "gpu"):
+        package = importlib.import_module(f"spikewhen.{name}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
 
 

@@ -118,6 +118,7 @@ def test_the_wheel_has_one_name_and_says_its_commit(built):
     assert "Project-URL: Paper, " in metadata
 
 
+@pytest.mark.long  # it compiles every kernel anew; .ci/run runs it
 def test_the_readme_runs_beside_folders_named_like_ours(python, installed, place):
     init = installed / "spikewhen" / "__init__.py"
     (place / "check.py").write_text(WHERE)

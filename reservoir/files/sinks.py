@@ -92,6 +92,9 @@ class FileSink:
         self._temporary = self.path.with_suffix(".partial")  # a stale one is ours: we hold the lock
         self._raw = GuardedFile(self._temporary)
         self._file = h5py.File(self._raw, "w", libver=("v108", "v110"), userblock_size=BLOCK)
+        # A data set whose last handle is closed loses its chunk cache: every row written would then
+        # unpack and pack again the chunk it belongs to.
+        self._open: dict[str, h5py.Dataset] = {}
 
     def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None:
         """Make a data set; a first dimension of 0 grows by `append`."""
@@ -138,10 +141,13 @@ class FileSink:
             node.attrs[name] = value
 
     def _dataset(self, path: str) -> h5py.Dataset:
-        return self._file[path]
+        if path not in self._open:
+            self._open[path] = self._file[path]
+        return self._open[path]
 
     def commit(self) -> None:
         """Close, sync and give the file its name."""
+        self._open.clear()
         self._file.close()
         self._raw.check()
         seal(self._raw)
@@ -156,6 +162,7 @@ class FileSink:
 
     def abort(self) -> None:
         """Throw the unfinished file away."""
+        self._open.clear()
         try:
             self._file.close()
         finally:

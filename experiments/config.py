@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
-import typing
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from spikewhen.experiments.display import Facts, Shown, changed, count
+from spikewhen.experiments.parse import choose, override, parse, read_toml, refuse_deep
 from spikewhen.experiments.registry import resolve
 from spikewhen.paradigms import PARADIGMS
 from spikewhen.paradigms.meet import Meet
@@ -70,6 +66,7 @@ class Experiment(Shown):
         if not self.rules:
             raise InputError("rules", {}, "at least one rule")
         for label, rule in self.rules.items():
+            check_label(label)
             if hasattr(self.paradigm, "check_rule"):
                 self.paradigm.check_rule(label, rule)
 
@@ -96,7 +93,7 @@ class Experiment(Shown):
         for label in labels:
             if ":" in label:
                 cls = resolve("rule", label, beside, option)
-                name, rule = cls.name, _parse(cls, {}, option)
+                name, rule = cls.name, parse(cls, {}, option)
             elif label in self.rules:
                 name, rule = label, self.rules[label]
             else:
@@ -188,18 +185,28 @@ def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> E
         Naming file, field, value and what is allowed.
     """
     if isinstance(source, dict):
-        return _build(_override(source, overrides), Path.cwd())
+        return _build(override(source, overrides), Path.cwd())
     path = find_config(source)
+    table = read_toml(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(str(path), str(error), "valid TOML") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(path), str(error), "a readable TOML file") from error
-    try:
-        return _build(_override(table, overrides), folder_of(source))
+        return _build(override(table, overrides), folder_of(source))
     except InputError as error:
         raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
+
+
+def check_label(label: Any) -> None:
+    """Refuse a label of a rule that could not stand in paths, tables and file names.
+
+    Raises
+    ------
+    InputError
+    """
+    if not (isinstance(label, str) and label.isidentifier() and len(label) <= LONGEST_LABEL):
+        allowed = f"labels of letters, digits and underscores, at most {LONGEST_LABEL}"
+        raise InputError("rules", label, allowed)
+
+
+LONGEST_LABEL = 100
 
 
 def find_config(source: str | Path) -> Path:
@@ -220,98 +227,21 @@ def folder_of(source: str | Path) -> Path:
     return Path.cwd() if folder == CONFIGS else folder
 
 
-def _override(table: dict, overrides: tuple[str, ...]) -> dict:
-    for item in overrides:
-        key, sign, text = item.partition("=")
-        if not sign or not key.strip():
-            raise InputError("--set", item, "section.name=value")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text  # a bare word is a string
-        table = _set(table, key.strip().split("."), value)
-    return table
-
-
-def _set(table: dict, keys: list[str], value: Any) -> dict:
-    if not isinstance(table, dict):
-        raise InputError("--set", ".".join(keys), "a path of tables; set the whole array instead")
-    if len(keys) == 1:
-        return {**table, keys[0]: value}
-    return {**table, keys[0]: _set(table.get(keys[0], {}), keys[1:], value)}
-
-
 def _build(table: dict, beside: Path | None = None) -> Experiment:
+    refuse_deep(table)
     _refuse_unknown("", table, (*SECTIONS, "paradigm", "rules"))
-    parts: dict[str, Any] = {name: _parse(cls, table.get(name, {}), name) for name, cls in SECTIONS.items()}
+    parts: dict[str, Any] = {name: parse(cls, table.get(name, {}), name) for name, cls in SECTIONS.items()}
     task = table.get("paradigm", {"name": "meet"})
-    parts["paradigm"] = _choose("paradigm", task, "name", "paradigm", beside)
+    parts["paradigm"] = choose("paradigm", task, "name", "paradigm", beside)
     rules = table.get("rules", {"local": {"rule": "three_factor"}})
     if not isinstance(rules, dict):
         raise InputError("rules", rules, "a table of rules by label")
     for label in rules:
-        if not label.isidentifier():
-            raise InputError("rules", label, "labels of letters, digits and underscores")
+        check_label(label)
     parts["rules"] = {
-        label: _choose("rule", spec, "rule", f"rules.{label}", beside) for label, spec in rules.items()
+        label: choose("rule", spec, "rule", f"rules.{label}", beside) for label, spec in rules.items()
     }
     return Experiment(**parts)
-
-
-def _choose(kind: str, table: Any, key: str, where: str, beside: Path | None) -> Any:
-    if not isinstance(table, dict):
-        raise InputError(where, table, "a table")
-    cls = resolve(kind, table.get(key), beside, f"{where}.{key}")  # type: ignore[arg-type]
-    return _parse(cls, {k: v for k, v in table.items() if k != key}, where)
-
-
-@cache
-def _adapter(cls: type) -> TypeAdapter:
-    return TypeAdapter(cls)
-
-
-def _parse(cls: type, table: Any, where: str) -> Any:
-    try:
-        return _adapter(cls).validate_python(_none(table))
-    except ValidationError as error:
-        raise _first_error(error, cls, where) from error
-
-
-def _none(value: Any) -> Any:
-    """TOML has no null: ``what = "none"`` stands for it."""
-    if isinstance(value, dict):
-        return {k: None if k == "what" and v == "none" else _none(v) for k, v in value.items()}
-    return value
-
-
-def _first_error(error: ValidationError, cls: type, where: str) -> InputError:
-    # A misspelt key also leaves the right one missing: name the misspelling.
-    first = min(error.errors(), key=lambda e: e["type"] != "unexpected_keyword_argument")
-    path = where + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return cause.within(path)
-    if first["type"] == "unexpected_keyword_argument":
-        inner = _class_at(cls, first["loc"][:-1])
-        names = [f.name for f in dataclasses.fields(inner)] if inner else []
-        return InputError(path, first["input"], "no such key" + nearest(str(first["loc"][-1]), names))
-    if first["type"] == "missing":
-        return InputError(path, "missing", "a value")
-    message = first["msg"]
-    return InputError(path, first["input"], message[0].lower() + message[1:])
-
-
-def _class_at(cls: Any, loc: tuple) -> type | None:
-    """Follow a location down nested dataclasses."""
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        hint = typing.get_type_hints(cls).get(part) if dataclasses.is_dataclass(cls) else None
-        while hint is not None and not dataclasses.is_dataclass(hint):
-            inner = [a for a in typing.get_args(hint) if a not in (type(None), Ellipsis)]
-            hint = inner[0] if inner else None
-        cls = hint
-    return cls if isinstance(cls, type) and dataclasses.is_dataclass(cls) else None
 
 
 def _refuse_unknown(where: str, table: dict, known: tuple[str, ...]) -> None:

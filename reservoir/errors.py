@@ -3,7 +3,71 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
+import unicodedata
 from collections.abc import Iterable
+
+LONGEST = 280
+"""Letters of an error's line; what it echoes is cut to keep to it."""
+
+
+def printable(text: object, most: int | None = None) -> str:
+    """Return a text that a terminal shows and does not obey, on one line, its middle left out if it is long.
+
+    Parameters
+    ----------
+    text : object
+        Its ``str``; controls, lone surrogates and marks that turn the direction of writing are escaped.
+    most : int, optional
+        Letters that it may have.
+    """
+    shown = "".join(_escaped(letter) if _obeyed(letter) else letter for letter in cut(str(text), most))
+    return cut(shown, most)  # an escape is longer than what it stands for
+
+
+def _obeyed(letter: str) -> bool:
+    return not letter.isprintable() and unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape", "surrogatepass").decode()
+
+
+def cut(text: str, most: int | None = None) -> str:
+    """Leave out the middle of a text that is longer than `most` letters."""
+    if most is None or len(text) <= most:
+        return text
+    left = max(most - 3, 0)
+    return text[: left - left // 2] + "..." + text[len(text) - left // 2 :]
+
+
+class _Echo(reprlib.Repr):
+    """A repr that is short whatever is shown, however deep or long it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxdict = 4, 8
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxarray = self.maxdeque = 12
+        self.maxstring = self.maxlong = self.maxother = 160
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python refuses to write an integer of thousands of digits."""
+        return f"an integer of {x.bit_length()} bits" if x.bit_length() > 4000 else super().repr_int(x, level)
+
+    def repr_str(self, x: str, level: int) -> str:
+        """Not as `reprlib` does, which quotes a text twice where it cuts."""
+        return repr(cut(x, self.maxstring))
+
+
+_ECHO = _Echo()
+
+
+def echo(value: object, most: int = 120) -> str:
+    """Return a value as an error shows it: its repr, cut."""
+    try:
+        return printable(_ECHO.repr(value), most)
+    except Exception:  # a repr of somebody's own class
+        return f"a {type(value).__name__}"
 
 
 class InputError(ValueError):
@@ -24,7 +88,12 @@ class InputError(ValueError):
         self.where, self.value, self.allowed = where, value, allowed
 
     def __str__(self) -> str:
-        return f"{self.where} = {self.value!r}: {self.allowed}"
+        where, value, allowed = printable(self.where), echo(self.value), printable(self.allowed)
+        if len(where) + len(value) + len(allowed) > LONGEST:
+            value = cut(value, 60)
+            where = cut(where, max(LONGEST - len(value) - len(allowed), 110))
+            allowed = cut(allowed, LONGEST - len(where) - len(value))
+        return f"{where} = {value}: {allowed}"
 
     def within(self, place: str) -> InputError:
         """Return the same error with `place` put in front of the field."""

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from typer.core import TyperGroup
 
-from spikewhen.reservoir.errors import ActivityError, DeviceError, InputError
+from spikewhen.reservoir.errors import LONGEST, ActivityError, DeviceError, InputError, printable
 
 WRONG, INTERRUPTED = 2, 130
 
@@ -59,16 +59,16 @@ def _in_one_line(error: Exception) -> tuple[str, int]:
     if isinstance(error, (InputError, ActivityError, DeviceError, RunError)):
         return f"error: {_flat(str(error))}", WRONG
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
+        place = f"{printable(error.filename, 150)}: " if error.filename else ""
         reason = error.strerror or str(error) or type(error).__name__
         return f"error: {place}{_flat(reason)}; files finished before are intact", WRONG
     if isinstance(error, MemoryError):
-        return "error: out of memory; lower --threads or the size of the network", WRONG
+        return f"error: out of memory: {_flat(str(error))}; --dry-run says what is planned", WRONG
     return f"error: unexpected {type(error).__name__}: {_flat(str(error))} (--debug shows where)", 1
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()), LONGEST + 12)
 
 
 def _leave(line: str, code: int, at_once: bool = False) -> NoReturn:

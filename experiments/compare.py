@@ -22,6 +22,7 @@ from spikewhen.experiments.finished import (
     result_files,
 )
 from spikewhen.experiments.jobs import Job, describe, estimates, make_job
+from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.run import unscored
 from spikewhen.experiments.setup import prepare
 from spikewhen.experiments.tables import format_seeds, parse_seeds
@@ -206,6 +207,7 @@ def plan_comparison(
     seeds: Iterable[int],
     folder: Path,
     beside: Path | None = None,
+    limits: Limits | None = None,
 ) -> Plan:
     """Find out what of a comparison is there, and list the runs that are missing.
 
@@ -227,7 +229,7 @@ def plan_comparison(
         if missing:
             part = experiment.with_rules(missing)
             spikes = there.spikes if experiment.network.feedback_pa == 0 else None
-            setups = [prepare(single, seed) for single in part.split()]
+            setups = [prepare(single, seed, limits=limits) for single in part.split()]
             if why := unscored(setups[0]):
                 raise InputError("paradigm", experiment.paradigm.name, f"a task to compare rules on: {why}")
             jobs += [make_job(name, setup, folder, spikes) for setup in setups]

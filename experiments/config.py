@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -201,12 +202,12 @@ def check_label(label: Any) -> None:
     ------
     InputError
     """
-    if not (isinstance(label, str) and label.isidentifier() and len(label) <= LONGEST_LABEL):
-        allowed = f"labels of letters, digits and underscores, at most {LONGEST_LABEL}"
+    if not (isinstance(label, str) and _LABEL.fullmatch(label)):
+        allowed = "labels of at most 100 letters, digits, underscores, points and hyphens"
         raise InputError("rules", label, allowed)
 
 
-LONGEST_LABEL = 100
+_LABEL = re.compile(r"\w[\w.-]{0,99}")
 
 
 def find_config(source: str | Path) -> Path:
@@ -237,7 +238,8 @@ def _build(table: dict, beside: Path | None = None) -> Experiment:
     if not isinstance(rules, dict):
         raise InputError("rules", rules, "a table of rules by label")
     for label in rules:
-        check_label(label)
+        if not label.isidentifier():  # a point would have to be quoted in every --set
+            raise InputError("rules", label, "labels of letters, digits and underscores")
     parts["rules"] = {
         label: choose("rule", spec, "rule", f"rules.{label}", beside) for label, spec in rules.items()
     }

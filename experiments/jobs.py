@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
 
 from spikewhen.experiments.config import Experiment
+from spikewhen.experiments.estimate import FIXED_BYTES, Estimate, parts_of, size_of, total
+from spikewhen.experiments.limits import BOUNDLESS, Limits, of_machine, refuse
 from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.experiments.tables import duration, size
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.network import NetworkSpec
-
-NS_PER_NEURON_STEP = 1.2
-NS_PER_SYNAPTIC_EVENT = 1.0
-NS_PER_TRACE = 2.0
-"""One cell at one readout step, where spikes come from a recording."""
-NS_PER_WEIGHT = 1.9
-"""One readout weight, read and updated at one readout step."""
-NS_PER_ENTRY_OF_P = 0.12
-"""One entry of the N x N matrix of least squares in one update."""
-NS_OF_SCORES, NS_OF_CEILING = 14e3, 2.4e3
-"""Per N^2, where all spikes are kept: replay and geometry, and the ridge ceiling of one block."""
-ASSUMED_RATE_HZ = 4.0
-FIXED_S, FIXED_BYTES = 1.0, 300e6
-"""Of a warm start (the very first run compiles for some 15 s more), and of the libraries.
-
-These constants were measured on one core of a 2-core x86-64 machine at N = 1000,
-dt = 0.1 ms, double precision, noise on. Expect a factor of two either way.
-"""
-
-
-class Estimate(NamedTuple):
-    """What one run costs on one core."""
-
-    seconds: float
-    memory_bytes: float
-    disk_bytes: float
 
 
 @dataclass(frozen=True)
@@ -86,6 +58,7 @@ class Job:
             network=setup.network,
             current=setup.current,
             arrays=setup.config.get("arrays"),
+            limits=BOUNDLESS,
         )
         return make_job(self.name, rest, self.path.parent, self.recording)
 
@@ -93,7 +66,9 @@ class Job:
         return f"{self.name} seed {self.seed} ({', '.join(self.experiment.rules)})"
 
 
-def make_jobs(name: str, experiment: Experiment, seeds: Iterable[int], out: Path) -> list[Job]:
+def make_jobs(
+    name: str, experiment: Experiment, seeds: Iterable[int], out: Path, limits: Limits | None = None
+) -> list[Job]:
     """List and check the runs of an experiment: seeds x simulations.
 
     Parameters
@@ -105,55 +80,25 @@ def make_jobs(name: str, experiment: Experiment, seeds: Iterable[int], out: Path
     seeds : iterable of int
     out : Path
         Folder of the result files.
+    limits : Limits, optional
+        What one run may take; see `prepare`.
 
     Raises
     ------
     InputError
         As `prepare`.
     """
-    return [make_job(name, prepare(part, seed), out) for seed in seeds for part in experiment.split()]
+    return [
+        make_job(name, prepare(part, seed, limits=limits), out)
+        for seed in seeds
+        for part in experiment.split()
+    ]
 
 
 def make_job(name: str, setup: Setup, out: Path, recording: Path | None = None) -> Job:
     """Return one run as a job; with a recording it trains on its spikes instead of simulating."""
-    estimate = _estimate(setup, recording is None)
-    return Job(name, setup, out / f"{setup.run_id}.h5", setup.steps, estimate, recording)
-
-
-def _estimate(setup: Setup, simulate: bool) -> Estimate:
-    experiment, grid, session = setup.experiment, setup.grid, setup.session
-    spec: NetworkSpec = experiment.network
-    n, k, t = spec.n_neurons, session.n_channels, session.time_ms.size
-    trials, probes = session.trials.block.size, session.probes.block.size
-    trial_ms = t * grid.readout_step_ms
-    intervals = session.trials.interval_ms.sum() + session.probes.interval_ms.sum()
-    total_ms = experiment.simulation.settle_ms + intervals + (trials + probes) * trial_ms
-    degree = {"out_degree": spec.out_degree, "probability": spec.probability * n}.get(spec.connectivity, 1.0)
-    spikes = n * ASSUMED_RATE_HZ * total_ms / 1000
-    work = NS_PER_TRACE * n * total_ms / grid.readout_step_ms
-    if simulate:
-        work = NS_PER_NEURON_STEP * n * total_ms / grid.dt_ms + NS_PER_SYNAPTIC_EVENT * spikes * degree
-    work += NS_PER_WEIGHT * len(experiment.rules) * k * n * total_ms / grid.readout_step_ms
-    if experiment.record.spikes == "all" and session.n_cues:
-        of_weights = NS_OF_SCORES if experiment.record.geometry else 0
-        work += (of_weights + NS_OF_CEILING * (int(session.trials.block.max()) + 1)) * n**2
-    size = grid.dtype.itemsize
-    slots = 1 + spec.delay_max_ms / grid.dt_ms if spec.delay_max_ms > 0 else 0.0
-    memory, p_bytes = FIXED_BYTES + n * (degree * 32 + 2 * slots * size), 0.0  # of slots a probe has its own
-    for rule in experiment.rules.values():
-        if rule.name == "rls":
-            every_channel = not rule.shares_p and rule.gate.undelivered != "ignore"
-            updates = trials * trial_ms / rule.interval_ms * (k if every_channel else 1)
-            work += NS_PER_ENTRY_OF_P * updates * n**2
-            p_bytes += (1 if rule.shares_p else k) * n**2 / 2 * np.dtype(rule.precision).itemsize
-    record = experiment.record
-    kept = (trials if record.trials else 0) + probes
-    samples = trial_ms / record.readouts_every_ms
-    readouts = len(experiment.rules) * kept * samples * k * 2 * size
-    kept_spikes = spikes * record.cells(n).size / n
-    weights = len(experiment.rules) * (len(set(session.probes.after_trial.tolist())) + 1) * k * 2 * n * size
-    disk = 0.8 * (readouts + weights + p_bytes) + 6 * kept_spikes + 0.8 * n * degree * 16
-    return Estimate(FIXED_S + work * 1e-9, memory + readouts + 2 * p_bytes + 20 * kept_spikes, disk)
+    parts = parts_of(setup.experiment, setup.grid, size_of(setup.session), recording is None)
+    return Job(name, setup, out / f"{setup.run_id}.h5", setup.steps, total(parts), recording)
 
 
 def cores() -> int:
@@ -165,9 +110,51 @@ GPU_RUNS = 256
 """Runs that share a GPU at once: each has a thread and its arrays on the host."""
 
 
-def pick_threads(threads: int | None, jobs: list[Job], backend: str = "cpu") -> int:
-    """How many runs go on at once: as asked, else one per core or `GPU_RUNS`, at most one per run to do."""
-    return at_once(threads, sum(not job.finished for job in jobs), backend)
+def pick_threads(
+    threads: int | None,
+    jobs: Sequence[Job],
+    backend: str = "cpu",
+    limits: Limits | None = None,
+    also_finished: bool = False,
+) -> int:
+    """How many runs go on at once: as asked, else one per core or `GPU_RUNS`, as far as memory allows.
+
+    Parameters
+    ----------
+    threads : int, optional
+        What was asked for.
+    jobs : sequence of Job
+    backend : str
+    limits : Limits, optional
+        What they may take together; by default what there is.
+    also_finished : bool
+        Whether there is something to do with finished runs as well.
+
+    Raises
+    ------
+    InputError
+        If what is planned needs more memory or disk than it may.
+    """
+    limits = limits or of_machine(jobs[0].path.parent if jobs else None)
+    todo = [job for job in jobs if not job.finished]
+    disk = sum(job.estimate.disk_bytes for job in todo)
+    if disk > limits.disk_bytes:
+        kept = "record.spikes, record.trials and record.readouts_every_ms"
+        refuse("disk", disk, limits.disk_bytes, f"for {len(todo)} runs; {kept} decide how much each keeps")
+    busy = jobs if also_finished else todo
+    n = at_once(threads, len(busy), backend)
+    if threads is None:
+        while n > 1 and memory_of(busy, n) > limits.memory_bytes:
+            n -= 1
+    if n > 1 and (memory := memory_of(busy, n)) > limits.memory_bytes:
+        refuse("memory", memory, limits.memory_bytes, f"for {n} runs at once; lower --threads")
+    return n
+
+
+def memory_of(jobs: Sequence[Job], threads: int) -> float:
+    """Return the bytes that the largest of some runs need, as many as go on at once."""
+    each = sorted((job.estimate.memory_bytes - FIXED_BYTES for job in jobs), reverse=True)
+    return FIXED_BYTES + sum(each[:threads])
 
 
 def at_once(threads: int | None, todo: int, backend: str = "cpu") -> int:
@@ -189,9 +176,7 @@ def describe(jobs: list[Job], threads: int) -> str:
     if todo:
         each = [job.estimate for job in todo]
         seconds = max(sum(e.seconds for e in each) / threads, max(e.seconds for e in each))
-        memory = FIXED_BYTES + sum(
-            sorted((e.memory_bytes - FIXED_BYTES for e in each), reverse=True)[:threads]
-        )
+        memory = memory_of(todo, threads)
         disk = sum(e.disk_bytes for e in each)
         lines.append(
             f"estimated, within a factor of 2: {duration(seconds)}, "

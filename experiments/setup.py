@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from spikewhen.experiments.config import Experiment, SeedSpec
+from spikewhen.experiments.estimate import parts_of, size_of
+from spikewhen.experiments.limits import BOUNDLESS, Limits, of_machine, refuse_beyond
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend, Engine
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import run_id
 from spikewhen.reservoir.files.sinks import Sink
-from spikewhen.reservoir.network import build_network, check_network
+from spikewhen.reservoir.network import NetworkSpec, build_network, check_network
 from spikewhen.reservoir.own_code import load
 from spikewhen.reservoir.spec import steps
 from spikewhen.reservoir.time_grid import make_grid
@@ -122,6 +124,7 @@ def prepare(
     network: Network | None = None,
     current: np.ndarray | None = None,
     arrays: dict[str, str] | None = None,
+    limits: Limits | None = None,
 ) -> Setup:
     """Check an experiment for a seed, and plan its task.
 
@@ -133,17 +136,29 @@ def prepare(
         As `Setup` has them.
     arrays : dict, optional
         What the config says of own arrays that are not given here, as in the config of a recording.
+    limits : Limits, optional
+        What the run may take by its estimate; by default the memory of this machine.
 
     Raises
     ------
     InputError
-        For everything that only shows when grid, task, rules and arrays come together.
+        For everything that only shows when grid, task, rules and arrays come together, and for a
+        run that takes more than it may.
     """
+    limits = of_machine() if limits is None else limits
     if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError("seed", seed, "a whole number >= 0")
     seeds = experiment.seeds.resolve(int(seed))
     grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
+    steps("record.readouts_every_ms", experiment.record.readouts_every_ms, grid.readout_step_ms)
+    _refuse_delays(experiment.network, grid.dt_ms)
+    known = getattr(experiment.paradigm, "size", None)
+    expected = known(grid.readout_step_ms) if callable(known) else None
+    if expected is not None:
+        refuse_beyond(parts_of(experiment, grid, expected), limits)
     session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
+    if expected is None:
+        refuse_beyond(parts_of(experiment, grid, size_of(session)), limits)
     for label, rule in experiment.rules.items():
         try:
             rule.constants(grid.readout_step_ms, grid.dtype)
@@ -152,7 +167,6 @@ def prepare(
     scores = getattr(experiment.paradigm, "scores", "none")
     if ":" in scores:  # a function of a user's that is not there is named before anything is simulated
         load(scores, None, "paradigm.scores")
-    steps("record.readouts_every_ms", experiment.record.readouts_every_ms, grid.readout_step_ms)
     if network is not None:
         check_network(network, session.n_cues, session.n_channels)
     n = experiment.network.n_neurons if network is None else network.n_neurons
@@ -166,9 +180,16 @@ def prepare(
     return Setup(experiment, int(seed), config, run_id(config), seeds, grid, session, network, current)
 
 
+def _refuse_delays(network: NetworkSpec, dt_ms: float) -> None:
+    if not network.delay_max_ms / dt_ms < 2**31:
+        raise InputError(
+            "network.delay_max_ms", network.delay_max_ms, f"below 2^31 steps of {dt_ms:g} ms (dt_ms)"
+        )
+
+
 def _prepared_again(name: str, experiment: Experiment, seed: int, *given: Any) -> Setup:
     network, current, arrays = given
-    setup = prepare(experiment, seed, network=network, current=current, arrays=arrays)
+    setup = prepare(experiment, seed, network=network, current=current, arrays=arrays, limits=BOUNDLESS)
     if setup.run_id != name:  # somebody edited the code of a rule or a task meanwhile
         allowed = f"the code that the run was planned with; now it would be {setup.run_id}"
         raise InputError("run", name, allowed)

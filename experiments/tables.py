@@ -97,7 +97,11 @@ def format_seeds(seeds: Iterable[int]) -> str:
 
 def duration(seconds: float) -> str:
     """Write a time in two units at most."""
+    if not seconds < 3e8:
+        return f"{seconds / 31557600:.3g} years" if math.isfinite(seconds) else "time without end"
     s = round(seconds)
+    if s > 2 * 86400:
+        return f"{s / 86400:.0f} days"
     if s < 60:
         return f"{s} s"
     return f"{s // 60} min {s % 60:02d} s" if s < 3600 else f"{s // 3600} h {s % 3600 // 60:02d} min"
@@ -105,4 +109,9 @@ def duration(seconds: float) -> str:
 
 def size(n_bytes: float) -> str:
     """Write a number of bytes."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{max(n_bytes, 1e5) / 1e6:.1f} MB"
+    if not math.isfinite(n_bytes):
+        return "bytes without end"
+    for unit, name in ((1e18, "EB"), (1e15, "PB"), (1e12, "TB"), (1e9, "GB")):
+        if n_bytes >= unit:
+            return f"{n_bytes / unit:.4g} {name}" if unit > 1e9 else f"{n_bytes / unit:.1f} {name}"
+    return f"{max(n_bytes, 1e5) / 1e6:.1f} MB"

@@ -13,6 +13,7 @@ import numpy as np
 
 from spikewhen.experiments.config import SECTIONS, Experiment, folder_of, load_config
 from spikewhen.experiments.jobs import Job, make_job
+from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
 from spikewhen.experiments.result import Result, open_run
@@ -154,7 +155,7 @@ def _without_code(table: dict) -> dict:
     return {k: v for k, v in table.items() if k != "code"}
 
 
-def trained_setup(recording: Recording, experiment: Experiment) -> Setup:
+def trained_setup(recording: Recording, experiment: Experiment, limits: Limits | None = None) -> Setup:
     """Prepare the run of an experiment on a recording's spikes, with the recording's seed.
 
     Raises
@@ -163,7 +164,7 @@ def trained_setup(recording: Recording, experiment: Experiment) -> Setup:
         If the experiment would have made other spikes.
     """
     old = recording.config
-    setup = prepare(experiment, old["seed"], arrays=old.get("arrays"))
+    setup = prepare(experiment, old["seed"], arrays=old.get("arrays"), limits=limits)
     for name in old | setup.config:
         if name not in FREE:
             _refuse_other(name, setup.config.get(name), old.get(name))
@@ -288,6 +289,7 @@ def training_jobs(
     config: str | None,
     overrides: tuple[str, ...],
     out: Path | None,
+    limits: Limits | None = None,
 ) -> list[Job]:
     """List and check the trainings of a command, one per recording.
 
@@ -303,6 +305,8 @@ def training_jobs(
         See `recorded_experiment`.
     out : Path, optional
         Folder of the results; by default that of each recording.
+    limits : Limits, optional
+        What one training may take.
 
     Raises
     ------
@@ -320,7 +324,7 @@ def training_jobs(
                 experiment = replace(experiment, rules=rules)
             if labels:
                 experiment = experiment.with_rules(labels, "--rule", beside)
-            setup = trained_setup(recording, experiment)
+            setup = trained_setup(recording, experiment, limits)
             _source(recording, setup)  # refuses what could not be trained on
             job = make_job(path.stem, setup, out or path.parent, path)
         jobs.setdefault(job.path, job)

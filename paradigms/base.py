@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,29 @@ from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
 from spikewhen.reservoir.spec import Spec
 from spikewhen.reservoir.types import ProbeTable, Session, TrialTable
+
+
+class Keys(NamedTuple):
+    """Names of the parameters of a task that decide its `Size`; more than one with commas between."""
+
+    trials: str = "the trials"
+    probes: str = "the probes"
+    steps: str = "the length of a trial"
+    silence: str = "the silence between trials"
+
+
+class Size(NamedTuple):
+    """How large a session is: what a run costs, before anything of that size is allocated."""
+
+    trials: int
+    probes: int
+    steps: int  # readout steps of the longest trial
+    blocks: int
+    n_cues: int
+    n_channels: int
+    silence_ms: float  # before all trials and probes together
+    moments: int  # of the run at which there are probes
+    keys: Keys = Keys()
 
 
 @dataclass(frozen=True)
@@ -36,6 +59,17 @@ class Task(Spec):
     def plan(self, seed: int, readout_step_ms: float) -> Session:
         """Draw a session; the same seed and step give the same one."""
         raise NotImplementedError
+
+    def size(self, readout_step_ms: float) -> Size | None:
+        """Return how large the session will be, without drawing it; by default it is not known before.
+
+        A task that knows it is refused before `plan` allocates what no machine has.
+
+        Raises
+        ------
+        InputError
+        """
+        return None
 
     def check_rule(self, label: str, rule: Any) -> None:
         """Refuse a rule that the task cannot teach; by default none.

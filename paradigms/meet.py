@@ -17,13 +17,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from spikewhen.paradigms.base import Task, pulse
+from spikewhen.paradigms.base import Keys, Size, Task, pulse
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import TeachingSignal
 from spikewhen.reservoir.spec import Spec, param, steps
 from spikewhen.reservoir.types import ProbeTable, Session, TrialTable
 
 Rows = tuple[tuple[float, ...], ...]
+DURATIONS = ("cue_ms", "event_ms", "before_ms", "after_ms", "interval_min_ms", "interval_max_ms")
+"""Of `Meet`: each a multiple of the readout step."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ class Meet(Task):
         for i, block in enumerate(self.blocks):
             self._check_block(f"blocks[{i}]", block)
         if self.interval_max_ms < self.interval_min_ms:
-            raise InputError("interval_max_ms", self.interval_max_ms, f">= {self.interval_min_ms:g} ms")
+            raise InputError(
+                "interval_max_ms", self.interval_max_ms, f">= interval_min_ms = {self.interval_min_ms:g}"
+            )
         if self.cue_ms > self.after_ms:
             raise InputError("cue_ms", self.cue_ms, f"<= after_ms = {self.after_ms:g} ms")
 
@@ -112,7 +116,9 @@ class Meet(Task):
         for name, rows in tables.items():
             if len(rows) != shape[0] or any(len(row) != shape[1] for row in rows):
                 raise InputError(
-                    f"{where}.{name}", rows, f"{shape[0]} row(s), one per cue, of {shape[1]} events"
+                    f"{where}.{name}",
+                    rows,
+                    f"{shape[0]} row(s), one per cue, of {shape[1]} events (paradigm.cues, events)",
                 )
         for c, row in enumerate(block.probability):
             if sum(row) > 1 + 1e-9:
@@ -120,22 +126,13 @@ class Meet(Task):
         sd = np.array(block.latency_sd_ms or np.zeros(shape))
         early, share = np.array(block.latency_ms), np.array(block.late_share or np.zeros(shape))
         late = np.where(share > 0, block.late_ms or early, early)
+        inside = f"inside the trial, from 0 to after_ms = {self.after_ms:g}, with 2 SD (latency_sd_ms)"
         if np.any((share > 0) & (late <= early)):
             raise InputError(f"{where}.late_ms", block.late_ms, "above latency_ms where late_share > 0")
         if np.any((share > 0) & (late + 2 * sd > self.after_ms)):
-            raise InputError(
-                f"{where}.late_ms",
-                block.late_ms,
-                f"inside the trial, up to {self.after_ms:g} ms after the cue (with 2 SD of jitter)",
-            )
-        last = np.array(block.latency_ms) + 2 * sd
-        first = np.array(block.latency_ms) - 2 * sd
-        if last.max() > self.after_ms or first.min() <= 0:
-            raise InputError(
-                f"{where}.latency_ms",
-                block.latency_ms,
-                f"inside the trial, 0 to {self.after_ms:g} ms after the cue (with 2 SD of jitter)",
-            )
+            raise InputError(f"{where}.late_ms", block.late_ms, inside)
+        if (early + 2 * sd).max() > self.after_ms or (early - 2 * sd).min() <= 0:
+            raise InputError(f"{where}.latency_ms", block.latency_ms, inside)
 
     def check_rule(self, label: str, rule: Any) -> None:
         """Refuse a "what" window that begins before the trial, or ends after the first possible event."""
@@ -151,14 +148,36 @@ class Meet(Task):
             raise InputError(
                 f"rules.{label}.what.window_start_ms",
                 what.window_start_ms,
-                f"at least {-self.before_ms:g}, inside the trial",
+                f"at least {-self.before_ms:g}, inside the trial (before_ms)",
             )
         if what.window_end_ms > earliest:
             raise InputError(
                 f"rules.{label}.what.window_end_ms",
                 what.window_end_ms,
-                f"at most {earliest:g}, before any event can come",
+                f"at most {earliest:g}, before any event can come (latency_ms less twice latency_sd_ms)",
             )
+
+    def size(self, readout_step_ms: float) -> Size:
+        """Return how large the session will be; its silence as its mean."""
+        for name in DURATIONS:
+            steps(f"paradigm.{name}", getattr(self, name), readout_step_ms)
+        trials = [block.trials or self.trials_per_block for block in self.blocks]
+        asked = set(self.probes_after)
+        moments = sum(after <= n for n in trials for after in asked)
+        probes = moments * self.probe_repeats * len(self.cues)
+        return Size(
+            trials=sum(trials),
+            probes=probes,
+            steps=round((self.before_ms + self.after_ms) / readout_step_ms),
+            blocks=len(self.blocks),
+            n_cues=len(self.cues),
+            n_channels=len(self.events),
+            silence_ms=(sum(trials) + probes) * (self.interval_min_ms + self.interval_max_ms) / 2,
+            moments=moments,
+            keys=Keys(
+                "trials_per_block, blocks", "probe_repeats", "before_ms, after_ms", "interval_max_ms, blocks"
+            ),
+        )
 
     def plan(self, seed: int, readout_step_ms: float) -> MeetSession:
         """Draw a session.
@@ -199,7 +218,7 @@ class MeetSession(Session):
 
     def __init__(self, spec: Meet, seed: int, step_ms: float):
         self.spec, self._step = spec, step_ms
-        for name in ("cue_ms", "event_ms", "before_ms", "after_ms", "interval_min_ms", "interval_max_ms"):
+        for name in DURATIONS:
             steps(f"paradigm.{name}", getattr(spec, name), step_ms)
         self.cues, self.events, self.conditions, self.sigma_ms = (
             spec.cues,

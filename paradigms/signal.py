@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from spikewhen.paradigms.base import Task
+from spikewhen.paradigms.base import Keys, Size, Task
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
 from spikewhen.reservoir.spec import param, steps
@@ -39,6 +39,12 @@ class Signal(Task):
             raise InputError(
                 "amplitude", self.amplitude, f"one per frequency, {len(self.frequency_hz)} of them"
             )
+
+    def size(self, readout_step_ms: float) -> Size:
+        """Return how large the session will be."""
+        n = steps("paradigm.duration_ms", self.duration_ms, readout_step_ms)
+        keys = Keys("trials", "trials", "duration_ms")
+        return Size(self.trials, 1, n, 1, 0, 1, 0.0, 1, keys)
 
     def plan(self, seed: int, readout_step_ms: float) -> SignalSession:
         """Return the session, in which nothing is random."""

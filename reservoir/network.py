@@ -81,8 +81,8 @@ class NetworkSpec(Spec):
                     raise InputError(f"{field}.{name}", share, "cell types: " + ", ".join(CELL_TYPES))
                 if not (np.isfinite(share) and share >= 0):
                     raise InputError(f"{field}.{name}", share, "a finite number >= 0")
-            if not sum(mix.values()) > 0:
-                raise InputError(field, mix, "at least one share above 0")
+            if not 0 < sum(mix.values()) < np.inf:
+                raise InputError(field, mix, "shares with a finite sum above 0")
         names = tuple(preset("RS"))
         for name, value in self.cell.items():
             if name not in names or not np.isfinite(value):

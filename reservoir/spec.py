@@ -231,8 +231,16 @@ class Spec:
         check(self)
 
 
-def steps(where: str, duration_ms: float, step_ms: float) -> int:
-    """Convert a duration to a whole number of steps.
+def steps(where: str, duration_ms: float, step_ms: float, of: str = "readout_step_ms") -> int:
+    """Convert a duration to a whole number of steps, at least 1 where it is above 0.
+
+    Parameters
+    ----------
+    where : str
+        The duration's name.
+    duration_ms, step_ms : float, ms
+    of : str
+        The step's name.
 
     Raises
     ------
@@ -241,10 +249,10 @@ def steps(where: str, duration_ms: float, step_ms: float) -> int:
     """
     share = duration_ms / step_ms if step_ms > 0 else math.inf
     if not abs(share) <= MOST_STEPS:
-        raise InputError(where, duration_ms, f"at most {MOST_STEPS:.0e} steps of {step_ms:g} ms")
+        raise InputError(where, duration_ms, f"at most {MOST_STEPS:.0e} steps of {step_ms:g} ms ({of})")
     n = round(share)
     if abs(n * step_ms - duration_ms) > 1e-9 * abs(duration_ms):
-        raise InputError(where, duration_ms, f"a multiple of {step_ms:g} ms")
+        raise InputError(where, duration_ms, f"a multiple of {step_ms:g} ms ({of})")
     return n
 
 

@@ -26,11 +26,11 @@ class SimulationSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        steps("readout_step_ms", self.readout_step_ms, self.dt_ms)
+        steps("readout_step_ms", self.readout_step_ms, self.dt_ms, "dt_ms")
         steps("settle_ms", self.settle_ms, self.readout_step_ms)
         if self.noise_hold_ms:
-            steps("noise_hold_ms", self.noise_hold_ms, self.dt_ms)
-            steps("readout_step_ms", self.readout_step_ms, self.noise_hold_ms)
+            steps("noise_hold_ms", self.noise_hold_ms, self.dt_ms, "dt_ms")
+            steps("readout_step_ms", self.readout_step_ms, self.noise_hold_ms, "noise_hold_ms")
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,16 @@ from spikewhen.experiments.cli.options import (
     BackendName,
     DryRun,
     Json,
+    LimitDisk,
+    LimitMemory,
+    LimitTime,
     Precision,
     Record,
     Seed,
     Seeds,
     Set,
     Threads,
+    asked_limits,
     asked_seeds,
     naming_config,
     overrides,
@@ -28,6 +32,7 @@ from spikewhen.reservoir.errors import InputError
 
 if TYPE_CHECKING:
     from spikewhen.experiments.compare import Plan
+    from spikewhen.experiments.limits import Limits
 
 
 def add_to(app: typer.Typer) -> None:
@@ -61,6 +66,9 @@ def compare(
     precision: Precision = None,
     record: Record = None,
     set_: Set = None,
+    limit_memory: LimitMemory = None,
+    limit_disk: LimitDisk = None,
+    limit_time: LimitTime = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -103,8 +111,9 @@ def compare(
         if len(source) > 1:
             raise InputError("CONFIG", " ".join(source), "one config, or only folders and result files")
         folder = out or Path("results") / Path(source[0]).stem
-        plan = _plan(source[0], changes, labels, chosen or (0,), folder, backend)
-        threads = pick_threads(threads, plan.jobs, backend)
+        limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
+        plan = _plan(source[0], changes, labels, chosen or (0,), folder, backend, limits)
+        threads = pick_threads(threads, plan.jobs, backend, limits)
         if dry_run:
             return typer.echo(json.dumps(plan.estimates(threads)) if as_json else plan.describe(threads))
         with leaving_no_empty(folder):
@@ -122,6 +131,7 @@ def _plan(
     seeds: tuple[int, ...],
     folder: Path,
     backend: str,
+    limits: Limits,
 ) -> Plan:
     from spikewhen.experiments.compare import plan_comparison
     from spikewhen.experiments.config import folder_of, load_config
@@ -132,4 +142,4 @@ def _plan(
     experiment = load_config(config, changes)
     with naming_config(config):
         beside = folder_of(config)
-        return plan_comparison(Path(config).stem, experiment, labels, seeds, folder, beside)
+        return plan_comparison(Path(config).stem, experiment, labels, seeds, folder, beside, limits)

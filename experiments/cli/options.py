@@ -18,6 +18,7 @@ from spikewhen.reservoir.errors import InputError
 if TYPE_CHECKING:
     from spikewhen.experiments.config import Experiment
     from spikewhen.experiments.jobs import Job
+    from spikewhen.experiments.limits import Limits
 
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or the name of a shipped one.")]
 Seed = Annotated[
@@ -53,6 +54,20 @@ Set = Annotated[
     typer.Option(
         "--set", metavar="A.B=VALUE", help="Change one value of the config; may be given several times."
     ),
+]
+LimitMemory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="Refuse a plan that needs more, e.g. 8GB.  [default: the memory of this machine]"
+    ),
+]
+LimitDisk = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Refuse a plan that writes more.  [default: what is free there]"),
+]
+LimitTime = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Refuse a run that takes longer, e.g. 12h.  [default: 30d]"),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
@@ -90,12 +105,32 @@ def asked_seeds(seed: int | None, seeds: str | None) -> tuple[int, ...] | None:
     return chosen or None
 
 
+def asked_limits(
+    folder: Path, memory: str | None = None, disk: str | None = None, time: str | None = None
+) -> Limits:
+    """Return what a command's plan may take: what was asked for, else what there is.
+
+    Raises
+    ------
+    InputError
+    """
+    from spikewhen.experiments.limits import Limits, of_machine, parse_size, parse_time
+
+    there = of_machine(folder)
+    return Limits(
+        there.memory_bytes if memory is None else parse_size(memory, "--limit-memory"),
+        there.disk_bytes if disk is None else parse_size(disk, "--limit-disk"),
+        there.seconds if time is None else parse_time(time, "--limit-time"),
+    )
+
+
 def asked_jobs(
     config: str,
     experiment: Experiment,
     seeds: tuple[int, ...],
     folder: Path,
     backend: str,
+    limits: Limits | None = None,
 ) -> list[Job]:
     """List the runs of a config, and check everything that can be checked before anything is written.
 
@@ -109,7 +144,7 @@ def asked_jobs(
     check_folder(folder)
     get_backend(backend)
     with naming_config(config):
-        return make_jobs(Path(config).stem, experiment, seeds, folder)
+        return make_jobs(Path(config).stem, experiment, seeds, folder, limits)
 
 
 @contextmanager
@@ -120,6 +155,6 @@ def naming_config(config: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if error.where.startswith("--"):  # about the command
+        if error.where.startswith(("--", "planned ")):  # about the command
             raise
         raise InputError(f"{find_config(config)}: {error.where}", error.value, error.allowed) from error

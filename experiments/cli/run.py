@@ -13,6 +13,9 @@ from spikewhen.experiments.cli.options import (
     Config,
     DryRun,
     Json,
+    LimitDisk,
+    LimitMemory,
+    LimitTime,
     Out,
     Precision,
     Record,
@@ -21,6 +24,7 @@ from spikewhen.experiments.cli.options import (
     Set,
     Threads,
     asked_jobs,
+    asked_limits,
     asked_seeds,
     overrides,
 )
@@ -48,6 +52,9 @@ def run(
     precision: Precision = None,
     record: Record = None,
     set_: Set = None,
+    limit_memory: LimitMemory = None,
+    limit_disk: LimitDisk = None,
+    limit_time: LimitTime = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -69,8 +76,9 @@ def run(
     changes = overrides(set_, precision, record)
     folder = out or Path("results") / Path(config).stem
     chosen = asked_seeds(seed, seeds) or (0,)
-    jobs = asked_jobs(config, load_config(config, changes), chosen, folder, backend)
-    threads = pick_threads(threads, jobs, backend)
+    limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
+    jobs = asked_jobs(config, load_config(config, changes), chosen, folder, backend, limits)
+    threads = pick_threads(threads, jobs, backend, limits)
     if dry_run:
         return typer.echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
     with leaving_no_empty(folder):

@@ -10,7 +10,17 @@ import typer
 from typer.core import TyperGroup
 
 from spikewhen.experiments.cli.errors import examples
-from spikewhen.experiments.cli.options import BackendName, DryRun, Json, Seeds, Threads
+from spikewhen.experiments.cli.options import (
+    BackendName,
+    DryRun,
+    Json,
+    LimitDisk,
+    LimitMemory,
+    LimitTime,
+    Seeds,
+    Threads,
+    asked_limits,
+)
 from spikewhen.experiments.cli.output import check_folder, leaving_no_empty
 
 ARTICLE = "yamada_chao_2026"
@@ -73,6 +83,9 @@ def run_study(
     backend: BackendName = "cpu",
     threads: Threads = None,
     figures: Figures = False,
+    limit_memory: LimitMemory = None,
+    limit_disk: LimitDisk = None,
+    limit_time: LimitTime = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -85,7 +98,8 @@ def run_study(
     unless its code has changed, so after Ctrl-C or an edit the same command goes on. A
     claim that fails is a result: the exit code is 0.
     """
-    _carry_out(place, names, seeds, quick, out, backend, threads, figures, dry_run, as_json)
+    limits = (limit_memory, limit_disk, limit_time)
+    _carry_out(place, names, seeds, quick, out, backend, threads, figures, limits, dry_run, as_json)
 
 
 @study_app.command("new", epilog=examples("spikewhen study new my_paper", "spikewhen study my_paper --quick"))
@@ -118,6 +132,9 @@ def claims(
     backend: BackendName = "cpu",
     threads: Threads = None,
     figures: Figures = False,
+    limit_memory: LimitMemory = None,
+    limit_disk: LimitDisk = None,
+    limit_time: LimitTime = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -130,7 +147,8 @@ def claims(
     code has changed, so after Ctrl-C or an edit the same command goes on. A claim that
     fails is a result: the exit code is 0.
     """
-    _carry_out(ARTICLE, names, seeds, quick, out, backend, threads, figures, dry_run, as_json)
+    limits = (limit_memory, limit_disk, limit_time)
+    _carry_out(ARTICLE, names, seeds, quick, out, backend, threads, figures, limits, dry_run, as_json)
 
 
 def _carry_out(
@@ -142,10 +160,11 @@ def _carry_out(
     backend: str,
     threads: int | None,
     figures: bool,
+    limits: tuple[str | None, str | None, str | None],
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    from spikewhen.experiments.jobs import at_once
+    from spikewhen.experiments.jobs import pick_threads
     from spikewhen.experiments.study import estimate
     from spikewhen.experiments.study.conclude import complain, report
     from spikewhen.experiments.study.report import to_text
@@ -158,8 +177,9 @@ def _carry_out(
     chosen, numbers = study.choose(names or ()), study.seeds_of(seeds, quick)
     check_folder(folder)
     get_backend(backend)
-    plan = make_plan(study, chosen, numbers, folder)
-    threads = at_once(threads, len(plan.todo), backend)
+    may_take = asked_limits(folder, *limits)
+    plan = make_plan(study, chosen, numbers, folder, may_take)
+    threads = pick_threads(threads, plan.todo, backend, may_take, also_finished=True)
     if dry_run:
         found = estimate.table(plan, threads)
         return typer.echo(json.dumps(found) if as_json else estimate.describe(found))

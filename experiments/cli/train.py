@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from spikewhen.experiments.cli.errors import examples
-from spikewhen.experiments.cli.options import DryRun, Json
+from spikewhen.experiments.cli.options import DryRun, Json, LimitDisk, LimitMemory, LimitTime, asked_limits
 from spikewhen.experiments.cli.output import check_folder, leaving_no_empty
 from spikewhen.reservoir.errors import InputError
 
@@ -50,6 +50,9 @@ def train(
         int | None,
         typer.Option(metavar="N", help="How many files are trained at once.  [default: one per core]"),
     ] = None,
+    limit_memory: LimitMemory = None,
+    limit_disk: LimitDisk = None,
+    limit_time: LimitTime = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -67,10 +70,12 @@ def train(
     from spikewhen.experiments.train import training_jobs
 
     overrides = tuple(set_ or ())
-    jobs = training_jobs(_recordings(files, () if config else rule or ()), rule, config, overrides, out)
+    limits = asked_limits(out or files[0], limit_memory, limit_disk, limit_time)
+    chosen = _recordings(files, () if config else rule or ())
+    jobs = training_jobs(chosen, rule, config, overrides, out, limits)
     for folder in dict.fromkeys(job.path.parent for job in jobs):
         check_folder(folder)
-    threads = pick_threads(threads, jobs)
+    threads = pick_threads(threads, jobs, limits=limits)
     if dry_run:
         return typer.echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
     with leaving_no_empty(jobs[0].path.parent):

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from spikewhen.experiments.batch import Left, carry_out_one, say, side_by_side
 from spikewhen.experiments.cli.errors import Interrupted
 from spikewhen.experiments.jobs import Job, at_once, make_jobs
+from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.result import Result
 from spikewhen.experiments.study.cache import Measure, has, load, save, warnings_of
 from spikewhen.experiments.study.claim import Claim
@@ -68,7 +69,9 @@ class Plan(NamedTuple):
         }
 
 
-def make_plan(study: Study, claims: Sequence[Claim], seeds: Sequence[int], out: Path) -> Plan:
+def make_plan(
+    study: Study, claims: Sequence[Claim], seeds: Sequence[int], out: Path, limits: Limits | None = None
+) -> Plan:
     """List the runs that claims need, each once, and what is still to be measured of each.
 
     Parameters
@@ -80,6 +83,8 @@ def make_plan(study: Study, claims: Sequence[Claim], seeds: Sequence[int], out: 
         A protocol that asks for more continues after the last of them.
     out : Path
         Results go into ``runs/`` and ``measures/`` in it.
+    limits : Limits, optional
+        What one run may take.
 
     Raises
     ------
@@ -91,7 +96,7 @@ def make_plan(study: Study, claims: Sequence[Claim], seeds: Sequence[int], out: 
         for protocol in claim.protocols:
             if protocols.setdefault(protocol.name, protocol) != protocol:
                 raise InputError(f"claim {claim.id}: protocol", protocol.name, "one protocol of each name")
-    jobs = {name: _jobs(study, protocol, seeds, out) for name, protocol in protocols.items()}
+    jobs = {name: _jobs(study, protocol, seeds, out, limits) for name, protocol in protocols.items()}
     measures: dict[str, dict[str, list[Measure]]] = {}
     todo: dict[Path, tuple[Job, list[Measure]]] = {}
     sources = Sources()
@@ -123,10 +128,12 @@ def make_plan(study: Study, claims: Sequence[Claim], seeds: Sequence[int], out: 
     return Plan(study, list(claims), tuple(seeds), out, protocols, jobs, measures, tasks)
 
 
-def _jobs(study: Study, protocol: Protocol, seeds: Sequence[int], out: Path) -> list[Job]:
+def _jobs(
+    study: Study, protocol: Protocol, seeds: Sequence[int], out: Path, limits: Limits | None
+) -> list[Job]:
     more = range(max(seeds) + 1, max(seeds) + 1 + (protocol.seeds - 1) * len(seeds))
     try:
-        found = make_jobs(protocol.name, study.experiment(protocol), [*seeds, *more], out / "runs")
+        found = make_jobs(protocol.name, study.experiment(protocol), [*seeds, *more], out / "runs", limits)
     except InputError as error:
         raise InputError(f"protocol {protocol.name}: {error.where}", error.value, error.allowed) from error
     if len(found) > len(seeds) + len(more):

@@ -26,7 +26,7 @@ FIND_PYTHON = \
 
 SEARCH := $(BIN)/python -m spikewhen.examples.yamada_chao_2026.search
 
-.PHONY: help env demo test test-fast verify mutants bench search gpu-host-check gpu-check gpu-bench lint format clean
+.PHONY: help env demo test test-fast verify mutants bench search gpu-host-check gpu-check gpu-bench gpu-expected gpu-all lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,12 @@ gpu-check:  ## on a GPU: the same bits as the CPU engine (PYTHON with NumPy, Num
 
 gpu-bench:  ## on a GPU: speed, with what the card can do (the same Python)
 	$(GPU_PYTHON) -m benchmarks.gpu
+
+gpu-expected: $(STAMP)  ## networks and hashes for gpu-all, made on the CPU into results/gpu-expected
+	$(BIN)/python -m benchmarks.gpu_all.carried
+
+gpu-all:  ## on a GPU: all of it in eight minutes, a line of JSON each (the same Python; GPU_ALL="--seconds 140")
+	$(GPU_PYTHON) -m benchmarks.gpu_all $(GPU_ALL)
 
 mutants: $(STAMP)  ## plant faults and see whether a test notices (hours; MUTANTS="--each 10" for a sample)
 	$(BIN)/python tests/mutants/run_mutants.py $(MUTANTS)

@@ -22,7 +22,9 @@ from spikewhen.gpu.batch import Batch, Request
 from spikewhen.gpu.device import CudaDevice, Device
 from spikewhen.gpu.rule_text import FOLDER, RuleText, rule_text
 from spikewhen.gpu.source import Variant
-from spikewhen.gpu.workload import grid_of, large_network, network_of, taught, trials_of
+from spikewhen.gpu.upload import Loaded, arrange
+from spikewhen.gpu.workload import CHANNELS, grid_of, large_network, network_of, taught, trials_of
+from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.errors import DeviceError
 from spikewhen.reservoir.rules import RLS, Gate, ThreeFactor
 
@@ -54,6 +56,7 @@ class Row(NamedTuple):
     replicates: int
     rules: list
     goal: str
+    dense: bool | None = None  # whether rows of weights are kept in full
 
 
 def rows(n: int, many: int, some: int) -> list[Row]:
@@ -68,10 +71,10 @@ def rows(n: int, many: int, some: int) -> list[Row]:
     return table
 
 
-def measure(device: Device, row: Row, n: int, life_ms: int, repeats: int) -> tuple[float, int]:
-    """Return the median milliseconds of a launch, i.e. of `life_ms` of all networks, and their number."""
+def measure(device: Device, row: Row, n: int, life_ms: int, repeats: int) -> tuple[list[float], int]:
+    """Return the milliseconds of warm launches, each `life_ms` of all networks, and the number of these."""
     grid = grid_of(row.precision, 0)
-    first = GpuEngine(device, network_of(n), grid)
+    first = GpuEngine(device, network_of(n), grid, dense=row.dense)
     steps = life_ms * (repeats + 1)
     trials = trials_of(grid, n, steps)
     texts = [rule_text(r) for r in taught(row.rules, n, grid, trials)[0]]
@@ -81,15 +84,18 @@ def measure(device: Device, row: Row, n: int, life_ms: int, repeats: int) -> tup
     # Every network has weights and noise of its own; drawn once, as the time does not depend on the draw.
     one = Request(first.start(), trials, readouts, lessons)
     count = replicates_that_fit(device, first, variant, texts, one, row.replicates)
-    engines = [GpuEngine(device, first.network, grid._replace(noise_seed=i)) for i in range(count)]
-    requests = [Request(e.start(), trials, taught(row.rules, n, grid, trials)[0], lessons) for e in engines]
+    arrays = arrange(variant, first.derived)
+    requests = [
+        Request(first.start(), trials, [Readout(rule, CHANNELS, n + 1, grid) for rule in row.rules], lessons)
+        for _ in range(count)
+    ]
     capacity = 4 * variant.sub_steps * n
     batch = Batch(
         device,
         variant,
         texts,
-        [e.loaded(variant) for e in engines],
-        [e.grid for e in engines],
+        [Loaded(device, arrays) for _ in range(count)],
+        [grid._replace(noise_seed=i) for i in range(count)],
         requests,
         capacity,
     )
@@ -102,11 +108,11 @@ def measure(device: Device, row: Row, n: int, life_ms: int, repeats: int) -> tup
         reached = batch.stacks[f"reached{repeat % 2}"].read()[:, 1]
         if not np.all(reached == (repeat + 1) * life_ms):
             raise DeviceError(f"{row.name}: a launch stopped early, at {int(reached.min())} ms")
-    return statistics.median(times[1:]), count
+    return times[1:], count
 
 
-def measure_large(device: Device, n: int, degree: int, life_ms: int, repeats: int) -> float:
-    """Return the median milliseconds for `life_ms` of one sparse network over many blocks, float32."""
+def measure_large(device: Device, n: int, degree: int, life_ms: int, repeats: int) -> list[float]:
+    """Return the milliseconds that `life_ms` of one sparse network takes again and again, float32."""
     grid, rules = grid_of("float32", 0), [ThreeFactor()]
     engine = GpuEngine(device, large_network(n, degree), grid, wide=True)
     trials = trials_of(grid, n, life_ms * (repeats + 1))
@@ -125,7 +131,7 @@ def measure_large(device: Device, n: int, degree: int, life_ms: int, repeats: in
         times.append(device.elapsed_ms(begin, device.mark()))
         if (reached := int(batch.stacks["progress"].read()[0, 0])) != (repeat + 1) * life_ms:
             raise DeviceError(f"the large network stopped early, at {reached} ms")
-    return statistics.median(times[1:])
+    return times[1:]
 
 
 def replicates_that_fit(
@@ -188,10 +194,11 @@ def report(
     print("|---|---|---|---|---|---|---|---|")
     for row in rows(n, many, some):
         try:
-            ms, count = measure(device, row, n, life_ms, repeats)
+            times, count = measure(device, row, n, life_ms, repeats)
         except MemoryError:
             print(f"| {row.name} | {row.precision} | {row.replicates} | out of memory | {row.goal} | | | |")
             continue
+        ms = statistics.median(times)
         issued, moved = (x * count * life_ms / (1e-3 * ms) for x in instructions_and_bytes(row, n))
         fewer = "" if count == row.replicates else f" (of {row.replicates}: memory)"
         print(
@@ -204,7 +211,7 @@ def report(
 def report_large(device: Device, n: int, degree: int, life_ms: int, repeats: int) -> None:
     """Print the line of the large sparse network."""
     try:
-        ms = measure_large(device, n, degree, life_ms, repeats)
+        ms = statistics.median(measure_large(device, n, degree, life_ms, repeats))
         found = f"{life_ms / ms:.2f} times life, {ms / life_ms:.3f} ms per ms"
     except MemoryError:
         found = "out of memory"

@@ -10,7 +10,7 @@ from spikewhen.gpu.batch import Batch, Request
 from spikewhen.gpu.device import CudaDevice, Device
 from spikewhen.gpu.rule_text import RuleText, rule_text
 from spikewhen.gpu.source import Variant
-from spikewhen.gpu.upload import Loaded, loaded_bytes, pick_dense
+from spikewhen.gpu.upload import Loaded, arrange, loaded_bytes, pick_dense
 from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.errors import ActivityError, DeviceError, InputError
 from spikewhen.reservoir.step_constants import derive, start_state
@@ -113,7 +113,7 @@ class GpuEngine:
         """Return the network's arrays on the device, uploaded once for each number of threads."""
         key = variant.dense, variant.threads, variant.blocks
         if key not in self._loaded:
-            self._loaded[key] = Loaded(self.device, variant, self.derived)
+            self._loaded[key] = Loaded(self.device, arrange(variant, self.derived))
         return self._loaded[key]
 
     def bytes_to_load(self, variant: Variant) -> int:

@@ -56,8 +56,10 @@ CASES = {
 }
 
 
-def follow(run: Callable, engines: list, case: Case, steps: int) -> list[list[str]]:
-    """Advance all engines side by side; returns a hash per replicate and thousand steps.
+def follow(
+    run: Callable, engines: list, case: Case, steps: int, between: int = BETWEEN_HASHES, last: int = 0
+) -> list[list[str]]:
+    """Advance all engines side by side; returns a hash per replicate and `between` readout steps.
 
     Parameters
     ----------
@@ -67,20 +69,26 @@ def follow(run: Callable, engines: list, case: Case, steps: int) -> list[list[st
         With ``start``, ``grid`` and ``network``.
     case : Case
     steps : int
-        Readout steps.
+        Readout steps of the trials, which are drawn as a whole.
+    between : int
+        Readout steps from one hash to the next.
+    last : int
+        The readout step to end at; 0 = at the end of the trials.
     """
     grid, n = engines[0].grid, engines[0].network.n_neurons
     trials = [trials_of(grid, n, steps, seed) for seed in range(len(engines))]
     states = [e.start() for e in engines]
     readouts, teaching = zip(*[taught(case.rules, n, grid, t) for t in trials], strict=True)
     hashes: list[list[str]] = [[] for _ in engines]
-    for begin in range(0, steps, BETWEEN_HASHES):
-        requests = []
-        for i in range(len(engines)):
-            piece, lesson = part_of(trials[i], teaching[i], grid, begin, min(begin + BETWEEN_HASHES, steps))
-            requests.append(Request(states[i], piece, readouts[i], lesson))
-        for i, activity in enumerate(run(engines, requests)):
-            hashes[i].append(_hash(requests[i], activity))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for begin in range(0, last or steps, between):
+            requests = []
+            for i in range(len(engines)):
+                end = min(begin + between, last or steps)
+                piece, lesson = part_of(trials[i], teaching[i], grid, begin, end)
+                requests.append(Request(states[i], piece, readouts[i], lesson))
+            for found, made in zip(hashes, pool.map(_hash, requests, run(engines, requests)), strict=True):
+                found.append(made)
     return hashes
 
 
@@ -97,6 +105,12 @@ def _hash(request: Request, activity: Activity | Exception) -> str:
     return digest.hexdigest()
 
 
+def run_on_cpu(engines: list[CpuEngine], requests: list[Request]) -> list[Activity]:
+    """Run each request on an engine of its own, on all cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda e, q: e.run(*q), engines, requests))
+
+
 def check(
     device: Device, name: str, precision: str, replicates: int, n: int, steps: int, repeats: int
 ) -> str:
@@ -105,24 +119,25 @@ def check(
     drawn = [network_of(n, seed, **case.network) for seed in range(min(replicates, 7))]
     networks = [drawn[i % len(drawn)] for i in range(replicates)]
     grids = [grid_of(precision, 1000 + i, case.trace, **case.simulation) for i in range(replicates)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        cpu = [CpuEngine(a, g) for a, g in zip(networks, grids, strict=True)]
-        expected = follow(
-            lambda engines, requests: list(pool.map(lambda e, q: e.run(*q), engines, requests)),
-            cpu,
-            case,
-            steps,
-        )
+    cpu = [CpuEngine(a, g) for a, g in zip(networks, grids, strict=True)]
+    expected = follow(run_on_cpu, cpu, case, steps)
     first = [GpuEngine(device, a, grids[0]) for a in drawn]
     engines = [first[i % len(first)].with_noise(g.noise_seed) for i, g in enumerate(grids)]
     for repeat in range(repeats):
-        found = follow(run_batch, engines, case, steps)
-        for i in range(replicates):
-            for at, (a, b) in enumerate(zip(found[i], expected[i], strict=True)):
-                if a != b:
-                    before = at * BETWEEN_HASHES * grids[0].steps_per_readout
-                    return f"repeat {repeat}, replicate {i}: differs after step {before}"
+        if place := first_difference(follow(run_batch, engines, case, steps), expected):
+            replicate, at = place
+            before = at * BETWEEN_HASHES * grids[0].steps_per_readout
+            return f"repeat {repeat}, replicate {replicate}: differs after step {before}"
     return ""
+
+
+def first_difference(found: list[list[str]], expected: list[list[str]]) -> tuple[int, int] | None:
+    """Return the replicate and the place of the first hash that differs, or None."""
+    for i, (one, other) in enumerate(zip(found, expected, strict=True)):
+        for at, (a, b) in enumerate(zip(one, other, strict=True)):
+            if a != b:
+                return i, at
+    return None
 
 
 def main(arguments: list[str] | None = None) -> int:

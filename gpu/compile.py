@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import sys
 from functools import cache
 from importlib import util
@@ -20,7 +21,32 @@ from spikewhen.reservoir.errors import DeviceError
 
 OPTIONS = ("-std=c++17", "-fmad=false", "-default-device")
 REPORT = ("--ptxas-options=-v",)
+TOOLKITS = Path("/usr/local")
+"""Where NVIDIA's installers put the CUDA toolkit, as cuda or cuda-13.0."""
 NEEDED = "pip install 'spikewhen[gpu]' (NVIDIA's wheel nvidia-cuda-nvrtc-cu12)"
+
+
+class Usage(NamedTuple):
+    """What a kernel takes per thread, from the assembler's log."""
+
+    registers: int
+    stack_bytes: int
+    spill_bytes: int
+
+
+def usage(log: str) -> Usage:
+    """Read registers, stack and spills of the kernel from the assembler's log.
+
+    Raises
+    ------
+    ValueError
+        If the log does not say.
+    """
+    registers = re.search(r"Used (\d+) registers", log)
+    frame = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", log)
+    if not (registers and frame):
+        raise ValueError(f"no use of registers in the assembler's log: {log!r}")
+    return Usage(int(registers[1]), int(frame[1]), int(frame[2]) + int(frame[3]))
 
 
 class Compiled(NamedTuple):
@@ -39,16 +65,23 @@ def cache_folder() -> Path:
     return folder
 
 
+def library_places() -> list[str]:
+    """Return where NVRTC is looked for, in order; names without a folder are the loader's."""
+    places: list[Path] = []
+    for package in ("nvidia.cuda_nvrtc", "nvidia.cu13"):  # wheels for CUDA 12, and for CUDA 13
+        spec = util.find_spec(package) if util.find_spec("nvidia") else None
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            places += sorted(Path(folder, "lib").glob("libnvrtc.so.*"))
+            places += sorted(Path(folder, "bin").glob("**/nvrtc64_*_0.dll"))
+    places += sorted(Path(sys.prefix, "lib").glob("libnvrtc.so.*"))  # conda's
+    system = [p for lib in ("lib64", "lib") for p in sorted(TOOLKITS.glob(f"cuda*/{lib}/libnvrtc.so.*"))]
+    return [*map(str, places), "libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so", *map(str, system)]
+
+
 @cache
 def _library() -> ctypes.CDLL:
-    """Load NVRTC: from NVIDIA's wheel, or wherever the system finds it."""
-    places: list[str] = []
-    spec = util.find_spec("nvidia.cuda_nvrtc") if util.find_spec("nvidia") else None
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        places += map(str, sorted(Path(folder, "lib").glob("libnvrtc.so.*")))
-        places += map(str, sorted(Path(folder, "bin").glob("nvrtc64_*_0.dll")))
-    places += map(str, sorted(Path(sys.prefix, "lib").glob("libnvrtc.so.*")))  # conda's
-    for place in (*places, "libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so"):
+    """Load NVRTC: from NVIDIA's wheels, or wherever the system finds it."""
+    for place in library_places():
         try:
             library = ctypes.CDLL(place)
         except OSError:

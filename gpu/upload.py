@@ -23,8 +23,20 @@ def pick_dense(d: StepConstants) -> bool:
     return d.n_slots == 0 and fill >= DENSE_FILL and n * n * size <= DENSE_BYTES
 
 
+def arrange(variant: Variant, d: StepConstants) -> dict[str, np.ndarray]:
+    """Return a network's constant arrays as the kernel reads them, by the names of `Job`."""
+    arrays = {"cells": cell_rows(variant, d), "numbers": number_table(variant, d)}
+    return arrays | ({"weight": dense_rows(variant, d)} if variant.dense else sparse_rows(variant, d))
+
+
 class Loaded:
     """A network's constant arrays on a device.
+
+    Parameters
+    ----------
+    device : Device
+    arrays : dict of str to ndarray
+        From `arrange`.
 
     Attributes
     ----------
@@ -34,9 +46,7 @@ class Loaded:
         Memory they take.
     """
 
-    def __init__(self, device: Device, variant: Variant, d: StepConstants):
-        arrays = {"cells": cell_rows(variant, d), "numbers": number_table(variant, d)}
-        arrays |= {"weight": dense_rows(variant, d)} if variant.dense else sparse_rows(variant, d)
+    def __init__(self, device: Device, arrays: dict[str, np.ndarray]):
         self.nbytes = sum(a.nbytes for a in arrays.values())
         self._buffers = {k: device.upload(a) for k, a in arrays.items() if a.size}
         self.pointers = dict.fromkeys(("target", "cut", "delay", "weight"), 0)

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from lively import VARIANTS, lively_network, small_grid
 
 from spikewhen.experiments.config import load_config
 from spikewhen.gpu import compile as nvrtc
-from spikewhen.gpu.compile import compile_for_gpu, nvrtc_version
+from spikewhen.gpu.compile import compile_for_gpu, nvrtc_version, usage
 from spikewhen.gpu.rule_text import rule_text
 from spikewhen.gpu.source import Variant
 from spikewhen.gpu.upload import pick_dense
@@ -31,23 +30,6 @@ KINDS = {
     "sparse": (dict(delay_max_ms=3.0), dict(normalise_ms=30.0)),
     "closed": (dict(feedback_pa=10.0, synapse_rise_ms=2.0), dict(trace_rise_ms=2.0, scheme="heun")),
 }
-
-
-class Usage(NamedTuple):
-    """What a kernel takes per thread, from the assembler's log."""
-
-    registers: int
-    stack_bytes: int
-    spill_bytes: int
-
-
-def usage(log: str) -> Usage:
-    """Read registers, stack and spills of the kernel from the assembler's log."""
-    registers = re.search(r"Used (\d+) registers", log)
-    frame = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", log)
-    if not (registers and frame):
-        raise ValueError(f"no use of registers in the assembler's log: {log!r}")
-    return Usage(int(registers[1]), int(frame[1]), int(frame[2]) + int(frame[3]))
 
 
 def compile_variant(network, grid, rules, architecture, extra_current=False):

@@ -1,0 +1,137 @@
+"""The whole way: `run --backend gpu` against files made on the CPU; and the checkers of races and memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from benchmarks.gpu_all.carried import Carried
+from benchmarks.gpu_all.context import ROOT, Context, Different, NotHere
+
+CONFIG = Path(__file__).parent / "runs.toml"
+TOOLS = ("/usr/local/cuda*/bin", "/usr/local/cuda*/compute-sanitizer", "/opt/nvidia/*/compute-sanitizer")
+
+
+def contents(path: Path) -> dict[str, str]:
+    """Digest every data set and attribute of a file; its bytes may change with the version of HDF5."""
+    found: dict[str, str] = {}
+
+    def visit(name: str, item: Any) -> None:
+        for key, value in item.attrs.items():
+            found[f"{name}@{key}"] = _digest(np.asarray(value))
+        if isinstance(item, h5py.Dataset):
+            found[name] = _digest(np.asarray(item[()]))
+
+    with h5py.File(path) as file:
+        visit("", file)
+        file.visititems(visit)
+    return found
+
+
+def _digest(array: np.ndarray) -> str:
+    data = repr(array.tolist()).encode() if array.dtype.kind in "OSU" else array.tobytes()
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+def run_into(folder: Path, seeds: str, backend: str, host: bool = False) -> dict[str, Path]:
+    """Run the config from the command line; returns its files by name."""
+    words = ["run", str(CONFIG), "--seeds", seeds, "--backend", backend, "--out", str(folder)]
+    command = [sys.executable, "-m", "benchmarks.gpu_all.command", *words, *(["--host"] if host else [])]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise RuntimeError(f"run --backend {backend} ends with {done.returncode}: {done.stderr[-1500:]}")
+    return {str(p.relative_to(folder)): p for p in sorted(folder.rglob("*.h5"))}
+
+
+def contents_on_cpu(seeds: str) -> dict[str, dict[str, str]]:
+    """Run on the CPU and digest each file."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {name: contents(path) for name, path in run_into(Path(folder), seeds, "cpu").items()}
+
+
+def runs(context: Context) -> dict[str, Any]:
+    """Run on the card and on this machine's CPU, and compare the files.
+
+    Raises
+    ------
+    Different
+        If the files of card and CPU differ in a byte, or either from what was carried along.
+    NotHere
+        If what configs need is not installed.
+    """
+    try:
+        import pydantic  # noqa: F401
+    except ImportError:
+        raise NotHere("pydantic is not installed, and configs need it") from None
+    seconds = {}
+    broken = []
+    with tempfile.TemporaryDirectory() as folder:
+        made = {}
+        for backend in ("gpu", "cpu"):
+            start = time.perf_counter()
+            made[backend] = run_into(Path(folder, backend), context.sizes.seeds, backend, context.host)
+            seconds[backend] = round(time.perf_counter() - start, 2)
+        if list(made["gpu"]) != list(made["cpu"]):
+            broken.append(f"names: {list(made['gpu'])} and {list(made['cpu'])}")
+        else:
+            differ = [n for n, p in made["gpu"].items() if p.read_bytes() != made["cpu"][n].read_bytes()]
+            broken += [f"{len(differ)} files of card and CPU differ, the first {differ[0]}"] if differ else []
+        kept = Carried(context.carried).expected.get("files")
+        here = {backend: {n: contents(p) for n, p in found.items()} for backend, found in made.items()}
+        for backend in here if kept else ():
+            if unlike := _unlike(here[backend], kept):
+                broken.append(f"{backend} here against carried contents: {unlike}")
+    if broken:
+        raise Different("; ".join(broken))
+    return {"files": len(here["gpu"]), "carried": "equal contents" if kept else "none", "seconds": seconds}
+
+
+def _unlike(here: dict[str, dict[str, str]], kept: dict[str, dict[str, str]]) -> str:
+    if set(here) != set(kept):
+        return f"files {sorted(set(here) ^ set(kept))[:4]} are in one alone"
+    places = [(n, k) for n in here for k in here[n] | kept[n] if here[n].get(k) != kept[n].get(k)]
+    named = sorted({k for _, k in places})
+    return f"{len({n for n, _ in places})} files, in {named[:12]}" if places else ""
+
+
+def sanitizer() -> str:
+    """Find NVIDIA's compute-sanitizer."""
+    if found := shutil.which("compute-sanitizer"):
+        return found
+    for pattern in TOOLS:
+        for folder in sorted(Path("/").glob(pattern[1:])):
+            if (folder / "compute-sanitizer").is_file():
+                return str(folder / "compute-sanitizer")
+    raise NotHere("no compute-sanitizer on the path or beside the CUDA toolkit")
+
+
+def checked(context: Context, tool: str, name: str, precision: str, n: int, steps: int) -> dict[str, Any]:
+    """Run a short case under one of compute-sanitizer's tools.
+
+    Raises
+    ------
+    Different
+        If the tool has something to say, or the bits differ.
+    """
+    words = [name, precision, str(n), str(steps)]
+    command = [sys.executable, "-m", "benchmarks.gpu_all.sanitized", *words]
+    if context.host:
+        command.append("host")
+    else:
+        command = [sanitizer(), "--tool", tool, "--error-exitcode", "9", "--print-limit", "10", *command]
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ))
+    said = (done.stdout + done.stderr).strip()
+    if done.returncode:
+        raise Different(f"{tool} ends with {done.returncode}: {said[:2500]}")
+    return {"tool": tool, "said": said[-300:], "seconds_of_it": round(time.perf_counter() - start, 1)}

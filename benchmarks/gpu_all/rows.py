@@ -49,7 +49,7 @@ def all_rows(sizes: Sizes) -> list[Row]:
     wide = ", ".join(map(str, sizes.wide))
     found.append(Row(6, f"bits: one network over many blocks, {wide}", 20, bits.over_many_blocks))
     found.append(_large(6, sizes.wide, 15))
-    found.append(Row(8, "run --backend gpu", 40, whole.runs))
+    found.append(Row(8, "run --backend gpu", 60, whole.runs))
     found.append(_speed(7, "float64", sizes.many, 15, sizes))
     found.append(_speed(7, "float64", 1, 3, sizes))
     found += [_speed(7, "float32", r, 6, sizes) for r in sizes.batches]

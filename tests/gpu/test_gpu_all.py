@@ -28,7 +28,7 @@ def context(tmp_path):
 def kept(context, monkeypatch):
     """Inputs and hashes of one case, made as `make gpu-expected` makes them."""
     monkeypatch.setattr(carried, "CASES", {LOCAL: CASES[LOCAL]})
-    monkeypatch.setattr(whole, "contents_on_cpu", lambda seeds: {})
+    monkeypatch.setattr(carried, "contents_on_cpu", lambda seeds: {})
     carried.make(SMALL, context.carried)
     return context
 
@@ -189,7 +189,7 @@ def test_a_process_that_dies_or_hangs_costs_one_row(tmp_path, monkeypatch):
     assert script.parent(record, ROWS, time.time() + 100, ["--parts", "0"]) == 1
     assert record.rows()["broken"]["error"] == "the process ended with status -11"
     assert record.rows()["after"]["state"] == "ok" and len(calls) == len(ROWS)
-    assert calls[0][-4:-1] == ["--parts", "0", "--until"]
+    assert calls[0][3:6] == ["--parts", "0", "--out"] and calls[0][-2] == "--until"
 
 
 def test_nothing_done_is_no_success(tmp_path):

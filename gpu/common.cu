@@ -20,6 +20,12 @@ __device__ __forceinline__ T larger(T a, T b)  // as Python's max: the first unl
 }
 
 template <class T>
+__device__ __forceinline__ T smaller(T a, T b)  // as Python's min
+{
+    return b < a ? b : a;
+}
+
+template <class T>
 __device__ __forceinline__ bool finite(T a)
 {
     return a - a == 0;

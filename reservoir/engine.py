@@ -22,7 +22,7 @@ class Readout:
     ----------
     rule : spikewhen.reservoir.rules.Rule
     state : NamedTuple
-        Made by ``rule.init``; its first field is ``w`` ``(K, M)``.
+        Made by ``rule.start``; its first field is ``w`` ``(K, M)``.
     v : (K, M) ndarray
         Weights V of the offline readout; zeros stay zeros without one.
     window_sum : (M,) ndarray
@@ -38,7 +38,7 @@ class Readout:
     def __init__(self, rule: Any, n_channels: int, n_features: int, grid: TimeGrid):
         m = padded(n_features)
         self.rule = rule
-        state = rule.init(n_channels, n_features, grid.dtype)
+        state = rule.start(n_channels, n_features, grid.readout_step_ms, grid.dtype)
         fields = getattr(state, "_fields", ())
         if fields[:1] != ("w",) or {"v", "surprise"} & set(fields):
             raise InputError(

@@ -13,7 +13,7 @@ from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.files.static import write_declared, write_static
 from spikewhen.reservoir.network import NetworkSpec, build_network
-from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor, WhatReadout
+from spikewhen.reservoir.rules import LMS, RLS, Gate, Retrospective, ThreeFactor, Unlearn, WhatReadout
 from spikewhen.reservoir.training import RecordSpec, Trainer
 from spikewhen.reservoir.types import Teaching, TimeGrid, Trials
 
@@ -58,9 +58,17 @@ VARIANTS = {
     "three_factor_eligibility": ThreeFactor(eta=0.1, eligibility_ms=30.0),
     "three_factor_consolidation": ThreeFactor(eta=0.1, consolidation=0.2, eligibility_ms=30.0),
     "three_factor_merged": ThreeFactor(eta=0.1, factored=False, what=None, gate=Gate(undelivered="zero")),
+    "three_factor_unlearns": ThreeFactor(eta=0.1, unlearn=Unlearn(above=0.1, all_at=2.0, after=0)),
+    "three_factor_unlearns_online": ThreeFactor(
+        eta=0.1, consolidation=0.5, unlearn=Unlearn(above=0.01, all_at=0.5, after=1, rate=0.2, error=0.1)
+    ),
     "lms": LMS(eta=0.1, what=WhatReadout(anneal=True)),
     "three_factor_hebbian": ThreeFactor(eta=0.1, teacher="target"),
     "three_factor_surprise": ThreeFactor(eta=0.1, what=WhatReadout(surprise=0.3, surprise_scale=0.2)),
+    "retrospective": Retrospective(eta=0.1, back=0.02, late_ms=3.0),
+    "retrospective_unlearns": Retrospective(
+        eta=0.1, back=0.02, late_ms=3.0, trace_ms=50.0, unlearn=Unlearn(above=0.0, all_at=2.0, after=1)
+    ),
     "rls": RLS(),
     "rls_shared": RLS(gate=Gate(kind="none", undelivered="zero"), interval_ms=1.0),
     "rls_memory": RLS(memory_trials=5, alpha=0.1, what=WhatReadout(surprise=0.5, surprise_scale=0.05)),
@@ -103,11 +111,18 @@ def two_trials(grid, n=N, n_steps=80, current=False, learn=True, first_step=0) -
     return Trials(first_step, 0, inputs, extra.astype(grid.dtype), end, outcome, learn)
 
 
-def lessons(trials, grid, shared=False) -> Teaching:
-    """Random targets, and gates of all sizes with gaps; the same on all channels if `shared`."""
+def waits(rule) -> bool:
+    """Whether a rule is taught nothing before an event's onset."""
+    return getattr(rule, "gate", None) is not None and rule.gate.kind == "expectation"
+
+
+def lessons(trials, grid, shared=False, late=False) -> Teaching:
+    """Random targets, 0 early in a trial if `late`; gates of all sizes with gaps, the same everywhere if `shared`."""
     rng = np.random.default_rng(1)
     n_steps = len(trials.inputs)
     target = rng.random((n_steps, 2))
+    if late:
+        target[np.arange(n_steps) % (n_steps // 2) < 0.6 * (n_steps // 2)] = 0
     gate = rng.random((n_steps, 1 if shared else 2))
     gate = np.broadcast_to(gate * (rng.random(gate.shape) < 0.7), target.shape)
     window = np.zeros(n_steps, np.int8)
@@ -121,7 +136,7 @@ def outcome_of(engine, rules, trials, state=None) -> dict[str, np.ndarray]:
     state = engine.start() if state is None else state
     k = trials.outcome.shape[1]
     readouts = [Readout(r, k, engine.network.n_neurons + 1, grid) for r in rules]
-    teaching = [lessons(trials, grid, getattr(r, "shares_p", False)) for r in rules]
+    teaching = [lessons(trials, grid, getattr(r, "shares_p", False), waits(r)) for r in rules]
     if k < 2:
         teaching = [t._replace(target=t.target[:, :k].copy(), gate=t.gate[:, :k].copy()) for t in teaching]
     activity = engine.run(state, trials, readouts, teaching)

@@ -3,14 +3,28 @@
 from spikewhen.reservoir.rules.base import Rule
 from spikewhen.reservoir.rules.gate import Gate, TeachingSignal
 from spikewhen.reservoir.rules.lms import LMS
+from spikewhen.reservoir.rules.retrospective import Retrospective
 from spikewhen.reservoir.rules.rls import RLS
 from spikewhen.reservoir.rules.three_factor import ThreeFactor
+from spikewhen.reservoir.rules.unlearn import Unlearn
 from spikewhen.reservoir.rules.what import WhatReadout
 
 RULES = {
     "three_factor": ThreeFactor,
+    "retrospective": Retrospective,
     "rls": RLS,
     "lms": LMS,
 }
 
-__all__ = ["LMS", "RLS", "RULES", "Gate", "Rule", "TeachingSignal", "ThreeFactor", "WhatReadout"]
+__all__ = [
+    "LMS",
+    "RLS",
+    "RULES",
+    "Gate",
+    "Retrospective",
+    "Rule",
+    "TeachingSignal",
+    "ThreeFactor",
+    "Unlearn",
+    "WhatReadout",
+]

@@ -57,6 +57,10 @@ class Rule(Spec):
         """Return the state: a NamedTuple of arrays, the first ``w`` (K, M), M = padded(n_features)."""
         raise NotImplementedError
 
+    def start(self, n_channels: int, n_features: int, readout_step_ms: float, dtype: Any) -> Any:
+        """Return the state at the start of a run: `init`, unless its sizes depend on the readout step."""
+        return self.init(n_channels, n_features, dtype)
+
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
         """Return the numbers `step` needs, in the run's precision."""
         raise NotImplementedError

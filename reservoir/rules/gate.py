@@ -40,8 +40,10 @@ class Gate(Spec):
     kind: str = param(
         "window",
         "window: 1 in the window, baseline outside; epoch: 1 from the cue on; "
-        "event: 1 from event onset for two half widths, 0 before and after; none: always 1",
-        choices=("window", "epoch", "event", "none"),
+        "event: 1 from event onset for two half widths, 0 before and after; "
+        "expectation: 1 on all channels from the cue to event onset, then as window, with no target before; "
+        "none: always 1",
+        choices=("window", "epoch", "event", "expectation", "none"),
     )
     channel: str = param(
         "delivered",
@@ -71,6 +73,15 @@ class Gate(Spec):
         super().__post_init__()
         if self.channel == "other" and self.undelivered != "ignore":
             raise InputError("undelivered", self.undelivered, 'ignore, where channel = "other"')
+        if self.kind == "expectation":
+            for name, value, plain in (
+                ("channel", self.channel, "delivered"),
+                ("undelivered", self.undelivered, "ignore"),
+                ("time_constant_ms", self.time_constant_ms, 0.0),
+                ("stop_at_event", self.stop_at_event, False),
+            ):
+                if value != plain:
+                    raise InputError(name, value, f'{plain}, where kind = "expectation"')
         if self.kind == "event" and self.stop_at_event:
             raise InputError("stop_at_event", True, 'false, where kind = "event" opens then')
 
@@ -97,6 +108,11 @@ class Gate(Spec):
         delivered = np.arange(target.shape[1]) == teaching.event
         inside = np.abs(t - (teaching.event_time_ms + self.shift_ms)) < self.half_width_ms
         after_cue = t >= 0
+        if self.kind == "expectation":
+            onset = teaching.event_time_ms[teaching.event] if teaching.event >= 0 else np.inf
+            came = t >= onset
+            level = np.where(inside, 1.0, self.baseline) * delivered
+            return target * delivered * came, np.where(came, level, 1.0 * after_cue)
         if self.kind == "window":
             level = np.where(inside, 1.0, self.baseline) * after_cue
         elif self.kind == "epoch":

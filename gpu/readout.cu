@@ -17,7 +17,8 @@ __device__ void read_out(const Arrays &r, i64 t, const real *x, real *y)
     }
 }
 
-// s_k <- s_k + r (o_k - p_hat_k - s_k); returns max(eta_w + surprise min(1, max s_k^2 / scale^2), anneal / n).
+// s_k <- s_k + r (o_k - p_hat_k - s_k); returns max(eta_w + surprise min(1, max s_k^2 / scale^2), anneal / n), with n
+// anew where max s_k^2 > restart^2. One thread.
 __device__ real rate_of_trial(const Arrays &r, const real *outcome, const real *p_hat, i64 seen)
 {
     const real *c = r.what_constants;
@@ -27,6 +28,11 @@ __device__ real rate_of_trial(const Arrays &r, const real *outcome, const real *
         top = larger(top, r.surprise[k] * r.surprise[k]);
     }
     const real share = top / c[5] < 1 ? top / c[5] : real(1);
+    if (c[6] > 0 && top > c[6] && real(seen) > c[8]) {
+        r.seen[0] = seen = (i64)c[7];
+        for (int k = 0; k < K; k++)
+            r.surprise[k] = 0;
+    }
     return larger(c[0] + c[3] * share, c[2] / real(seen));
 }
 

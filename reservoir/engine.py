@@ -50,7 +50,7 @@ class Readout:
         self.constants = rule.constants(grid.readout_step_ms, grid.dtype)
         real = np.dtype(grid.dtype).type
         # Without an identity readout the rate is 0, so V stays 0.
-        nothing = tuple(map(real, (0, 1, 0, 0, 0, 1)))
+        nothing = tuple(map(real, (0, 1, 0, 0, 0, 1, 0, 1, 1)))
         self.what_constants = rule.what.constants(grid.dtype) if rule.what else nothing
         self.v = aligned(np.zeros((n_channels, m), grid.dtype))
         self.window_sum = aligned(np.zeros(m, grid.dtype))

@@ -64,6 +64,9 @@ VARIANTS = {
     ),
     "lms": LMS(eta=0.1, what=WhatReadout(anneal=True)),
     "three_factor_hebbian": ThreeFactor(eta=0.1, teacher="target"),
+    "three_factor_restarts": ThreeFactor(
+        eta=0.1, what=WhatReadout(anneal=True, restart=0.02, restart_trials=2, restart_after=1)
+    ),
     "three_factor_surprise": ThreeFactor(eta=0.1, what=WhatReadout(surprise=0.3, surprise_scale=0.2)),
     "retrospective": Retrospective(eta=0.1, back=0.02, late_ms=3.0),
     "retrospective_unlearns": Retrospective(
@@ -117,7 +120,7 @@ def waits(rule) -> bool:
 
 
 def lessons(trials, grid, shared=False, late=False) -> Teaching:
-    """Random targets, 0 early in a trial if `late`; gates of all sizes with gaps, the same everywhere if `shared`."""
+    """Random targets, 0 early in a trial if `late`; gates of all sizes with gaps, the same if `shared`."""
     rng = np.random.default_rng(1)
     n_steps = len(trials.inputs)
     target = rng.random((n_steps, 2))

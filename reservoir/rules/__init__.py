@@ -11,9 +11,9 @@ from spikewhen.reservoir.rules.what import WhatReadout
 
 RULES = {
     "three_factor": ThreeFactor,
-    "retrospective": Retrospective,
     "rls": RLS,
     "lms": LMS,
+    "retrospective": Retrospective,
 }
 
 __all__ = [

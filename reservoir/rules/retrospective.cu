@@ -84,7 +84,7 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
                 for (int i = threadIdx.x; i < M; i += THREADS)
                     s.w[k * M + i] = s.w[k * M + i] + factor * x[i];
                 if (threadIdx.x == 0)
-                    s.target[k] = s.target[k] + target[k] * target[k];
+                    s.squares[k] = s.squares[k] + target[k] * target[k];
             }
     }
     if (trial_end) {
@@ -97,9 +97,9 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
             s.past_y[i] = 0;
         if (threadIdx.x == 0) {
             for (int k = 0; k < K; k++) {
-                if (s.target[k] > 0)
-                    s.expected[k] = s.target[k] + s.target[k];
-                s.target[k] = s.predicted[k] = 0;
+                if (s.squares[k] > 0)
+                    s.expected[k] = s.squares[k] + s.squares[k];
+                s.squares[k] = s.predicted[k] = 0;
             }
             s.waiting[0] = s.waiting[1] = 0;
         }

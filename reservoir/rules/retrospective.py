@@ -50,7 +50,7 @@ class RetrospectiveState(NamedTuple):
     past: np.ndarray  # (D, M) features of the last D readout steps of waiting, a ring
     past_y: np.ndarray  # (D, K) outputs of the same steps
     predicted: np.ndarray  # (K,) sum of [y]_+^2 up to `late` before now
-    target: np.ndarray  # (K,) sum of s^2 since the event's onset
+    squares: np.ndarray  # (K,) sum of s^2 since the event's onset
     expected: np.ndarray  # (K,) twice that sum of the last delivery: a target is half over at its onset
     came: np.ndarray  # (K,) deliveries
     waiting: np.ndarray  # (2,) int64: readout steps of waiting in this trial; 1 once an event has come
@@ -181,7 +181,7 @@ class Retrospective(Rule):
             past=np.zeros((late, m), dtype),
             past_y=np.zeros((late, n_channels), dtype),
             predicted=np.zeros(n_channels, dtype),
-            target=np.zeros(n_channels, dtype),
+            squares=np.zeros(n_channels, dtype),
             expected=np.zeros(n_channels, dtype),
             came=np.zeros(n_channels, dtype),
             waiting=np.zeros(2, np.int64),

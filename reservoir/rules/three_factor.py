@@ -161,7 +161,7 @@ class ThreeFactor(Rule):
         )
 
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
-        """Return (eta, epsilon, eligibility factor, its gain, beta, share of y in delta), then of `unlearn`."""
+        """Return (eta, epsilon, eligibility factor, its gain, beta, share of y in delta) and `unlearn`."""
         real = np.dtype(dtype).type
         keep = math.exp(-readout_step_ms / self.eligibility_ms) if self.eligibility_ms > 0 else 0.0
         own = 1.0 if self.teacher == "error" else 0.0

@@ -15,6 +15,11 @@ smoothing (Trigg & Leach 1967), has mean 0 while p_hat is right, with SD
 expected squared error after the next trial, ``b^2 / (b^2 + p (1 - p))``, grows with
 the square of b; hence ``rate = eta_w + surprise min(1, max_k s_k^2 / scale^2)``, a
 form of our choice (docs/model.md has the numbers).
+
+With ``restart`` > 0 an annealed readout begins anew where its world has changed: once
+``max_k |s_k| > restart``, it goes on as if it had seen ``restart_trials`` trials, with s = 0.
+A rate that jumps after a change point and falls again is what people show (Nassar et
+al. 2010, J Neurosci 30:12366); its trigger is that of ``surprise``.
 """
 
 from __future__ import annotations
@@ -47,8 +52,16 @@ class WhatReadout(Spec):
         0.1, "r: weight of a trial in s, a memory of 1/r trials", "1/trial", gt=0, le=1
     )
 
+    restart: float = param(
+        0.0, "|s| of any channel at which an annealed rate begins anew; 0 = off", ge=0, le=1
+    )
+    restart_trials: int = param(3, "n from which it begins anew", "trials", ge=1)
+    restart_after: int = param(10, "trials seen before it may", "trials", ge=1)
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.restart > 0 and not self.anneal:
+            raise InputError("restart", self.restart, "0, where anneal = false")
         if self.eta_w + self.surprise > 2:
             raise InputError("surprise", self.surprise, f"at most 2 - eta_w = {2 - self.eta_w:g}")
         if self.window_end_ms <= self.window_start_ms:
@@ -57,10 +70,12 @@ class WhatReadout(Spec):
             )
 
     def constants(self, dtype) -> tuple:
-        """Return (eta_w, epsilon, 1 if annealed else 0, surprise, its rate, its scale squared)."""
+        """Return (eta_w, epsilon, 1 if annealed, surprise, its rate, scale^2, restart^2, its n, after)."""
         real = np.dtype(dtype).type
         numbers = (self.eta_w, self.epsilon, 1.0 if self.anneal else 0.0)
-        return tuple(map(real, (*numbers, self.surprise, self.surprise_rate, self.surprise_scale**2)))
+        surprise = self.surprise, self.surprise_rate, self.surprise_scale**2
+        restart = self.restart**2, self.restart_trials, self.restart_after
+        return tuple(map(real, (*numbers, *surprise, *restart)))
 
 
 def predict_reference(v, window_sum, count):
@@ -72,11 +87,15 @@ def predict_reference(v, window_sum, count):
 
 def learn_reference(constants, v, seen, surprise, mean, p_hat, outcome):
     """Update V and the surprise s (K,) in place, in plain NumPy. This is the definition."""
-    eta, epsilon, anneal, gain, recency, scale = constants
+    eta, epsilon, anneal, gain, recency, scale, restart, restart_n, restart_after = constants
     one = type(eta)(1)
     seen[0] += 1
     surprise[:] = surprise + recency * ((outcome - p_hat) - surprise)
-    share = np.max(surprise * surprise) / scale
+    top = np.max(surprise * surprise)
+    share = top / scale
+    if restart > 0 and top > restart and type(eta)(seen[0]) > restart_after:
+        seen[0] = int(restart_n)
+        surprise[:] = 0
     rate = max(eta + gain * min(one, share), anneal / type(eta)(seen[0]))
     norm = epsilon + dot_reference(mean, mean)
     for k in range(v.shape[0]):
@@ -97,13 +116,16 @@ def predict(v, window_sum, count, mean, p_hat):
 @nb.njit(nogil=True, error_model="numpy", _nrt=False)
 def learn(constants, v, seen, surprise, mean, p_hat, outcome):
     """Update V and s in place; compiled, and equal to `learn_reference` bit for bit."""
-    eta, epsilon, anneal, gain, recency, scale = constants
+    eta, epsilon, anneal, gain, recency, scale, restart, restart_n, restart_after = constants
     seen[0] += 1
     top = v.dtype.type(0)
     for k in range(surprise.size):
         surprise[k] = surprise[k] + recency * ((outcome[k] - p_hat[k]) - surprise[k])
         top = max(top, surprise[k] * surprise[k])
     share = min(v.dtype.type(1), top / scale)
+    if restart > 0 and top > restart and v.dtype.type(seen[0]) > restart_after:
+        seen[0] = np.int64(restart_n)
+        surprise[:] = 0
     rate = max(eta + gain * share, anneal / v.dtype.type(seen[0]))
     norm = epsilon + dot(mean, mean)
     for k in range(v.shape[0]):

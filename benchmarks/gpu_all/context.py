@@ -68,6 +68,14 @@ class NotHere(Exception):
     """Something that a row needs is not installed; says what."""
 
 
+def need_pydantic() -> None:
+    """Say that it is missing, where it is: the engine does not need it, but configs and commands do."""
+    try:
+        import pydantic  # noqa: F401
+    except ImportError:
+        raise NotHere("pydantic is not installed, and the command needs it") from None
+
+
 class Context:
     """What every row is given.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu_all.context import ROOT, Context
+from benchmarks.gpu_all.context import ROOT, Context, need_pydantic
 from spikewhen.gpu import compile as compiler
 from spikewhen.gpu.device import CudaDevice
 from spikewhen.reservoir.types import NUMERICS_VERSION
@@ -82,6 +82,7 @@ def describe(context: Context) -> dict[str, Any]:
 
 def doctor(context: Context) -> dict[str, Any]:
     """Return what `spikewhen doctor` says."""
+    need_pydantic()
     done = subprocess.run(
         [sys.executable, "-m", "spikewhen", "doctor", "--json"],
         capture_output=True,

@@ -13,8 +13,10 @@ from typing import Any
 
 from benchmarks.gpu_all.carried import Carried
 from benchmarks.gpu_all.contents import contents, run_into
-from benchmarks.gpu_all.context import ROOT, Context, Different, NotHere
+from benchmarks.gpu_all.context import ROOT, Context, Different, NotHere, need_pydantic
 
+MACHINE = "software"
+"""Names versions, so it differs from machine to machine."""
 TOOLS = ("/usr/local/cuda*/bin", "/usr/local/cuda*/compute-sanitizer", "/opt/nvidia/*/compute-sanitizer")
 
 
@@ -28,10 +30,7 @@ def runs(context: Context) -> dict[str, Any]:
     NotHere
         If what configs need is not installed.
     """
-    try:
-        import pydantic  # noqa: F401
-    except ImportError:
-        raise NotHere("pydantic is not installed, and configs need it") from None
+    need_pydantic()
     seconds = {}
     broken = []
     with tempfile.TemporaryDirectory() as folder:
@@ -48,18 +47,32 @@ def runs(context: Context) -> dict[str, Any]:
         kept = Carried(context.carried).expected.get("files")
         here = {backend: {n: contents(p) for n, p in found.items()} for backend, found in made.items()}
         for backend in here if kept else ():
-            if unlike := _unlike(here[backend], kept):
+            if unlike := _unlike(here[backend], kept, False):
                 broken.append(f"{backend} here against carried contents: {unlike}")
+    scores = _unlike(here["gpu"], kept, True) if kept else "none"
     if broken:
-        raise Different("; ".join(broken))
-    return {"files": len(here["gpu"]), "carried": "equal contents" if kept else "none", "seconds": seconds}
+        raise Different("; ".join(broken) + f"; scores: {scores or 'equal'}")
+    return {
+        "files": len(here["gpu"]),
+        "carried": "equal contents" if kept else "none",
+        "carried_scores": scores or "equal",
+        "seconds": seconds,
+    }
 
 
-def _unlike(here: dict[str, dict[str, str]], kept: dict[str, dict[str, str]]) -> str:
-    if set(here) != set(kept):
-        return f"files {sorted(set(here) ^ set(kept))[:4]} are in one alone"
-    places = [(n, k) for n in here for k in here[n] | kept[n] if here[n].get(k) != kept[n].get(k)]
-    named = sorted({k for _, k in places})
+def _unlike(here: dict[str, dict[str, str]], kept: dict[str, dict[str, str]], scores: bool) -> str:
+    """Say what differs: of the scores, in which SciPy and BLAS of a machine have a say, or of all else."""
+    if unknown := set(here) - set(kept):
+        return f"files {sorted(unknown)[:4]} are not among them"
+    places = [
+        (name, key)
+        for name in here
+        for key in here[name] | kept[name]
+        if key.startswith("scores") == scores
+        and not key.startswith(MACHINE)
+        and here[name].get(key) != kept[name].get(key)
+    ]
+    named = sorted({key for _, key in places})
     return f"{len({n for n, _ in places})} files, in {named[:12]}" if places else ""
 
 

@@ -24,7 +24,7 @@ from spikewhen.gpu.workload import grid_of, network_of, part_of, taught, trials_
 from spikewhen.reservoir.cpu.engine import CpuEngine
 from spikewhen.reservoir.engine import Activity
 from spikewhen.reservoir.errors import DeviceError
-from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor
+from spikewhen.reservoir.rules import LMS, RLS, Gate, Retrospective, ThreeFactor, Unlearn, WhatReadout
 
 BETWEEN_HASHES = 100
 """Readout steps, i.e. a thousand steps of 0.1 ms."""
@@ -40,11 +40,19 @@ class Case(NamedTuple):
 
 
 LOCAL = ThreeFactor(eta=0.1, eligibility_ms=20.0, consolidation=0.1)
+UNLEARNS = ThreeFactor(
+    eta=0.1,
+    consolidation=0.5,
+    unlearn=Unlearn(above=0.01, all_at=0.5, after=1, rate=0.1, error=0.1),
+    what=WhatReadout(anneal=True, restart=0.1, restart_after=2),
+)
+WAITS = Retrospective(eta=0.1, back=0.02, late_ms=10.0, unlearn=Unlearn(above=0.0, all_at=2.0, after=1))
 LEAST_SQUARES = RLS(memory_trials=20)
 ONE_P = RLS(gate=Gate(kind="none", undelivered="zero"), precision="float32")
 CASES = {
     "open loop, all rules": Case({}, {}, {}, [LOCAL, LMS(eta=0.001), LEAST_SQUARES, ONE_P]),
     "open loop, local rule": Case({}, {}, {}, [ThreeFactor()]),
+    "open loop, rules that unlearn": Case({}, {}, {}, [UNLEARNS, WAITS]),
     "closed loop, local rule": Case(dict(feedback_pa=20.0), dict(rise_ms=0.0), {}, [LOCAL]),
     "closed loop, LMS, delays": Case(
         dict(feedback_pa=20.0, delay_max_ms=3.0), dict(normalise_ms=0.0), {}, [LMS(eta=0.001)]

@@ -54,20 +54,27 @@ def trials_of(grid: TimeGrid, n: int, steps: int, seed: int = 0) -> Trials:
     return Trials(0, 0, inputs, np.zeros((0, n), grid.dtype), end.astype(np.int64), outcome, True)
 
 
-def lessons_of(trials: Trials, grid: TimeGrid, shared: bool, seed: int = 1) -> Teaching:
-    """Return random targets and gates, with one gate for all channels where a rule shares P."""
+def lessons_of(trials: Trials, grid: TimeGrid, shared: bool, seed: int = 1, late: bool = False) -> Teaching:
+    """Return random targets and gates: one gate where a rule shares P, `late` targets where it waits."""
     rng = np.random.default_rng(seed)
     shape = (len(trials.inputs), CHANNELS)
     gate = rng.random((shape[0], 1 if shared else CHANNELS))
     gate = np.broadcast_to(gate * (rng.random(gate.shape) < 0.7), shape)
     window = (np.arange(shape[0]) % TRIAL < 40).astype(np.int8)
-    return Teaching(rng.random(shape).astype(grid.dtype), np.ascontiguousarray(gate, grid.dtype), window)
+    target = rng.random(shape)
+    if late:
+        target[np.arange(shape[0]) % TRIAL < 0.6 * TRIAL] = 0
+    return Teaching(target.astype(grid.dtype), np.ascontiguousarray(gate, grid.dtype), window)
 
 
 def taught(rules: list, n: int, grid: TimeGrid, trials: Trials) -> tuple[list[Readout], list[Teaching]]:
     """Return new readouts and what a teacher says to them."""
     readouts = [Readout(rule, CHANNELS, n + 1, grid) for rule in rules]
-    return readouts, [lessons_of(trials, grid, getattr(rule, "shares_p", False)) for rule in rules]
+    lessons = [
+        lessons_of(trials, grid, getattr(rule, "shares_p", False), late=rule.gate.kind == "expectation")
+        for rule in rules
+    ]
+    return readouts, lessons
 
 
 def part_of(trials: Trials, teaching: list[Teaching], grid: TimeGrid, begin: int, end: int):

@@ -77,7 +77,6 @@ def ridge_ceiling(trials: Activity, probes: Activity, target: np.ndarray) -> Cei
     target : (q, T, K) array
         z* on these probes, at the times of the activity.
     """
-    after = trials.time_ms >= 0
-    fit = fit_ridge(trials.features[:, after], trials.bumps[:, after])
+    fit = fit_ridge(*trials.after_cue)
     z = combine(probes.probability, probes.features @ fit.weights.T)
     return Ceiling(error(z, target, probes.time_ms), fit.penalty)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from spikewhen.analysis.views import read_clock
 from spikewhen.reservoir.files import schema
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ def score_signal(recording: Recording, **_: Any) -> dict[str, dict[str, np.ndarr
     return {label: score_free_run(recording, label) for label in recording.labels}
 
 
+def run_length_ms(recording: Recording, kept_ms: np.ndarray) -> float:
+    """Return how long a learning run takes, of which some times (T,) were kept, not always its end."""
+    steps = recording.attrs.get(schema.block(), {}).get("steps")
+    return float(kept_ms[-1]) if steps is None else int(steps) * read_clock(recording, kept_ms).step_ms
+
+
 def score_free_run(recording: Recording, label: str) -> dict[str, np.ndarray]:
     """Return the scores of a run that learned a continuous signal, each (1,).
 
@@ -78,9 +85,8 @@ def score_free_run(recording: Recording, label: str) -> dict[str, np.ndarray]:
     t = np.asarray(recording[schema.readout(label, "time_ms")], float)
     y = recording[schema.readout(label, "probes", "y")][0, :, 0]
     frequency, size = recording[schema.block("frequency_hz")], recording[schema.block("amplitude")]
-    clock = (
-        t + recording[schema.probe("after_trial")][0] * t[-1]
-    )  # the target's phase goes on from run to run
+    # The target's phase goes on from run to run.
+    clock = t + recording[schema.probe("after_trial")][0] * run_length_ms(recording, t)
     target = (size * np.sin(2 * np.pi * frequency * clock[:, None] / 1000)).sum(1)
     values = dict.fromkeys(("free_frequency_hz", "free_amplitude", "free_residual"), np.nan)
     if len(frequency) == 1:

@@ -10,6 +10,7 @@ is told about blocks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ HAZARD = 0.01
 """Probability per trial that everything changes, of the change-point observer."""
 
 PRIOR_TRIALS = 1.0
+
+MOMENTS, TRIALS = 256, 4096
+"""Moments and trials that are looked at together, so that memory stays small."""
 
 
 class Seen(NamedTuple):
@@ -32,8 +36,11 @@ class Seen(NamedTuple):
 
 def run_starts(
     seen: Seen, n_events: int, horizon_ms: float, hazard: float, resolution_ms: float = 10.0
-) -> np.ndarray:
-    """Return the posterior over the first trial of the current regime.
+) -> Iterator[np.ndarray]:
+    """Yield the posterior over the first trial of the current regime, after each trial.
+
+    Each one follows from the one before it, so that memory grows with the number of trials, not
+    with its square.
 
     Parameters
     ----------
@@ -48,28 +55,26 @@ def run_starts(
         SD of the observer's clock: a latency seen once predicts the same
         latency with this spread.
 
-    Returns
-    -------
-    (n+1, n+1) float64
-        Row m: P(regime started at trial r | the first m trials), r <= m.
+    Yields
+    ------
+    (m+1,) float64
+        For m = 0 to n: P(regime started at trial r | the first m trials), r <= m.
     """
-    n = len(seen.event)
-    same_cue = seen.cue[:, None] == seen.cue
-    lag = np.where(seen.event < 0, 0.0, seen.time_ms)
-    density = np.exp(-0.5 * ((lag[:, None] - lag) / resolution_ms) ** 2)
-    density = np.where(seen.event < 0, 1.0, density / (resolution_ms * np.sqrt(2 * np.pi)))
-    likelihood = np.where(same_cue & (seen.event[:, None] == seen.event), density, 0.0)
-    unseen = PRIOR_TRIALS / (n_events + 1) * np.where(seen.event < 0, 1.0, 1 / horizon_ms)
-
-    starts = np.zeros((n + 1, n + 1))
-    starts[0, 0] = 1.0
-    for m in range(n):
-        hits = np.append(_suffix_sum(likelihood[:m, m]), 0.0)
-        trials = np.append(_suffix_sum(same_cue[:m, m]), 0.0)
-        posterior = starts[m, : m + 1] * (unseen[m] + hits) / (PRIOR_TRIALS + trials)
-        starts[m + 1, : m + 1] = (1 - hazard) * posterior / posterior.sum()
-        starts[m + 1, m + 1] = hazard
-    return starts
+    omitted = seen.event < 0
+    lag = np.where(omitted, 0.0, seen.time_ms)
+    unseen = PRIOR_TRIALS / (n_events + 1) * np.where(omitted, 1.0, 1 / horizon_ms)
+    starts = np.ones(1)
+    yield starts
+    for m in range(len(seen.event)):
+        same_cue = seen.cue[:m] == seen.cue[m]
+        density = np.exp(-0.5 * ((lag[:m] - lag[m]) / resolution_ms) ** 2)
+        density = np.where(omitted[:m], 1.0, density / (resolution_ms * np.sqrt(2 * np.pi)))
+        likelihood = np.where(same_cue & (seen.event[:m] == seen.event[m]), density, 0.0)
+        hits = np.append(_suffix_sum(likelihood), 0.0)
+        trials = np.append(_suffix_sum(same_cue), 0.0)
+        posterior = starts * (unseen[m] + hits) / (PRIOR_TRIALS + trials)
+        starts = np.append((1 - hazard) * posterior / posterior.sum(), hazard)
+        yield starts
 
 
 def trial_weights(starts: np.ndarray, cues: np.ndarray, cue: int) -> tuple[np.ndarray, float]:
@@ -114,16 +119,33 @@ def observe(
     (q, T, K) float64
     """
     time_ms = np.asarray(time_ms, float)
-    starts = run_starts(seen, n_events, float(time_ms[-1]), hazard)
-    events = (seen.event[:, None] == np.arange(n_events)).astype(float)
-    bumps = np.nan_to_num(bump(time_ms, seen.time_ms[:, None], sigma_ms))
     # A latency that could be anywhere: the bump's area spread over the trial.
     anywhere = sigma_ms * np.sqrt(2 * np.pi) / time_ms[-1] / (n_events + 1)
-    z = np.empty((len(after_trial), time_ms.size, n_events))
-    for i, (m, c) in enumerate(zip(after_trial, cue, strict=True)):
-        weights, unseen = trial_weights(starts[m, : m + 1], seen.cue[:m], c)
-        z[i] = bumps[:m].T @ (weights[:, None] * events[:m]) + unseen * anywhere
+    asked: dict[int, list[int]] = {}
+    for i, m in enumerate(after_trial):
+        asked.setdefault(int(m), []).append(i)
+    z = np.zeros((len(after_trial), time_ms.size, n_events))
+    waiting: dict[int, np.ndarray] = {}  # weights of the trials before some of the moments
+    for m, starts in enumerate(run_starts(seen, n_events, float(time_ms[-1]), hazard)):
+        for i in asked.get(m, ()):
+            waiting[i], unseen = trial_weights(starts, seen.cue[:m], cue[i])
+            z[i] = unseen * anywhere
+        if len(waiting) >= MOMENTS or m == len(seen.event):
+            _add_bumps(z, waiting, seen, time_ms, sigma_ms)
+            waiting.clear()
     return z
+
+
+def _add_bumps(z: np.ndarray, weights: dict[int, np.ndarray], seen: Seen, time_ms, sigma_ms: float) -> None:
+    """Add the weighted bumps of the trials seen so far to z (q, T, K), some trials at a time."""
+    last = max((w.size for w in weights.values()), default=0)
+    for begin in range(0, last, TRIALS):
+        part = slice(begin, min(begin + TRIALS, last))
+        events = (seen.event[part, None] == np.arange(z.shape[2])).astype(float)
+        bumps = np.nan_to_num(bump(time_ms, seen.time_ms[part, None], sigma_ms))
+        for i, w in weights.items():
+            mine = w[part]
+            z[i] += bumps[: mine.size].T @ (mine[:, None] * events[: mine.size])
 
 
 def _suffix_sum(values: np.ndarray) -> np.ndarray:

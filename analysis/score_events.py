@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,7 +13,12 @@ from spikewhen.analysis.adaptation import overshoot, residual, savings, trials_t
 from spikewhen.analysis.baselines import replaced_errors, ridge_ceiling
 from spikewhen.analysis.calibration import brier, fit_line
 from spikewhen.analysis.geometry.activity import Activity, block_activity, probe_activity
-from spikewhen.analysis.geometry.overlap import BlockReferences, score_geometry, weight_geometry
+from spikewhen.analysis.geometry.overlap import (
+    BlockReferences,
+    score_geometry,
+    weight_geometry,
+    what_window,
+)
 from spikewhen.analysis.observers import HAZARD, observe
 from spikewhen.analysis.score_names import KEYS
 from spikewhen.analysis.summary import at_trial
@@ -49,47 +56,39 @@ def score_events(
     """
     task = read_task(recording)
     points = group_probes(task.probe_block, task.probe_trial, task.probe_cue)
-    readouts = {label: read_readout(recording, label) for label in recording.labels}
     activity = None
     if features is not None:
-        activity = _activity_scores(recording, task, readouts, points, features, every_ms, ceiling, geometry)
+        activity = _activity_scores(recording, task, points, features, every_ms, ceiling, geometry)
     out: dict[str, Scores] = {}
-    for label, readout in readouts.items():
-        found = point_scores(task, readout, points)
-        found |= block_scores(found, task, (naive or {}).get(label))
+    for label in recording.labels:
+        readout = read_readout(recording, label)
+        found = out[label] = Scores(point_scores(task, readout, points))
+        found.add(block_scores(found, task, (naive or {}).get(label)))
         found["residual"], found["overshoot"] = switch_scores(task, readout, points)
-        found |= calibration_scores(found, task)
-        found |= _brier_scores(recording, label, readout, task)
-        found |= weight_geometry(recording, label, task)
+        found.add(calibration_scores(found, task))
+        found.add(_brier_scores(recording, label, readout, task))
+        found.add(weight_geometry(recording, label, task))
         if activity is not None:
-            found["error_ridge"] = activity.error_ridge
+            found.add(activity.ridge)
             if activity.known is not None and activity.probes is not None:
-                found |= score_geometry(
-                    recording, label, task, activity.block, activity.known, activity.probes
+                found.add(
+                    score_geometry(recording, label, task, activity.block, activity.known, activity.probes)
                 )
-        out[label] = found
     return out
 
 
 class _ActivityScores(NamedTuple):
     """What depends on the activity and serves every readout of a run."""
 
-    error_ridge: np.ndarray  # (P,)
+    ridge: Scores  # error_ridge (P,)
     block: int  # whose geometry is scored, the last one with probes
     known: BlockReferences | None
     probes: Activity | None  # the last ones of that block
-
-    def geometry(self, recording: Recording, label: str, task: Task) -> Scores:
-        """Return the geometry of one readout, empty where it is not asked for."""
-        if self.known is None or self.probes is None:
-            return {}
-        return score_geometry(recording, label, task, self.block, self.known, self.probes)
 
 
 def _activity_scores(
     recording: Recording,
     task: Task,
-    readouts: dict[str, Readout],
     points: Points,
     features: Features,
     every_ms: float,
@@ -97,27 +96,41 @@ def _activity_scores(
     geometry: bool,
 ) -> _ActivityScores:
     """Fit the ridge ceiling on the last probes of each block, and collect what the geometry needs."""
-    readout = next(iter(readouts.values()))
+    readout = read_readout(recording, recording.labels[0])
     errors = np.full(len(task.probe_block), np.nan)
     last = len(task.probability) - 1
-    known, probes = None, None
+    known, probes, short = None, None, ""
+    of_cue = all(window[0] >= 0 for window in _what_windows(recording))
     for b in np.unique(task.probe_block):
         if ceiling is not None and not (geometry and b == last):
             continue
         here = task.probe_block == b
         rows = np.flatnonzero(here & (task.probe_trial == task.probe_trial[here].max()))
-        trials = block_activity(recording, readout, task, features, every_ms, int(b))
+        trials = block_activity(recording, readout, task, features, every_ms, int(b), of_cue)
         probes = probe_activity(recording, readout, task, features, every_ms, rows)
         penalty = None
+        if not (trials.time_ms >= 0).any():
+            short = f"no feature stands after the cue: they are {every_ms:g} ms apart"
         if ceiling is None:
             target = task.expected(marginal_target, probes.time_ms, readout.sigma_ms, rows)
             errors[rows], penalty = ridge_ceiling(trials, probes, target)
         if geometry and b == last:
             known = BlockReferences(trials, penalty=penalty)
-    return _ActivityScores(points.mean(errors) if ceiling is None else ceiling, last, known, probes)
+        del trials  # before those of the next block are collected
+    ridge = Scores(error_ridge=points.mean(errors) if ceiling is None else ceiling)
+    if short:
+        ridge.undefined["error_ridge"] = short
+    return _ActivityScores(ridge, last, known, probes)
 
 
-def point_scores(task: Task, readout: Readout, points: Points) -> Scores:
+def _what_windows(recording: Recording) -> list[tuple[float, float]]:
+    """Return the windows over which the readouts of a run average features."""
+    attributes = (recording.attrs[schema.readout(label)] for label in recording.labels)
+    rules = (json.loads(a["parameters"]).get("what") for a in attributes if "parameters" in a)
+    return [what_window(rule) for rule in rules if rule]
+
+
+def point_scores(task: Task, readout: Readout, points: Points) -> dict[str, np.ndarray]:
     """Return the scores of every probed moment, each (P,) or (P, K)."""
     t, z = readout.time_ms, readout.prediction
     p, latency, only = map(task.of_probes, (task.probability, task.latency_ms, task.only_ms))
@@ -170,21 +183,23 @@ def point_scores(task: Task, readout: Readout, points: Points) -> Scores:
     return found
 
 
-def _relative_to_first(found: Scores) -> np.ndarray:
+def _relative_to_first(found: Mapping[str, np.ndarray]) -> np.ndarray:
     first = {(b, c): e for b, n, c, e in zip(*(found[k] for k in (*KEYS, "error")), strict=True) if n == 1}
     keys = zip(found["block"], found["condition"], strict=True)
     base = np.array([first.get(key, np.nan) for key in keys], float)
     return found["error"] / np.where(base > 0, base, np.nan)
 
 
-def error_curve(found: Scores, block: int) -> tuple[np.ndarray, np.ndarray]:
+def error_curve(found: Mapping[str, np.ndarray], block: int) -> tuple[np.ndarray, np.ndarray]:
     """Return probed trials and E, mean over the cues, of one block."""
     here = found["block"] == block
     trials = np.unique(found["trial"][here])
     return trials, np.array([at_trial(found, "error", block, int(n)) for n in trials])
 
 
-def block_scores(found: Scores, task: Task, naive: np.ndarray | None = None) -> Scores:
+def block_scores(
+    found: Mapping[str, np.ndarray], task: Task, naive: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Return how fast each block was learned, each (B,)."""
     n = len(task.probability)
     settle, to_naive, saved = np.full((3, n), np.nan)
@@ -234,7 +249,7 @@ def switch_scores(task: Task, readout: Readout, points: Points) -> tuple[np.ndar
     return left, np.where(n > 0, np.where(known, beyond, 0).sum(1) / np.maximum(n, 1), np.nan)
 
 
-def calibration_scores(found: Scores, task: Task) -> Scores:
+def calibration_scores(found: Mapping[str, np.ndarray], task: Task) -> dict[str, np.ndarray]:
     """Return r and slope over the last points of all blocks, cues and channels."""
     last = np.array(
         [
@@ -253,7 +268,7 @@ def calibration_scores(found: Scores, task: Task) -> Scores:
     return out
 
 
-def _brier_scores(recording: Recording, label: str, readout: Readout, task: Task) -> Scores:
+def _brier_scores(recording: Recording, label: str, readout: Readout, task: Task) -> dict[str, np.ndarray]:
     n = len(task.probability)
     out = {"brier": np.full(n, np.nan), "brier_true": np.full(n, np.nan)}
     path = schema.readout(label, "trials", "p_hat")

@@ -52,6 +52,11 @@ class Scored(NamedTuple):
     units: dict[str, str]  # of every score
     main: str  # name of the main score
 
+    @property
+    def undefined(self) -> dict[str, dict[str, str]]:
+        """Why scores are NaN that a longer run would have, by label and name."""
+        return {label: getattr(table, "undefined", {}) for label, table in self.found.items()}
+
 
 def declared(recording: Recording) -> str:
     """Return the name of the way in which the run's task is scored; "none" where it says nothing."""
@@ -130,7 +135,7 @@ def _own(name: str, score: Callable, recording: Recording) -> Scored:
         raise InputError(schema.block("scores"), name, "a function score(recording)")
     try:
         given = score(recording)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(name, "failed", f"a function that scores this run; {reason_of(error)}") from error
     found: dict[str, Scores] = {}
     units: dict[str, str] = {}
@@ -139,7 +144,7 @@ def _own(name: str, score: Callable, recording: Recording) -> Scored:
     for label, table in given.items():
         if label not in recording.labels:
             raise InputError(name, label, "labels of the run: " + ", ".join(recording.labels))
-        found[label] = {}
+        found[label] = Scores()
         for key, value in table.items():
             values, unit = value if isinstance(value, tuple) else (value, "1")
             try:
@@ -156,4 +161,6 @@ def write_scores(sink: Sink, result: Scored) -> None:
     for label, table in result.found.items():
         for name, values in table.items():
             sink.put(schema.scores(label, name), values, result.units[name])
+            if reason := result.undefined[label].get(name):
+                sink.annotate(schema.scores(label, name), undefined=reason)
         sink.annotate(schema.scores(label), main=result.main)

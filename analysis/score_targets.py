@@ -16,7 +16,15 @@ from spikewhen.analysis.adaptation import trials_to_criterion
 from spikewhen.analysis.ridge import fit_ridge
 from spikewhen.analysis.score_names import KEYS
 from spikewhen.analysis.summary import at_trial
-from spikewhen.analysis.views import Features, Points, Readout, Scores, probed_points, read_readout
+from spikewhen.analysis.views import (
+    Features,
+    Points,
+    Readout,
+    Scores,
+    probed_points,
+    read_clock,
+    read_readout,
+)
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 
@@ -34,7 +42,7 @@ def targets(recording: Recording, time_ms: np.ndarray) -> tuple[np.ndarray, np.n
     ----------
     recording : Recording
     time_ms : (T,) array
-        Kept readout steps, evenly spaced.
+        Ends of readout steps, after cue onset.
 
     Raises
     ------
@@ -45,13 +53,12 @@ def targets(recording: Recording, time_ms: np.ndarray) -> tuple[np.ndarray, np.n
     if path not in recording:
         raise InputError(path, "missing", 'the target (blocks, conditions, time, events) of scores "target"')
     target = np.asarray(recording[path], float)
-    stride = max(1, target.shape[2] // max(1, time_ms.size)) if target.ndim == 4 else 0
-    if target.ndim != 4 or target.shape[2] // stride != time_ms.size:
-        raise InputError(path, target.shape, f"(blocks, conditions, {time_ms.size} or more times, events)")
+    kept = read_clock(recording, time_ms).index(time_ms)
+    if target.ndim != 4 or kept[-1] >= target.shape[2]:
+        raise InputError(path, target.shape, f"(blocks, conditions, {kept[-1] + 1} or more times, events)")
     counts = np.isfinite(target).all(-1)
     if schema.block("window") in recording:
         counts &= np.asarray(recording[schema.block("window")]) > 0
-    kept = slice(stride - 1, None, stride)
     return np.nan_to_num(target)[:, :, kept], counts[:, :, kept]
 
 
@@ -64,10 +71,10 @@ def score_targets(
 ) -> dict[str, Scores]:
     """Return the scores of every readout of a run; arguments as `spikewhen.analysis.score_run.score_run`."""
     points = probed_points(recording)
-    out = {}
+    out: dict[str, Scores] = {}
     for label in recording.labels:
         readout = read_readout(recording, label)
-        found = _point_scores(recording, readout, points)
+        found = Scores(_point_scores(recording, readout, points))
         if features is not None:
             if ceiling is None:
                 ceiling = points.mean(ridge_errors(recording, readout, points, features, every_ms))
@@ -78,7 +85,7 @@ def score_targets(
     return out
 
 
-def _point_scores(recording: Recording, readout: Readout, points: Points) -> Scores:
+def _point_scores(recording: Recording, readout: Readout, points: Points) -> dict[str, np.ndarray]:
     target, counts = targets(recording, readout.time_ms)
     row = recording[schema.probe("block")], recording[schema.probe("condition")]
     wanted, where = target[row], counts[row] & np.isfinite(readout.prediction).all(-1)
@@ -119,6 +126,8 @@ def ridge_errors(
     q_block, q_condition = (recording[schema.probe(name)] for name in ("block", "condition"))
     trial = points.table[points.of_probe, 1]
     out = np.full(q_block.size, np.nan)
+    clock = read_clock(recording, readout.time_ms)
+    every_ms = clock.every(every_ms)
     for b in np.unique(q_block):
         rows = np.flatnonzero(block == b)
         rows = rows[np.linspace(0, rows.size - 1, min(rows.size, MOST_TRIALS)).round().astype(int)]
@@ -126,8 +135,9 @@ def ridge_errors(
         probes = np.flatnonzero(here & (trial == trial[here].max()))
         x = np.asarray(features(recording, "trials", rows, every_ms), float)
         of_probes = np.asarray(features(recording, "probes", probes, every_ms), float)
-        stride = readout.time_ms.size // x.shape[1]
-        target, counts = targets(recording, readout.time_ms[stride - 1 :: stride][: x.shape[1]])
+        if not x.shape[1]:  # a trial is shorter than the time between two features
+            continue
+        target, counts = targets(recording, clock.times(x.shape[1], every_ms))
         used = counts[b][condition[rows]] & np.isfinite(x).all(-1)
         taught = np.where(used[..., None], target[b][condition[rows]], 0)
         fit = fit_ridge(np.where(used[..., None], x, 0), taught)

@@ -102,9 +102,12 @@ def timing(z, target, time_ms, latency_ms, late_ms=None) -> Timing:
     """
     time_ms = np.asarray(time_ms, float)
     z = np.asarray(z, float)[..., time_ms >= 0, :]
-    wanted = np.asarray(target, float)[..., time_ms >= 0, :].max(-2)
+    wanted = np.asarray(target, float)[..., time_ms >= 0, :].max(-2, initial=0)
     t = time_ms[time_ms >= 0]
     step = t[1] - t[0] if t.size > 1 else np.nan
+    if not t.size:  # no readout was kept after the cue
+        nothing = np.full(wanted.shape, np.nan)
+        return Timing(nothing, nothing, nothing)
     top = z.argmax(-2)
     peak = z.max(-2)
     detected = (peak >= DETECTION * wanted) & (wanted > 0)

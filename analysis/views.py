@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,8 +15,30 @@ if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
 
 
-Scores = dict[str, np.ndarray]
-"""Scores of one readout by name, see `spikewhen.analysis.score_names`."""
+class Scores(dict[str, np.ndarray]):
+    """Scores of one readout by name, see `spikewhen.analysis.score_names`.
+
+    Attributes
+    ----------
+    undefined : dict of str to str
+        Why a score is NaN that a longer run, or another config, would have.
+    """
+
+    def __init__(self, *found: Any, **values: np.ndarray):
+        super().__init__(*found, **values)
+        self.undefined: dict[str, str] = dict(getattr(found[0], "undefined", {})) if found else {}
+
+    def add(self, other: Mapping[str, np.ndarray]) -> None:
+        """Take over other scores, with the reasons of those that are undefined."""
+        self.update(other)
+        self.undefined |= getattr(other, "undefined", {})
+
+    def without(self, names: Iterable[str], reason: str) -> Scores:
+        """Enter scores of the whole run as NaN, for a reason; returns itself."""
+        for name in names:
+            self[name], self.undefined[name] = np.full(1, np.nan), reason
+        return self
+
 
 Features = Callable[["Recording", str, np.ndarray, float], np.ndarray]
 """Like `spikewhen.reservoir.replay.features`."""
@@ -77,6 +99,34 @@ class Readout(NamedTuple):
     y: np.ndarray  # (q, T, K)
     p_hat: np.ndarray  # (q, K)
     prediction: np.ndarray  # (q, T, K)
+
+
+class Clock(NamedTuple):
+    """The readout steps of a run's trials and probes, whichever of them were kept."""
+
+    begin_ms: float  # of a trial's record, after cue onset
+    step_ms: float
+
+    def every(self, every_ms: float) -> float:
+        """Return the multiple of the step, at least one, that is nearest to a time."""
+        return self.step_ms * max(1, round(every_ms / self.step_ms))
+
+    def times(self, n: int, every_ms: float) -> np.ndarray:
+        """Return the ends (n,) of strides counted from the record's begin, ms after cue onset."""
+        return self.begin_ms + every_ms * np.arange(1, n + 1)
+
+    def index(self, time_ms: np.ndarray) -> np.ndarray:
+        """Return which readout steps end at these times."""
+        return np.round((np.asarray(time_ms, float) - self.begin_ms) / self.step_ms).astype(np.int64) - 1
+
+
+def read_clock(recording: Recording, kept_ms: np.ndarray) -> Clock:
+    """Return the clock of a run; of a recording that does not hold it, by the kept readout steps (T,)."""
+    step = float(recording.config.get("simulation", {}).get("readout_step_ms", 1.0))
+    before = recording.attrs.get(schema.block(), {}).get("before_steps")
+    if before is not None:
+        return Clock(-int(before) * step, step)
+    return Clock(float(kept_ms[0] - (kept_ms[1] - kept_ms[0] if len(kept_ms) > 1 else step)), step)
 
 
 class Points(NamedTuple):

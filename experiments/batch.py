@@ -266,7 +266,8 @@ def _read(job: Job) -> Outcome:
     scores = {label: schema.read_scores(recording, label) for label in job.experiment.rules}
     line, warnings = schema.health_messages(recording)
     main = schema.main_score(recording)
-    return Outcome(scores, schema.health(recording), [line, *warnings], main)
+    failed = schema.scoring_failure(recording)
+    return Outcome(scores, schema.health(recording), [line, *warnings], main, failed)
 
 
 def say(line: str) -> None:

@@ -58,6 +58,7 @@ def read_finished(source: str | Path | Recording) -> RunSummary:
         *schema.health_messages(recording),
         skipped=True,
         main=schema.main_score(recording),
+        scoring_failed=schema.scoring_failure(recording),
         events=tuple(schema.names(recording, "events")),
         conditions=tuple(schema.names(recording, "conditions")),
     )

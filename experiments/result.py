@@ -45,12 +45,14 @@ class ReadLater(Mapping[str, np.ndarray]):
         return cls({name: node for name, node in nodes.items() if isinstance(node, h5py.Dataset)})
 
     def __getitem__(self, path: str) -> np.ndarray:
+        return self.unread(path)[()]
+
+    def unread(self, path: str) -> Any:
+        """Return an array as it stands in the file, to be read by slices."""
         node = self._nodes[path]
-        if isinstance(node, np.ndarray):
-            return node
-        if not node:  # what h5py calls a closed one
+        if not isinstance(node, np.ndarray) and not node:  # what h5py calls a closed one
             raise InputError(path, "the file was closed", "to be asked before `close`")
-        return node[()]
+        return node
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._nodes)

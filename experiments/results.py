@@ -58,6 +58,7 @@ class RunSummary:
     skipped: bool = False  # it had been there before
     failed: dict[str, str] = field(default_factory=dict)  # rules that diverged and were left out, and how
     main: str = "error"  # the score that the task is judged by
+    scoring_failed: str = ""  # why there are no scores though the task has some
     events: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
 
@@ -79,6 +80,7 @@ def summarise_run(job: Job, outcome: Outcome, skipped: bool = False) -> RunSumma
         warnings,
         skipped,
         main=outcome.main,
+        scoring_failed=outcome.scoring_failed,
         events=tuple(job.setup.session.events),
         conditions=tuple(job.setup.session.conditions),
     )
@@ -195,15 +197,24 @@ def failures(results: Iterable[RunSummary]) -> list[Failure]:
 
 
 def refuse_failures(results: Iterable[RunSummary]) -> None:
-    """End a command in which rules were left out, after everything else is written.
+    """End a command in which rules were left out or runs not scored, after everything else is written.
 
     Raises
     ------
     RunError
-        Naming the rules in one line.
+        Naming the rules, and the runs, in one line.
     """
-    if found := failures(results):
-        raise RunError("; ".join(map(str, found)))
+    runs = list(results)
+    found = [str(failure) for failure in failures(runs)]
+    if bare := [r for r in runs if r.scoring_failed]:
+        first = bare[0]
+        others = f" and of {len(bare) - 1} more" if len(bare) > 1 else ""
+        found.append(
+            f"seed {first.seed}{others}: {first.scoring_failed}; the simulation is kept, "
+            f"and `spikewhen score {first.path}` scores it again"
+        )
+    if found:
+        raise RunError("; ".join(found))
 
 
 def describe_results(experiment: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,8 @@ from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import FileSink, MemorySink, Sink
 from spikewhen.reservoir.files.static import write_declared, write_static
 from spikewhen.reservoir.health import health_line, warnings
-from spikewhen.reservoir.replay import features
+from spikewhen.reservoir.own_code import reason_of
+from spikewhen.reservoir.replay import Replay
 from spikewhen.reservoir.types import Network
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Outcome(NamedTuple):
     health: dict[str, float]
     lines: list[str]  # the health line, then the warnings
     main: str = "error"  # the score that the task is judged by
+    scoring_failed: str = ""  # why the run has no scores though its task has some
 
 
 def run(
@@ -104,7 +107,7 @@ def run(
     path = Path(out) / f"{setup.run_id}.h5"
     if not path.exists():
         with shown(progress, setup.steps) as tick:
-            write_file(path, setup, simulated(setup, backend), tick)
+            tell(write_file(path, setup, simulated(setup, backend), tick))
     return open_run(path)
 
 
@@ -130,8 +133,14 @@ def run_to_file(
     setup = prepare(experiment, seed, network=network, current=current)
     path = Path(out) / f"{setup.run_id}.h5"
     if not path.exists():
-        write_file(path, setup, simulated(setup, backend), progress)
+        tell(write_file(path, setup, simulated(setup, backend), progress))
     return path
+
+
+def tell(outcome: Outcome) -> None:
+    """Log in one line why a run that is kept has no scores."""
+    if outcome.scoring_failed:
+        log.warning(f"{outcome.scoring_failed}; spikewhen.score(run) makes them again")
 
 
 def simulated(setup: Setup, backend: str | Backend = "cpu") -> Source:
@@ -143,32 +152,32 @@ def simulated(setup: Setup, backend: str | Backend = "cpu") -> Source:
 def write_memory(setup: Setup, source: Source, tick: Tick = None, scores: bool = True) -> Result:
     """Run and score in memory."""
     sink = MemorySink()
-    _run(setup, source, sink, tick)
+    outcome = _run(setup, source, sink, tick)
     missing = unscored(setup)
     if scores and not missing:
-        _score(sink, sink.recording, source.ceiling, setup.experiment.record.geometry)
+        tell(_score(sink, sink.recording, setup, source, outcome))
     elif scores:
         log.warning(missing)
     return Result(sink.recording.arrays, sink.recording.attrs)
 
 
 def write_file(path: Path, setup: Setup, source: Source, tick: Tick = None) -> Outcome:
-    """Run and score into a file that is whole or absent."""
+    """Run and score into a file that is whole or absent; a run that cannot be scored is kept."""
     file = FileSink(path)
     try:
-        health, lines = _run(setup, source, file, tick)
-        recording, geometry = _open_recording(file), setup.experiment.record.geometry
-        scored = None if unscored(setup) else _score(file, recording, source.ceiling, geometry)
+        outcome = _run(setup, source, file, tick)
+        if not unscored(setup):
+            outcome = _score(file, _open_recording(file), setup, source, outcome)
         file.commit()
     except BaseException:
         with suppress(OSError, RuntimeError):  # on a full disk closing fails as well
             file.abort()
         raise
-    return Outcome({}, health, lines) if scored is None else Outcome(scored.found, health, lines, scored.main)
+    return outcome
 
 
-def _run(setup: Setup, source: Source, sink: Sink, tick: Tick) -> tuple[dict[str, float], list[str]]:
-    """Simulate and learn; returns the health report, its line and the warnings."""
+def _run(setup: Setup, source: Source, sink: Sink, tick: Tick) -> Outcome:
+    """Simulate and learn; returns the health report, its line and the warnings, without scores."""
     schema.write_head(sink, setup.config, software(), setup.run_id)
     trainer = setup.trainer(source.network, source.engine, sink, progress=tick)
     write_static(sink, source.network, setup.session, trainer.onsets_ms())
@@ -180,16 +189,28 @@ def _run(setup: Setup, source: Source, sink: Sink, tick: Tick) -> tuple[dict[str
         raise InputError(schema.SPIKES, line, "all the spikes that the file's health line is of")
     schema.write_health(sink, report, line, found)
     sink.annotate(schema.spikes("reservoir"), duration_ms=trainer.duration_ms)
-    return report, [line, *found]
+    return Outcome({}, report, [line, *found])
 
 
-def _score(sink: Sink, recording: Recording, ceiling: np.ndarray | None, geometry: bool) -> Scored:
-    """Score what was written, and write that too."""
+def _score(sink: Sink, recording: Recording, setup: Setup, source: Source, outcome: Outcome) -> Outcome:
+    """Score what was written, and write that too, or why it failed: the simulation is safe by then."""
     from spikewhen.analysis.score_run import write_scores
 
-    found = find_scores(recording, ceiling, geometry)
-    write_scores(sink, found)
-    return found
+    try:
+        scored = find_scores(recording, source.ceiling, setup.experiment.record.geometry)
+    except (Exception, SystemExit) as error:  # of the user's own function too: nothing is worth losing a run
+        failed = f"scoring failed: {reason_of_failure(error)}"
+        schema.write_failure(sink, failed)
+        return outcome._replace(lines=[*outcome.lines, failed], scoring_failed=failed)
+    write_scores(sink, scored)
+    lines = [*outcome.lines, *schema.undefined_lines(scored.undefined)]
+    return outcome._replace(scores=scored.found, lines=lines, main=scored.main)
+
+
+def reason_of_failure(error: BaseException) -> str:
+    """Say in one line what went wrong in scoring, the same wherever the code stands."""
+    text = str(error) if isinstance(error, InputError) else reason_of(error)
+    return re.sub(r"/(?:[^/\s]+/)+(?=[^/\s]+\.py\b)", "", " ".join(text.split()))
 
 
 def why_no_scores(task: str, declared: str, probes: int) -> str:
@@ -232,7 +253,7 @@ def find_scores(
 
     if geometry is None:
         geometry = recording.config["record"]["geometry"]
-    replay = features if recording.attrs[schema.spikes("reservoir")]["subset"] == "all" else None
+    replay = Replay(recording) if recording.attrs[schema.spikes("reservoir")]["subset"] == "all" else None
     return scored(recording, replay, ceiling=ceiling, geometry=geometry)
 
 

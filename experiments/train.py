@@ -17,7 +17,7 @@ from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
 from spikewhen.experiments.result import Result, open_run
-from spikewhen.experiments.run import Outcome, Source, Tick, write_file, write_memory
+from spikewhen.experiments.run import Outcome, Source, Tick, tell, write_file, write_memory
 from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.errors import InputError
@@ -87,7 +87,7 @@ def train(
         with shown(progress, setup.steps) as tick:
             if path is None:
                 return write_memory(setup, source, tick, scores)
-            write_file(path, setup, source, tick)
+            tell(write_file(path, setup, source, tick))
     return open_run(path)
 
 
@@ -101,7 +101,7 @@ def train_to_file(
             source = _source(opened, setup)
         path = Path(out) / f"{setup.run_id}.h5"
         if not path.exists():
-            write_file(path, setup, source, progress)
+            tell(write_file(path, setup, source, progress))
     return path
 
 

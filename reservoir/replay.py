@@ -144,8 +144,8 @@ class KeptSpikes:
         kept = recording.attrs[self.group]["subset"]
         if kept != "all":
             raise InputError("record.spikes", kept, "all, to have the features again")
-        self._step, self._cell = (recording[f"{self.group}/{name}"] for name in ("step", "node_ids"))
-        self._key: Any = recording[f"{self.group}/probe"] if probes else self._step
+        self._step, self._cell = (recording.sliced(f"{self.group}/{name}") for name in ("step", "node_ids"))
+        self._key: Any = recording.sliced(f"{self.group}/probe") if probes else self._step
         self._row, self._end = 0, -(2**63)
 
     def between(self, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
@@ -188,6 +188,94 @@ def grid_of(recording: Recording) -> TimeGrid:
     )
 
 
+class Replay:
+    """The features of a recording's trials and probes, its spikes followed once.
+
+    Called like `features`. It goes on from where the call before ended, or from a place that it
+    passed and marked, wherever that lies before what is asked for.
+
+    Parameters
+    ----------
+    recording : Recording
+        Of a run with ``record.spikes = "all"``.
+
+    Raises
+    ------
+    InputError
+        If not all spikes were kept.
+    """
+
+    MARKS = 64
+    """Places marked at most; a mark is as large as the state of the traces."""
+
+    def __init__(self, recording: Recording):
+        grid = grid_of(recording)
+        self._tracer = Tracer(grid, recording[schema.CELL_TYPE].size)
+        self._spikes = KeptSpikes(recording)
+        self._h, self._m, self._dtype = grid.readout_step_ms, grid.steps_per_readout, grid.dtype
+        layout = recording.attrs[schema.block()]
+        self._steps, self._before = int(layout["steps"]), int(layout["before_steps"])
+        self._lengths = np.asarray(recording[schema.trial("steps")], np.int64)
+        onsets = np.round(recording[schema.trial("onset_ms")] / self._h).astype(np.int64)
+        self._starts = onsets - self._before
+        self._state, self._clock = self._tracer.start(), 0
+        self._marks: dict[int, State] = {0: self._state.copy()}
+
+    def __call__(
+        self, recording: Recording, which: str, rows: np.ndarray, every_ms: float = 1.0
+    ) -> np.ndarray:
+        """Return the features of chosen trials or probes; arguments, shape and errors as `features`."""
+        every = round(every_ms / self._h)
+        if every < 1:
+            raise InputError("every_ms", every_ms, f"at least the readout step, {self._h:g} ms")
+        rows = np.asarray(rows, np.int64)
+        out = np.full((rows.size, self._steps // every, self._tracer.n + 1), np.nan, self._dtype)
+        if which == "trials":
+            for row, i in zip(out, rows, strict=True):
+                begin, end = int(self._starts[i]), int(self._starts[i] + self._lengths[i])
+                self._go_to(begin)
+                self._advance(end, end - begin, every, row)
+            self._mark()
+            return out
+        probes = KeptSpikes(recording, probes=True)
+        for row, q in zip(out, map(int, rows), strict=True):
+            after, n = int(recording[schema.probe("after_trial")][q]), int(recording[schema.probe("steps")][q])
+            self._go_to(int(self._starts[after - 1] + self._lengths[after - 1]) if after else 0)
+            self._mark()
+            gap = round(recording[schema.probe("interval_ms")][q] / self._h)
+            # A probe's clock is 0 at cue onset.
+            first, spiked = -(gap + self._before) * self._m, probes.between(q, q + 1)
+            self._follow(self._state.copy(), *spiked, first, gap + n, n, every, row)
+        return out
+
+    def _go_to(self, step: int) -> None:
+        """Come to a readout step, from the nearest known place before it."""
+        if step < self._clock or any(self._clock < place <= step for place in self._marks):
+            self._clock = max(place for place in self._marks if place <= step)
+            self._state = self._marks[self._clock].copy()
+        self._advance(step)
+
+    def _mark(self) -> None:
+        if self._clock not in self._marks and len(self._marks) >= self.MARKS:
+            del self._marks[next(place for place in self._marks if place)]  # the oldest but for the beginning
+        self._marks[self._clock] = self._state.copy()
+
+    def _advance(self, to: int, kept_steps: int = 0, every: int = 1, into: np.ndarray | None = None) -> None:
+        begin, end = self._clock * self._m, to * self._m
+        spiked = self._spikes.between(begin, end)
+        self._follow(self._state, *spiked, begin, to - self._clock, kept_steps, every, into)
+        self._clock = to
+
+    def _follow(self, state: State, step, cell, first: int, n_steps: int, kept_steps: int, every, into) -> None:
+        """Advance a state; keep features of the last `kept_steps`."""
+        skip = n_steps - kept_steps
+        for part, x in self._tracer.chunks(state, step, cell, first, n_steps):
+            number = np.arange(part.start, part.stop) - skip + 1
+            kept = (number > 0) & (number % every == 0)
+            if kept.any():
+                into[number[kept] // every - 1] = x[kept, : self._tracer.n + 1]
+
+
 def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float = 1.0) -> np.ndarray:
     """Return the features of chosen trials or probes.
 
@@ -199,7 +287,7 @@ def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float
     rows : (r,) int ndarray
         Which of them, ascending.
     every_ms : float
-        Time between two returned readout steps; a multiple of the readout step.
+        Time between two returned readout steps, rounded to a multiple of the readout step.
 
     Returns
     -------
@@ -211,44 +299,4 @@ def features(recording: Recording, which: str, rows: np.ndarray, every_ms: float
     InputError
         If not all spikes were kept.
     """
-    grid = grid_of(recording)
-    tracer = Tracer(grid, recording[schema.CELL_TYPE].size)
-    spikes = KeptSpikes(recording)
-    m, h = grid.steps_per_readout, grid.readout_step_ms
-    every = round(every_ms / h)
-    layout = recording.attrs[schema.block()]
-    length, before = int(layout["steps"]), int(layout["before_steps"])
-    lengths = np.asarray(recording[schema.trial("steps")], np.int64)
-    starts = np.round(recording[schema.trial("onset_ms")] / h).astype(np.int64) - before
-    rows = np.asarray(rows, np.int64)
-    out = np.full((rows.size, length // every, tracer.n + 1), np.nan, grid.dtype)
-    nothing = np.empty((0, tracer.n + 1), grid.dtype)
-    state, clock = tracer.start(), 0
-
-    def follow(state: State, step, cell, first: int, n_steps: int, kept_steps: int, into) -> None:
-        """Advance; keep features of the last `kept_steps`."""
-        skip = n_steps - kept_steps
-        for part, x in tracer.chunks(state, step, cell, first, n_steps):
-            number = np.arange(part.start, part.stop) - skip + 1
-            kept = (number > 0) & (number % every == 0)
-            into[number[kept] // every - 1] = x[kept, : tracer.n + 1]
-
-    def advance(to: int, kept_steps: int = 0, into: np.ndarray = nothing) -> None:
-        nonlocal clock
-        follow(state, *spikes.between(clock * m, to * m), clock * m, to - clock, kept_steps, into)
-        clock = to
-
-    if which == "trials":
-        for r, i in enumerate(rows):
-            advance(int(starts[i]))
-            advance(int(starts[i] + lengths[i]), int(lengths[i]), out[r])
-        return out
-    probes, of_probes = KeptSpikes(recording, probes=True), recording[schema.probe("steps")]
-    for r, q in enumerate(map(int, rows)):
-        after, n = int(recording[schema.probe("after_trial")][q]), int(of_probes[q])
-        advance(int(starts[after - 1] + lengths[after - 1]) if after else 0)
-        gap = round(recording[schema.probe("interval_ms")][q] / h)
-        # A probe's clock is 0 at cue onset.
-        spiked = probes.between(q, q + 1)
-        follow(state.copy(), *spiked, -(gap + before) * m, gap + n, n, out[r])
-    return out
+    return Replay(recording)(recording, which, rows, every_ms)

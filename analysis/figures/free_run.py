@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, VARIANT
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, pretty, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
-from spikewhen.analysis.free_run import fit_sinusoid
+from spikewhen.analysis.free_run import fit_sinusoid, run_length_ms
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
@@ -112,10 +112,11 @@ class _Free(NamedTuple):
     def of(cls, s: Series) -> _Free:
         r = s.runs[0]
         t = np.asarray(r[schema.readout(s.label, "time_ms")], float)
-        kept, tail = schema.readout(s.label, "trials", "y"), t > t[-1] - BEFORE_MS
-        before, learned = (t[tail] - t[-1], r[kept][-1, tail, 0]) if kept in r else (t[:0], t[:0])
+        length = run_length_ms(r, t)
+        kept, tail = schema.readout(s.label, "trials", "y"), t > length - BEFORE_MS
+        before, learned = (t[tail] - length, r[kept][-1, tail, 0]) if kept in r else (t[:0], t[:0])
         free = r[schema.readout(s.label, "probes", "y")][0, :, 0]
-        return cls(s, t, free, before, learned, float(r[schema.probe("after_trial")][0] * t[-1]))
+        return cls(s, t, free, before, learned, float(r[schema.probe("after_trial")][0] * length))
 
     @property
     def frequency(self) -> np.ndarray:

@@ -6,12 +6,14 @@ Features come from a function that recomputes the traces from the spikes,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from spikewhen.analysis.geometry.subspaces import basis
 from spikewhen.analysis.targets import bump
+from spikewhen.analysis.views import read_clock
 from spikewhen.reservoir.files import schema
 
 if TYPE_CHECKING:
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 
 MOST_TRIALS = 200
 """Most trials taken of a block, so that memory does not grow with its length."""
+
+AT_ONCE = 10
+"""Trials whose features are asked for at a time, where only a part of them is kept."""
+
+WindowMeans = Callable[[tuple[float, float]], np.ndarray]
+"""Means (n, N+1) over a window (start, end], ms after cue onset."""
 
 
 class Activity(NamedTuple):
@@ -30,43 +38,54 @@ class Activity(NamedTuple):
     bumps: np.ndarray  # (n, T', K) s_k(t) of every event
     outcome: np.ndarray  # (n, K) one-hot, zero where nothing came
     probability: np.ndarray  # (n, K) true p
+    fine: WindowMeans | None = None  # means over every readout step of a window
+
+    @property
+    def after_cue(self) -> tuple[np.ndarray, np.ndarray]:
+        """Features and bumps from cue onset on."""
+        after = self.time_ms >= 0
+        if after.all():  # a copy would double what is held
+            return self.features, self.bumps
+        return self.features[:, after], self.bumps[:, after]
 
     def window_means(self, window_ms: tuple[float, float]) -> np.ndarray:
-        """Return the features' means (n, N+1) over a window (start, end], ms after cue onset."""
-        start, end = window_ms
-        return self.features[:, (self.time_ms > start) & (self.time_ms <= end)].mean(1)
+        """Return the features' means (n, N+1) over a window (start, end], ms after cue onset.
 
-
-def feature_times(kept_ms: np.ndarray, n: int, every_ms: float) -> np.ndarray:
-    """Return the times (n,) of features `every_ms` apart, ms after cue onset.
-
-    Features and kept readouts both stand at the ends of strides that are counted from
-    the beginning of the trial, whatever the two strides are.
-
-    Parameters
-    ----------
-    kept_ms : (T,) array
-        Times at which readouts were kept, evenly spaced.
-    n : int
-        Number of features.
-    every_ms : float
-    """
-    begin = kept_ms[0] - (kept_ms[1] - kept_ms[0])
-    return begin + every_ms * np.arange(1, n + 1)
+        A window between two times of the activity is averaged over its readout steps.
+        """
+        inside = _inside(self.time_ms, window_ms)
+        if not inside.any() and self.fine is not None:
+            return self.fine(window_ms)
+        return self.features[:, inside].mean(1)
 
 
 def block_activity(
-    recording: Recording, readout: Readout, task: Task, features: Features, every_ms: float, block: int
+    recording: Recording,
+    readout: Readout,
+    task: Task,
+    features: Features,
+    every_ms: float,
+    block: int,
+    after_cue: bool = False,
 ) -> Activity:
-    """Collect a block's activity at times `every_ms` apart, of at most `MOST_TRIALS` evenly spaced trials."""
+    """Collect a block's activity at times `every_ms` apart, of at most `MOST_TRIALS` evenly spaced trials.
+
+    Parameters
+    ----------
+    recording, readout, task, features, block
+        Of which run, and how its features are found again.
+    every_ms : float
+        Rounded to a multiple of the readout step.
+    after_cue : bool
+        Leave out the times before the cue, which most fits do not use.
+    """
     rows = np.flatnonzero(task.trial_block == block)
     if rows.size > MOST_TRIALS:
         rows = rows[np.linspace(0, rows.size - 1, MOST_TRIALS).round().astype(int)]
-    x = np.asarray(features(recording, "trials", rows, every_ms), float)
-    t = feature_times(readout.time_ms, x.shape[1], every_ms)
+    t, x, fine = _collect(recording, readout, features, every_ms, "trials", rows, after_cue)
     bumps = trial_bumps(task, t, readout.sigma_ms, rows)
     outcome = (task.seen.event[rows][:, None] == np.arange(bumps.shape[2])).astype(float)
-    return Activity(t, x, bumps, outcome, task.of_trials(task.probability)[rows])
+    return Activity(t, x, bumps, outcome, task.of_trials(task.probability)[rows], fine)
 
 
 def probe_activity(
@@ -78,13 +97,51 @@ def probe_activity(
     probes: np.ndarray,
 ) -> Activity:
     """Collect the activity on some probes; bumps stand at the mean latencies, and nothing comes."""
-    x = np.asarray(features(recording, "probes", probes, every_ms), float)
-    t = feature_times(readout.time_ms, x.shape[1], every_ms)
+    t, x, fine = _collect(recording, readout, features, every_ms, "probes", probes)
     latency, late, share = (
         task.of_probes(a)[probes] for a in (task.latency_ms, task.late_ms, task.late_share)
     )
     bumps = _mean_bumps(t, readout.sigma_ms, latency, late, share)
-    return Activity(t, x, bumps, np.zeros_like(latency), task.of_probes(task.probability)[probes])
+    return Activity(t, x, bumps, np.zeros_like(latency), task.of_probes(task.probability)[probes], fine)
+
+
+def _collect(
+    recording: Recording,
+    readout: Readout,
+    features: Features,
+    every_ms: float,
+    which: str,
+    rows: np.ndarray,
+    after_cue: bool = False,
+) -> tuple[np.ndarray, np.ndarray, WindowMeans]:
+    """Return times (T',), features (n, T', N+1), and what averages features over a window, step by step."""
+    clock = read_clock(recording, readout.time_ms)
+    every = clock.every(every_ms)
+
+    def at(some: np.ndarray, apart_ms: float) -> np.ndarray:
+        return np.asarray(features(recording, which, some, apart_ms), float)
+
+    def fine(window_ms: tuple[float, float]) -> np.ndarray:
+        out = []
+        for row in rows:  # one at a time: at every step they take as much room as all rows of the others
+            x = at(np.array([row]), clock.step_ms)[0]
+            x = x[_inside(clock.times(len(x), clock.step_ms), window_ms)]
+            out.append(x.mean(0) if len(x) else np.full(x.shape[1], np.nan))
+        return np.array(out)
+
+    if not after_cue:
+        x = at(rows, every)
+        return clock.times(x.shape[1], every), x, fine
+    first = at(rows[:1], every)
+    t = clock.times(first.shape[1], every)
+    x = np.empty((rows.size, np.count_nonzero(t >= 0), first.shape[2]))
+    for begin in range(0, rows.size, AT_ONCE):  # the whole never stands beside its part
+        x[begin : begin + AT_ONCE] = at(rows[begin : begin + AT_ONCE], every)[:, t >= 0]
+    return t[t >= 0], x, fine
+
+
+def _inside(time_ms: np.ndarray, window_ms: tuple[float, float]) -> np.ndarray:
+    return (time_ms > window_ms[0]) & (time_ms <= window_ms[1])
 
 
 def trial_bumps(task: Task, time_ms: np.ndarray, sigma_ms: float, rows: np.ndarray) -> np.ndarray:

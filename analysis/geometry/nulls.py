@@ -104,9 +104,12 @@ def shifted_when(
     Returns
     -------
     (draws, K, M) float64
+        Zeros where the trials have one time only, or no feature differs from 0.
     """
     x = features.reshape(-1, features.shape[-1])
     gram, k = x.T @ x, target.shape[2]
+    if target.shape[1] < 2 or not gram.any():  # nothing to shift, or no activity
+        return np.zeros((draws, k, len(gram)))
     factor = cho_factor(gram + penalty * np.trace(gram) / len(gram) * np.eye(len(gram)))
     # Few times differ: each shift is fitted once, all of them together.
     shifts, fit_of = np.unique(rng.integers(1, target.shape[1], draws), return_inverse=True)
@@ -150,12 +153,16 @@ def ceiling_of_when(
     """Return the overlap of "when" with itself, fitted to two halves of the trials, (halvings,).
 
     Parameters are those of `shifted_when`. The Gram matrix of a half is the sum over its
-    groups, so that ten halvings read the activity once.
+    groups, so that ten halvings read the activity once. NaN of a single trial.
     """
+    if len(features) < 2:
+        return np.full(1, np.nan)
     groups, ways = halvings(len(features), rng)
-    rows = [features[g].reshape(-1, features.shape[-1]) for g in groups]
-    grams = np.array([x.T @ x for x in rows])
-    crosses = np.array([x.T @ target[g].reshape(len(x), -1) for x, g in zip(rows, groups, strict=True)])
+    m = features.shape[-1]
+    grams, crosses = np.empty((len(groups), m, m)), np.empty((len(groups), m, target.shape[-1]))
+    for i, group in enumerate(groups):
+        x = features[group].reshape(-1, m)
+        grams[i], crosses[i] = x.T @ x, x.T @ target[group].reshape(len(x), -1)
     fits = ([solve_ridge(grams[h].sum(0), crosses[h].sum(0), penalty) for h in way] for way in ways)
     return np.array([overlap(principal_angles(a, b, bias=True)) for a, b in fits])
 
@@ -163,7 +170,12 @@ def ceiling_of_when(
 def ceiling_of_what(
     means: np.ndarray, outcome: np.ndarray, rate: WhatRate, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the overlap of "what" with itself, learned from two halves of the trials, (halvings,)."""
+    """Return the overlap of "what" with itself, learned from two halves of the trials, (halvings,).
+
+    NaN of a single trial.
+    """
+    if len(means) < 2:
+        return np.full(1, np.nan)
     groups, ways = halvings(len(means), rng)
     halves = ([np.sort(np.concatenate([groups[g] for g in h])) for h in way] for way in ways)
     fits = ([fit_what(means[rows], outcome[rows], rate) for rows in pair] for pair in halves)

@@ -33,11 +33,30 @@ from spikewhen.analysis.geometry.subspaces import (
     root,
 )
 from spikewhen.analysis.ridge import fit_ridge
+from spikewhen.analysis.views import Scores
 from spikewhen.reservoir.files import schema
 
 if TYPE_CHECKING:
-    from spikewhen.analysis.views import Scores, Task
+    from spikewhen.analysis.views import Task
     from spikewhen.reservoir.files.recording import Recording
+
+GEOMETRY = (
+    "overlap_output",
+    "overlap_output_chance",
+    "overlap_chance",
+    "overlap_chance_p",
+    "overlap_matched",
+    "overlap_uniform",
+    "ceiling_what",
+    "ceiling_when",
+    "angle_duty_deg",
+    "loss_when",
+    "loss_what",
+)
+"""Scores that compare the weights with the activity they were learned from."""
+
+OF_SHIFTS = ("overlap_output_chance", "overlap_chance", "overlap_chance_p")
+"""Those of them that need targets shifted in time."""
 
 DRAWS = 100
 """Refits to broken targets, and random directions. On the network that ships the overlap of one
@@ -107,11 +126,11 @@ class BlockReferences:
         penalty: float | None = None,
         draws: int = DRAWS,
     ):
-        after = activity.time_ms >= 0
-        self._x, self._target = activity.features[:, after], activity.bumps[:, after]
+        self._x, self._target = activity.after_cue
         self._activity, self._seed, self._draws = activity, seed, draws
         self._penalty = penalty
         self._known: dict[tuple, References] = {}
+        self._means: dict[tuple[float, float], np.ndarray] = {}
 
     @cached_property
     def penalty(self) -> float:
@@ -148,6 +167,22 @@ class BlockReferences:
     def _when(self) -> np.ndarray:
         return shifted_when(self._x, self._target, self.penalty, self._draws, self._random(0))
 
+    @property
+    def trials(self) -> int:
+        """Number of trials of the activity."""
+        return len(self._x)
+
+    @property
+    def times(self) -> int:
+        """Number of times of the activity from cue onset on."""
+        return self._x.shape[1]
+
+    def window_means(self, window_ms: tuple[float, float]) -> np.ndarray:
+        """Return the features' means (n, N+1) over a window, as `Activity.window_means` does; kept."""
+        if window_ms not in self._means:
+            self._means[window_ms] = self._activity.window_means(window_ms)
+        return self._means[window_ms]
+
     def _random(self, part: int) -> np.random.Generator:
         """Return the generator of one part, which does not depend on the other parts."""
         return np.random.default_rng([self._seed, part])
@@ -164,7 +199,7 @@ class BlockReferences:
         """
         window, rate = what_window(rule), WhatRate.of(rule)
         if (window, rate, ranks) not in self._known:
-            lessons = self._activity.window_means(window), self._activity.outcome, rate
+            lessons = self.window_means(window), self._activity.outcome, rate
             size = len(self.metric_root), *ranks, self._draws, self._random(4)
             self._known[window, rate, ranks] = References(
                 Refits(permuted_what(*lessons, self._draws, self._random(2)), self._when),
@@ -249,25 +284,25 @@ def weight_geometry(recording: Recording, label: str, task: Task) -> Scores:
         if weights is not None:
             found = principal_angles(*weights, bias=True)
             angles[b, : found.size], shared[b] = found, overlap(found)
-    return {"angle_deg": angles, "overlap": shared}
+    return Scores(angle_deg=angles, overlap=shared)
 
 
 def geometry_scores(found: Separation) -> Scores:
     """Return what result files keep of a separation, each (1,)."""
-    values = {
-        "overlap_output": found.overlap_output,
-        "overlap_output_chance": found.chance_output,
-        "overlap_chance": found.chance,
-        "overlap_chance_p": found.chance_p,
-        "overlap_matched": found.matched,
-        "overlap_uniform": found.uniform,
-        "ceiling_what": found.ceiling_what,
-        "ceiling_when": found.ceiling_when,
-        "angle_duty_deg": found.duty_deg,
-        "loss_when": found.lost.when.other,
-        "loss_what": found.lost.what.other,
-    }
-    return {name: np.atleast_1d(float(value)) for name, value in values.items()}
+    values = (
+        found.overlap_output,
+        found.chance_output,
+        found.chance,
+        found.chance_p,
+        found.matched,
+        found.uniform,
+        found.ceiling_what,
+        found.ceiling_when,
+        found.duty_deg,
+        found.lost.when.other,
+        found.lost.what.other,
+    )
+    return Scores((name, np.full(1, float(v))) for name, v in zip(GEOMETRY, values, strict=True))
 
 
 def score_geometry(
@@ -291,6 +326,18 @@ def score_geometry(
     attributes = recording.attrs[schema.readout(label)]
     weights = learned_weights(recording, label, block, task)
     if not attributes["factored"] or weights is None:
-        return {}
+        return Scores()
     rule = json.loads(attributes["parameters"])["what"]
-    return geometry_scores(separation(*weights, known, probes, rule, removals=0))
+    means = known.window_means(what_window(rule))
+    if known.times == 0 or not np.isfinite(means).all():
+        reason = "no feature stands " + ("in the window of what" if known.times else "after the cue")
+        return Scores().without(GEOMETRY, reason)
+    try:
+        found = geometry_scores(separation(*weights, known, probes, rule, removals=0))
+    except np.linalg.LinAlgError as error:
+        return Scores().without(GEOMETRY, f"the activity is degenerate: {error}")
+    if known.trials < 2:
+        found.without(("ceiling_what", "ceiling_when"), "two halves of the last block need 2 trials, it has 1")
+    if known.times < 2:
+        found.without(OF_SHIFTS, "nothing can be shifted in time: one feature stands after the cue")
+    return found

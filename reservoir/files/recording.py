@@ -54,6 +54,11 @@ class Recording:
     def __contains__(self, path: str) -> bool:
         return path in self.arrays
 
+    def sliced(self, path: str) -> Any:
+        """Return an array of which slices will be read; one that stands in an open file is left there."""
+        unread = getattr(self.arrays, "unread", None)
+        return self[path] if unread is None else unread(path)
+
     @property
     def config(self) -> dict:
         """The full resolved config."""

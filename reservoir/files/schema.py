@@ -20,7 +20,8 @@
             probes/         y (q, T, K), p_hat (q, K), prediction (q, T, K)
     /weights/<label>/       trial (m,), w (m, K, N+1), v (m, K, N+1)
     /rule_state/<label>/    w (K, M) and the rule's other fields, v (K, M), surprise (K,)
-    /scores/<label>/<name>  attribute of the label: main
+    /scores/<label>/<name>  attribute of the label: main; of a score that is NaN for a reason: undefined;
+                            of /scores where scoring failed: failed
 
 An axis over events, here K, is in the order of their names; only ``/rule_state`` and
 ``/network/encoders`` are in the order of the engine's channels.
@@ -157,11 +158,40 @@ def health(recording: Recording) -> dict[str, float]:
 
 
 def health_messages(recording: Recording) -> tuple[str, list[str]]:
-    """Return the line on the network's health and the warnings; a run that has none gives "" and []."""
+    """Return the line on the network's health and the warnings; a run that has none gives "" and [].
+
+    The warnings end with what is missing of its scores.
+    """
+    failed = scoring_failure(recording)
+    missing = [failed] if failed else undefined_lines(undefined_scores(recording))
     if WARNINGS not in recording:
-        return "", []
+        return "", missing
     first, *rest = read_text(recording, WARNINGS).splitlines() or [""]
-    return first, [line.removeprefix(_WARNING) for line in rest]
+    return first, [line.removeprefix(_WARNING) for line in rest] + missing
+
+
+def scoring_failure(recording: Recording) -> str:
+    """Return in one line why a run has no scores though its task has some; "" where it has them."""
+    return str(recording.attrs.get(scores(), {}).get("failed", ""))
+
+
+def undefined_scores(recording: Recording) -> dict[str, dict[str, str]]:
+    """Return by label and name why scores are NaN that a longer run would have."""
+    found: dict[str, dict[str, str]] = {}
+    for path, attrs in recording.attrs.items():
+        if "undefined" in attrs and path.startswith(f"{scores()}/"):
+            _, _, label, name = path.split("/")
+            found.setdefault(label, {})[name] = str(attrs["undefined"])
+    return found
+
+
+def undefined_lines(reasons: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Say which scores are undefined and why, a line per reason; `reasons` are by label and name."""
+    names: dict[str, dict[str, None]] = {}
+    for table in reasons.values():
+        for name, reason in table.items():
+            names.setdefault(reason, {})[name] = None
+    return [f"undefined: {', '.join(sorted(found))}: {reason}" for reason, found in sorted(names.items())]
 
 
 def read_scores(recording: Recording, label: str) -> dict[str, np.ndarray]:
@@ -280,6 +310,11 @@ def write_rule_state(sink: Sink, label: str, trained: Readout) -> None:
         sink.put(rule_state(label, name), array, "1")
     sink.put(rule_state(label, "v"), trained.v, "1")
     sink.put(rule_state(label, "surprise"), trained.surprise, "1")
+
+
+def write_failure(sink: Sink, failed: str) -> None:
+    """Write in one line why a run has no scores."""
+    sink.annotate(scores(), failed=failed)
 
 
 def write_health(sink: Sink, report: Mapping[str, float], line: str, warnings: list[str]) -> None:

@@ -77,9 +77,23 @@ def test_times_past_a_trial_do_not_count(target):
 
 def test_a_target_on_finer_steps_is_taken_at_the_times_that_were_kept(target):
     fine = np.repeat(target, 2, axis=2)
-    found, counts = targets(said(target[0][[0, 1]], fine, [0, 1]), np.arange(1.0, 31.0))
+    recording = said(target[0][[0, 1]], fine, [0, 1])
+    text = b'{"simulation": {"readout_step_ms": 0.5}}'
+    recording.arrays[schema.CONFIG] = np.frombuffer(text, np.uint8)
+    found, counts = targets(recording, np.arange(1.0, 31.0))
     np.testing.assert_array_equal(found, target)
     assert counts.all()
+
+
+@pytest.mark.parametrize("kept", [1, 4, 7, 20])
+def test_a_target_is_held_against_what_was_said_at_its_own_times(target, kept):
+    """Also where the kept steps do not divide the trial: 20 of 30 keeps one, 7 keeps four."""
+    recording = said(target[0][[0, 0, 1, 1]], target, [0, 0, 1, 1])
+    recording.attrs[schema.block()]["before_steps"] = 0
+    for path in [schema.readout("a", "time_ms"), *(schema.readout("a", "probes", k) for k in ("y", "prediction"))]:
+        array = recording.arrays[path]
+        recording.arrays[path] = array[kept - 1 :: kept] if array.ndim == 1 else array[:, kept - 1 :: kept]
+    np.testing.assert_allclose(score_run(recording)["a"]["error"], 0, atol=1e-12)
 
 
 def test_a_task_without_its_target_is_refused_in_one_line(target):

@@ -5,14 +5,18 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from spikewhen.analysis.geometry.activity import Activity, feature_times
+from spikewhen.analysis.geometry.activity import Activity
 from spikewhen.analysis.geometry.nulls import WhatRate, ceiling_of_when, fit_what, fit_when
 from spikewhen.analysis.geometry.overlap import BlockReferences, geometry_scores, separation
 from spikewhen.analysis.geometry.subspaces import leading, overlap, principal_angles
 from spikewhen.analysis.targets import bump
+from spikewhen.analysis.views import read_clock
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.rules import WhatReadout
 from spikewhen.reservoir.rules.what import learn_reference
 
+ARRAYS = {schema.CONFIG: np.frombuffer(b"{}", np.uint8)}
 RULE = asdict(WhatReadout(eta_w=0.3))
 WINDOW = (0.0, 150.0)
 N_CELLS = 42
@@ -119,8 +123,12 @@ def test_what_is_refitted_by_the_rule_that_learned_it(rule):
 @pytest.mark.parametrize("kept", [1, 3, 7])
 def test_times_of_features_do_not_depend_on_the_readouts_kept(kept):
     time = np.arange(-49.0, 1001.0)
-    t = feature_times(time[kept - 1 :: kept], 105, 10.0)
-    np.testing.assert_array_equal(t, time[9::10])
+    of_file = Recording(ARRAYS, {schema.block(): {"before_steps": 50}})
+    for recording in (of_file, Recording(ARRAYS)):
+        clock = read_clock(recording, time[kept - 1 :: kept])
+        np.testing.assert_array_equal(clock.times(105, 10.0), time[9::10])
+        np.testing.assert_array_equal(clock.index(time[kept - 1 :: kept]), np.arange(kept - 1, 1050, kept))
+    np.testing.assert_array_equal(read_clock(of_file, time[[999]]).times(105, 10.0), time[9::10])
 
 
 def test_the_leading_direction_is_the_largest_and_leaves_out_the_bias():

@@ -53,8 +53,8 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     truth = task.of_trials(task.probability)[:, 0]
     starts = run_starts(task.seen, task.probability.shape[2], 1000.0, HAZARD)
     observer = np.empty(truth.size)
-    for m in range(truth.size):
-        weights, unseen = trial_weights(starts[m, : m + 1], task.seen.cue[:m], int(task.seen.cue[m]))
+    for m, posterior in zip(range(truth.size), starts, strict=False):  # the last one is of after the run
+        weights, unseen = trial_weights(posterior, task.seen.cue[:m], int(task.seen.cue[m]))
         observer[m] = weights @ (task.seen.event[:m] == 0) + unseen / (task.probability.shape[2] + 1)
     p_hat = {label: recording[schema.readout(label, "trials", "p_hat")][:, 0] for label in recording.labels}
     p_hat["change_point"] = observer

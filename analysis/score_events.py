@@ -111,7 +111,7 @@ def _activity_scores(
         penalty = None
         if not (trials.time_ms >= 0).any():
             short = f"no feature stands after the cue: they are {every_ms:g} ms apart"
-        if ceiling is None:
+        elif ceiling is None:
             target = task.expected(marginal_target, probes.time_ms, readout.sigma_ms, rows)
             errors[rows], penalty = ridge_ceiling(trials, probes, target)
         if geometry and b == last:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from spikewhen.experiments.checks import refuse_rule
 from spikewhen.experiments.display import Facts, Shown, changed, count
 from spikewhen.experiments.parse import choose, override, parse, read_toml, refuse_deep
 from spikewhen.experiments.registry import resolve
@@ -68,6 +69,7 @@ class Experiment(Shown):
             raise InputError("rules", {}, "at least one rule")
         for label, rule in self.rules.items():
             check_label(label)
+            refuse_rule(label, rule)
             if hasattr(self.paradigm, "check_rule"):
                 self.paradigm.check_rule(label, rule)
 

@@ -151,7 +151,7 @@ class Result(Shown, Recording):
         label = self._label(label)
         found = schema.read_scores(self, label)
         units = {name: self.attrs[schema.scores(label, name)].get("units", "1") for name in found}
-        return Scores(label, found, units)
+        return Scores(label, found, units, schema.undefined_scores(self).get(label))
 
     def readout(self, label: str | None = None) -> ReadoutView:
         """Return what a readout said: `time_ms`, and `y`, `p_hat`, `prediction` by event."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from spikewhen.experiments.checks import remarks
 from spikewhen.experiments.config import Experiment
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
@@ -185,6 +186,7 @@ def _run(setup: Setup, source: Source, sink: Sink, tick: Tick) -> Outcome:
     report = trainer.run()
     line, found = health_line(report), warnings(report, setup.experiment.health)
     found += filter(None, [unscored(setup)])
+    found += remarks(setup.experiment, setup.session, setup.grid.readout_step_ms)
     if source.health is not None and repr(sorted(report.items())) != repr(sorted(source.health.items())):
         raise InputError(schema.SPIKES, line, "all the spikes that the file's health line is of")
     schema.write_health(sink, report, line, found)
@@ -229,7 +231,10 @@ def unscored(setup: Setup) -> str:
 
 
 def find_scores(
-    recording: Recording, ceiling: np.ndarray | None = None, geometry: bool | None = None
+    recording: Recording,
+    ceiling: np.ndarray | None = None,
+    geometry: bool | None = None,
+    beside: Path | None = None,
 ) -> Scored:
     """Score every readout as the task declares.
 
@@ -240,6 +245,8 @@ def find_scores(
         The score ``error_ridge``, if it is known.
     geometry : bool, optional
         Compare the weights with refits to the activity; by default as the run's config says.
+    beside : path, optional
+        Folder in which a function of the user's is looked for first.
 
     Raises
     ------
@@ -254,7 +261,7 @@ def find_scores(
     if geometry is None:
         geometry = recording.config["record"]["geometry"]
     replay = Replay(recording) if recording.attrs[schema.spikes("reservoir")]["subset"] == "all" else None
-    return scored(recording, replay, ceiling=ceiling, geometry=geometry)
+    return scored(recording, replay, beside, ceiling=ceiling, geometry=geometry)
 
 
 def _open_recording(sink: FileSink) -> Recording:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.experiments.checks import refuse_impossible
 from spikewhen.experiments.config import Experiment, SeedSpec
 from spikewhen.experiments.estimate import parts_of, size_of
 from spikewhen.experiments.limits import BOUNDLESS, Limits, of_machine, refuse_beyond
@@ -167,6 +168,7 @@ def prepare(
     scores = getattr(experiment.paradigm, "scores", "none")
     if ":" in scores:  # a function of a user's that is not there is named before anything is simulated
         load(scores, None, "paradigm.scores")
+    refuse_impossible(experiment, session, grid.readout_step_ms)
     if network is not None:
         check_network(network, session.n_cues, session.n_channels)
     n = experiment.network.n_neurons if network is None else network.n_neurons

@@ -140,7 +140,9 @@ def recorded_experiment(
     attrs = recording.attrs
     if "code" in config["paradigm"]:  # of a user's own: the file names its class
         table["paradigm"] = {**_without_code(config["paradigm"]), "name": attrs[schema.block()]["task"]}
-    table["rules"] = {"none": {"rule": "lms", "what": "none"}}  # one that any task can teach
+    table["rules"] = {
+        "none": {"rule": "lms", "what": "none", "factored": False}
+    }  # one that any task can teach
     if keep_rules:
         table["rules"] = {
             label: {**_without_code(rule), "rule": attrs[schema.readout(label)]["rule_class"]}

@@ -57,10 +57,19 @@ class Scores(Shown, Mapping[str, np.ndarray]):
     Attributes
     ----------
     units : dict of str to str
+    undefined : dict of str to str
+        Why a score is NaN that a longer run, or another config, would have.
     """
 
-    def __init__(self, label: str, values: Mapping[str, np.ndarray], units: Mapping[str, str]):
+    def __init__(
+        self,
+        label: str,
+        values: Mapping[str, np.ndarray],
+        units: Mapping[str, str],
+        undefined: Mapping[str, str] | None = None,
+    ):
         self.label, self._values, self.units = label, dict(values), dict(units)
+        self.undefined = dict(undefined or {})
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self._values[name]
@@ -82,7 +91,10 @@ class Scores(Shown, Mapping[str, np.ndarray]):
             unit = self.units.get(name, "1")
             last = np.atleast_1d(values[-1]) if len(values) else np.array([])
             numbers = "/".join(f"{x:.3g}" for x in last.ravel()[:6].tolist())
-            facts.append((name, f"{numbers} {'' if unit == '1' else unit}".rstrip() + f"  {values.shape}"))
+            why = f"  undefined: {self.undefined[name]}" if name in self.undefined else ""
+            facts.append(
+                (name, f"{numbers} {'' if unit == '1' else unit}".rstrip() + f"  {values.shape}{why}")
+            )
         return facts
 
 

@@ -239,7 +239,10 @@ class Replay:
             return out
         probes = KeptSpikes(recording, probes=True)
         for row, q in zip(out, map(int, rows), strict=True):
-            after, n = int(recording[schema.probe("after_trial")][q]), int(recording[schema.probe("steps")][q])
+            after, n = (
+                int(recording[schema.probe("after_trial")][q]),
+                int(recording[schema.probe("steps")][q]),
+            )
             self._go_to(int(self._starts[after - 1] + self._lengths[after - 1]) if after else 0)
             self._mark()
             gap = round(recording[schema.probe("interval_ms")][q] / self._h)
@@ -266,7 +269,9 @@ class Replay:
         self._follow(self._state, *spiked, begin, to - self._clock, kept_steps, every, into)
         self._clock = to
 
-    def _follow(self, state: State, step, cell, first: int, n_steps: int, kept_steps: int, every, into) -> None:
+    def _follow(
+        self, state: State, step, cell, first: int, n_steps: int, kept_steps: int, every, into
+    ) -> None:
         """Advance a state; keep features of the last `kept_steps`."""
         skip = n_steps - kept_steps
         for part, x in self._tracer.chunks(state, step, cell, first, n_steps):

@@ -337,7 +337,9 @@ def score_geometry(
     except np.linalg.LinAlgError as error:
         return Scores().without(GEOMETRY, f"the activity is degenerate: {error}")
     if known.trials < 2:
-        found.without(("ceiling_what", "ceiling_when"), "two halves of the last block need 2 trials, it has 1")
+        found.without(
+            ("ceiling_what", "ceiling_when"), "two halves of the last block need 2 trials, it has 1"
+        )
     if known.times < 2:
         found.without(OF_SHIFTS, "nothing can be shifted in time: one feature stands after the cue")
     return found

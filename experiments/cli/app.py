@@ -20,6 +20,7 @@ from spikewhen.experiments.cli import (
     figures,
     info,
     run,
+    score,
     study,
     train,
     validate,
@@ -69,7 +70,7 @@ def top(
     """
 
 
-for part in (run, train, compare, figures, info):
+for part in (run, train, compare, figures, score, info):
     part.add_to(app)
 app.add_typer(config.config_app, name="config")
 for part in (demo, study, validate, doctor):

@@ -90,7 +90,10 @@ def test_a_target_is_held_against_what_was_said_at_its_own_times(target, kept):
     """Also where the kept steps do not divide the trial: 20 of 30 keeps one, 7 keeps four."""
     recording = said(target[0][[0, 0, 1, 1]], target, [0, 0, 1, 1])
     recording.attrs[schema.block()]["before_steps"] = 0
-    for path in [schema.readout("a", "time_ms"), *(schema.readout("a", "probes", k) for k in ("y", "prediction"))]:
+    for path in [
+        schema.readout("a", "time_ms"),
+        *(schema.readout("a", "probes", k) for k in ("y", "prediction")),
+    ]:
         array = recording.arrays[path]
         recording.arrays[path] = array[kept - 1 :: kept] if array.ndim == 1 else array[:, kept - 1 :: kept]
     np.testing.assert_allclose(score_run(recording)["a"]["error"], 0, atol=1e-12)

@@ -28,7 +28,10 @@ KEEP = 'record.spikes="all"'
 SIGNAL = {
     **{k: v for k, v in small.table().items() if k in ("network", "simulation")},
     "paradigm": {"name": "signal", "duration_ms": 400.0, "trials": 2},
-    "rules": {"a": {"rule": "lms", "what": "none"}, "b": {"rule": "rls", "what": "none"}},
+    "rules": {
+        "a": {"rule": "lms", "what": "none", "factored": False},
+        "b": {"rule": "rls", "what": "none", "factored": False},
+    },
 }
 SIGNAL["network"] = {**SIGNAL["network"], "feedback_pa": 0.0}
 
@@ -58,7 +61,7 @@ def done(tmp_path_factory):
 )
 def test_the_file_is_the_one_that_the_run_would_have_written(tmp_path, table, label, overrides):
     decides_spikes = tuple(o for o in overrides if o.partition(".")[0] in ("simulation", "network", "seeds"))
-    other = {**table, "rules": {"other": {"rule": "three_factor", "what": "none"}}}
+    other = {**table, "rules": {"other": {"rule": "three_factor", "what": "none", "factored": False}}}
     recording = run_to_file(load_config(other, (KEEP, *decides_spikes)), 1, tmp_path / "recorded")
     wanted = load_config(table, (KEEP, *overrides)).with_rules([label])
     there = run_to_file(wanted, 1, tmp_path / "there")

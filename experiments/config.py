@@ -15,6 +15,7 @@ from spikewhen.experiments.parse import choose, override, parse, read_toml, refu
 from spikewhen.experiments.registry import resolve
 from spikewhen.paradigms import PARADIGMS
 from spikewhen.paradigms.meet import Meet
+from spikewhen.reservoir.arrays import check_label
 from spikewhen.reservoir.code_hash import describe_class
 from spikewhen.reservoir.errors import InputError, nearest
 from spikewhen.reservoir.files.recording import run_id
@@ -195,21 +196,6 @@ def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> E
         return _build(override(table, overrides), folder_of(source))
     except InputError as error:
         raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
-
-
-def check_label(label: Any) -> None:
-    """Refuse a label of a rule that could not stand in paths, tables and file names.
-
-    Raises
-    ------
-    InputError
-    """
-    if not (isinstance(label, str) and _LABEL.fullmatch(label)):
-        allowed = "labels of at most 100 letters, digits, underscores, points and hyphens"
-        raise InputError("rules", label, allowed)
-
-
-_LABEL = re.compile(r"\w[\w.-]{0,99}")
 
 
 def find_config(source: str | Path) -> Path:

@@ -16,13 +16,16 @@ from spikewhen.experiments.checks import refuse_impossible
 from spikewhen.experiments.config import Experiment, SeedSpec
 from spikewhen.experiments.estimate import parts_of, size_of
 from spikewhen.experiments.limits import BOUNDLESS, Limits, of_machine, refuse_beyond
+from spikewhen.reservoir.arrays import checked
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend, Engine
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import run_id
 from spikewhen.reservoir.files.sinks import Sink
-from spikewhen.reservoir.network import NetworkSpec, build_network, check_network
+from spikewhen.reservoir.network import build_network, check_delays
+from spikewhen.reservoir.network_check import check_network
 from spikewhen.reservoir.own_code import load
+from spikewhen.reservoir.sessions import calling, check_declared, check_session
 from spikewhen.reservoir.spec import steps
 from spikewhen.reservoir.time_grid import make_grid
 from spikewhen.reservoir.training import RecordSpec, Trainer
@@ -147,17 +150,19 @@ def prepare(
         run that takes more than it may.
     """
     limits = of_machine() if limits is None else limits
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError("seed", seed, "a whole number >= 0")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise InputError("seed", seed, "a whole number from 0 to 2^63 - 1")
     seeds = experiment.seeds.resolve(int(seed))
     grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
     steps("record.readouts_every_ms", experiment.record.readouts_every_ms, grid.readout_step_ms)
-    _refuse_delays(experiment.network, grid.dt_ms)
+    check_delays(experiment.network, grid.dt_ms)
     known = getattr(experiment.paradigm, "size", None)
     expected = known(grid.readout_step_ms) if callable(known) else None
     if expected is not None:
         refuse_beyond(parts_of(experiment, grid, expected), limits)
-    session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
+    with calling("paradigm.plan"):
+        session = experiment.paradigm.plan(seeds.task, grid.readout_step_ms)
+    check_session(session, grid.readout_step_ms)
     if expected is None:
         refuse_beyond(parts_of(experiment, grid, size_of(session)), limits)
     for label, rule in experiment.rules.items():
@@ -168,25 +173,21 @@ def prepare(
     scores = getattr(experiment.paradigm, "scores", "none")
     if ":" in scores:  # a function of a user's that is not there is named before anything is simulated
         load(scores, None, "paradigm.scores")
+    check_declared(session, scores)
     refuse_impossible(experiment, session, grid.readout_step_ms)
     if network is not None:
-        check_network(network, session.n_cues, session.n_channels)
-    n = experiment.network.n_neurons if network is None else network.n_neurons
-    if current is not None and current.shape != (session.time_ms.size, n):
-        raise InputError("current", current.shape, f"shape ({session.time_ms.size}, {n})")
+        network = check_network(network, session.n_cues, session.n_channels)
+    if current is not None:
+        n = experiment.network.n_neurons if network is None else network.n_neurons
+        shape = session.time_ms.size, n
+        current = checked("current", current, shape)
+        checked("current", current, shape, grid.dtype)  # whether it fits into the precision
     config = experiment.resolved(int(seed))
     if arrays is None and (network is not None or current is not None):
         arrays = hash_arrays(network, current)
     if arrays is not None:
         config["arrays"] = arrays
     return Setup(experiment, int(seed), config, run_id(config), seeds, grid, session, network, current)
-
-
-def _refuse_delays(network: NetworkSpec, dt_ms: float) -> None:
-    if not network.delay_max_ms / dt_ms < 2**31:
-        raise InputError(
-            "network.delay_max_ms", network.delay_max_ms, f"below 2^31 steps of {dt_ms:g} ms (dt_ms)"
-        )
 
 
 def _prepared_again(name: str, experiment: Experiment, seed: int, *given: Any) -> Setup:

@@ -10,6 +10,7 @@ import numpy as np
 
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
+from spikewhen.reservoir.sessions import check_tables
 from spikewhen.reservoir.spec import Spec
 from spikewhen.reservoir.types import ProbeTable, Session, TrialTable
 
@@ -215,6 +216,7 @@ class PlannedSession(Session):
     probe_steps: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        check_tables(self)
         t, k, g = self.time_ms.size, len(self.events), len(self.conditions)
         self.channels = np.arange(k)
         shapes: dict[str, tuple[np.ndarray | None, tuple[int, ...]]] = {

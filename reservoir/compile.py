@@ -21,29 +21,8 @@ from typing import Any
 import numba as nb
 import numpy as np
 from numba.core.bytecode import FunctionIdentity
-from numba.core.caching import FunctionCache, IndexDataCacheFile
 
-
-class _CacheFile(IndexDataCacheFile):
-    def save(self, key: tuple, data: Any) -> None:
-        # Numba counts the data files of an index, so two processes that save at the same time can
-        # take one number for two kernels. A name made from the key cannot stand for another kernel.
-        name = hashlib.sha256(f"{self._index_name}{key!r}".encode()).hexdigest()[:32] + ".nbc"
-        self._save_data(name, data)
-        self._save_index({**self._load_index(), key: name})
-
-
-class _SourceKeyedCache(FunctionCache):
-    def __init__(self, function: Callable, key: str):
-        super().__init__(function)
-        self._source_key = key
-        self._cache_file = _CacheFile(
-            self._cache_path, f"{self._impl.filename_base}.{key[:16]}", self._impl.locator.get_source_stamp()
-        )
-
-    def _index_key(self, sig: Any, codegen: Any) -> tuple:
-        return sig, codegen.magic_tuple(), self._source_key
-
+from spikewhen.reservoir.kernel_cache import KernelCache, tell_once
 
 # Numba numbers the functions it compiles from 1 in every process and names their machine code by it.
 # Two kernels on disk, each with its own version of a rule's step inside, could so hold two functions
@@ -117,7 +96,9 @@ def compile_kernel(function: Callable, step: Any = None, variant: tuple = (), nr
         name = f"{step.py_func.__module__}.{step.py_func.__qualname__}"
         key = hashlib.sha256(f"{key}|{name}|{_describe(step, (), set())!r}".encode()).hexdigest()
     try:
-        dispatcher._cache = _SourceKeyedCache(function, key)
-    except RuntimeError:  # no folder can be written
-        pass
+        dispatcher._cache = KernelCache(function, key)
+    except RuntimeError:
+        tell_once(
+            "kernel cache: no folder can be written; every command compiles anew (NUMBA_CACHE_DIR names one)"
+        )
     return dispatcher

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.own_rules import checked_constants, checked_state, checked_step, named
 from spikewhen.reservoir.types import Network, State, Teaching, TimeGrid, Trials, aligned, padded
 
 
@@ -21,6 +21,10 @@ class Readout:
     Attributes
     ----------
     rule : spikewhen.reservoir.rules.Rule
+    label : str
+        Of the rule in its experiment, else its name.
+    step : Numba dispatcher
+        Of the rule.
     state : NamedTuple
         Made by ``rule.start``; its first field is ``w`` ``(K, M)``.
     v : (K, M) ndarray
@@ -35,19 +39,15 @@ class Readout:
         Running mean of outcome minus p-hat; see `spikewhen.reservoir.rules.what`.
     """
 
-    def __init__(self, rule: Any, n_channels: int, n_features: int, grid: TimeGrid):
+    def __init__(self, rule: Any, n_channels: int, n_features: int, grid: TimeGrid, label: str = ""):
         m = padded(n_features)
-        self.rule = rule
-        state = rule.start(n_channels, n_features, grid.readout_step_ms, grid.dtype)
-        fields = getattr(state, "_fields", ())
-        if fields[:1] != ("w",) or {"v", "surprise"} & set(fields):
-            raise InputError(
-                f"state of rule {rule.name}",
-                ", ".join(fields) or type(state).__name__,
-                "a NamedTuple whose first field is w, and none v or surprise",
-            )
-        self.state = type(state)(*map(aligned, state))
-        self.constants = rule.constants(grid.readout_step_ms, grid.dtype)
+        self.rule, self.label = rule, label or rule.name
+        self._size = n_channels, n_features, grid.readout_step_ms, grid.dtype
+        self.step = checked_step(self.label, rule)
+        with named(f"rules.{self.label}.init"):
+            state = rule.start(*self._size)
+        self.state = checked_state(self.label, rule, state, *self._size)
+        self.constants = checked_constants(self.label, rule, grid.readout_step_ms, grid.dtype)
         real = np.dtype(grid.dtype).type
         # Without an identity readout the rate is 0, so V stays 0.
         nothing = tuple(map(real, (0, 1, 0, 0, 0, 1, 0, 1, 1)))
@@ -58,6 +58,13 @@ class Readout:
         self.seen = np.zeros(1, np.int64)
         self.surprise = aligned(np.zeros(n_channels, grid.dtype))
         self._scratch = aligned(np.zeros(m, grid.dtype))
+
+    def switch(self) -> None:
+        """Let the rule know that a block begins."""
+        with named(f"rules.{self.label}.at_switch"):
+            state = self.rule.at_switch(self.state, self._size[1])
+        if state is not self.state:
+            self.state = checked_state(self.label, self.rule, state, *self._size)
 
     def arrays(self) -> tuple:
         """Return what compiled code needs: constants, state, the "what" readout, room for a mean (M,)."""

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikewhen.reservoir.arrays import checked, number
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.network_check import check_network as check_network
+from spikewhen.reservoir.network_check import longest_delay
 from spikewhen.reservoir.neurons import CELL_TYPES, population, preset
 from spikewhen.reservoir.spec import Spec, param
 from spikewhen.reservoir.types import Cells, Encoders, Network, Synapses
@@ -115,6 +118,7 @@ def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt
     dt_ms : float
         Step the delays are rounded to.
     """
+    check_delays(spec, dt_ms)
     rng = np.random.default_rng([seed, 1])
     n = spec.n_neurons
     n_exc = round(spec.fraction_excitatory * n)
@@ -203,6 +207,19 @@ def _draw_synapses(spec: NetworkSpec, excitatory: np.ndarray, n_cues: int, dt_ms
     )
 
 
+def check_delays(spec: NetworkSpec, dt_ms: float) -> None:
+    """Refuse delays whose ring of spikes on their way would not fit into memory, before it is made.
+
+    Raises
+    ------
+    InputError
+    """
+    most = longest_delay(spec.n_neurons)
+    if spec.delay_max_ms / dt_ms > most:
+        allowed = f"at most {most * dt_ms:.6g} ms for {spec.n_neurons} cells at dt_ms = {dt_ms:g}"
+        raise InputError("network.delay_max_ms", spec.delay_max_ms, allowed)
+
+
 def synapses_from_matrix(
     weight: np.ndarray,
     decay_ms: float | np.ndarray,
@@ -225,59 +242,22 @@ def synapses_from_matrix(
     Raises
     ------
     InputError
-        If the matrix is not square or not finite.
+        Naming the array and the index of what is not allowed.
     """
-    weight = np.asarray(weight, np.float64)
-    if weight.ndim != 2 or weight.shape[0] != weight.shape[1]:
-        raise InputError("weight", weight.shape, "a square matrix")
-    if not np.isfinite(weight).all():
-        raise InputError("weight", "not finite", "finite numbers")
-    pre, post = np.nonzero(weight)
+    weight = checked("weight", weight, (None, None))
     n = len(weight)
-    delays = np.zeros(pre.size) if delay_steps is None else np.asarray(delay_steps)[pre, post]
+    if weight.shape != (n, n) or n == 0:
+        raise InputError("weight", weight.shape, "a square matrix")
+    pre, post = np.nonzero(weight)
+    delays = np.zeros(pre.size)
+    if delay_steps is not None:
+        delays = checked("delay_steps", delay_steps, (n, n), np.int32, 0, longest_delay(n))[pre, post]
+    decays = checked("decay_ms", decay_ms, (n,) if np.ndim(decay_ms) else (), above=0)
     return Synapses(
         indptr=np.searchsorted(pre, np.arange(n + 1)).astype(np.int64),
         target=post.astype(np.int32),
         weight=weight[pre, post],
         delay_steps=delays.astype(np.int32),
-        decay_ms=np.broadcast_to(np.asarray(decay_ms, np.float64), n).copy(),
-        rise_ms=float(rise_ms),
+        decay_ms=np.broadcast_to(decays, n).copy(),
+        rise_ms=number("rise_ms", rise_ms, low=0),
     )
-
-
-def check_network(network: Network, n_cues: int, n_channels: int) -> None:
-    """Check a network made by hand: shapes, ranges and the order of targets.
-
-    Raises
-    ------
-    InputError
-        Naming the array and what is allowed.
-    """
-    n, syn, enc = network.n_neurons, network.synapses, network.encoders
-    shapes: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
-        f"cells.{k}": (a, (n,)) for k, a in network.cells._asdict().items()
-    }
-    shapes |= {
-        "cell_type": (network.cell_type, (n,)),
-        "synapses.indptr": (syn.indptr, (n + 1,)),
-        "synapses.weight": (syn.weight, syn.target.shape),
-        "synapses.delay_steps": (syn.delay_steps, syn.target.shape),
-        "synapses.decay_ms": (syn.decay_ms, (n,)),
-        "encoders.cue": (enc.cue, (n_cues, n)),
-        "encoders.event": (enc.event, (n_channels, n)),
-        "encoders.feedback": (enc.feedback, (n_channels, n)),
-    }
-    for name, (array, shape) in shapes.items():
-        if np.shape(array) != shape:
-            raise InputError(f"network.{name}", np.shape(array), f"shape {shape}")
-    rows = np.repeat(np.arange(n), np.diff(syn.indptr))
-    if rows.size != syn.target.size or (np.diff(syn.indptr) < 0).any():
-        raise InputError(
-            "network.synapses.indptr", "inconsistent", f"rows that add up to {syn.target.size} synapses"
-        )
-    if syn.target.size and (syn.target.min() < 0 or syn.target.max() >= n):
-        raise InputError("network.synapses.target", int(syn.target.max()), f"cells 0 to {n - 1}")
-    if (np.diff(rows * n + syn.target) <= 0).any():
-        raise InputError("network.synapses.target", "not ascending", "targets of a cell ascending, each once")
-    if (np.asarray(syn.delay_steps) < 0).any():
-        raise InputError("network.synapses.delay_steps", int(np.min(syn.delay_steps)), "0 or more")

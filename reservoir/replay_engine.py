@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikewhen.reservoir.cpu.readout import train
+from spikewhen.reservoir.cpu.readout import learn_from
 from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
@@ -63,8 +63,8 @@ class RecordedEngine:
         first = trials.first_step // self.grid.steps_per_readout
         for part, x in self._tracer.chunks(state, step, cell, trials.first_step, n_steps):
             for r, (readout, taught) in enumerate(zip(readouts, teaching, strict=True)):
-                train(readout.rule.step)(
-                    readout.arrays(),
+                learn_from(
+                    readout,
                     x,
                     ys[r][part],
                     taught.target[part],

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spikewhen.reservoir.errors import ActivityError, InputError
+from spikewhen.reservoir.network_check import check_network
 from spikewhen.reservoir.noise import UNIT_SCALE
 from spikewhen.reservoir.types import Network, State, TimeGrid
 
@@ -65,6 +66,7 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
     ``h <- h exp(-dt/tau_decay)``, a spike adds ``w / (tau_rise tau_decay)`` to
     ``h``, so a spike carries the charge ``w`` (in ms times its unit).
     """
+    network = check_network(network)  # here, where every backend takes it: the loops check no index
     real, dt = grid.dtype, grid.dt_ms
     cells, syn, enc = network.cells, network.synapses, network.encoders
     n = network.n_neurons

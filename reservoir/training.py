@@ -15,16 +15,22 @@ from typing import Any
 
 import numpy as np
 
+from spikewhen.reservoir.arrays import check_label, checked
 from spikewhen.reservoir.engine import Activity, Engine, Readout
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.health import HealthMonitor
+from spikewhen.reservoir.network_check import check_encoders
 from spikewhen.reservoir.rules.base import predict
+from spikewhen.reservoir.rules.gate import TeachingSignal
+from spikewhen.reservoir.sessions import calling, check_session, shown, taught
 from spikewhen.reservoir.spec import Spec, param, steps
 from spikewhen.reservoir.types import Network, Session, State, Teaching, TimeGrid, Trials, record_steps
 
 SEGMENT = 25
+ROOM = 2**34
+"""Bytes that the arrays over time of one segment may take."""
 
 
 @dataclass(frozen=True)
@@ -81,20 +87,22 @@ class Trainer:
         current: np.ndarray | None = None,
         progress: Callable[[int], None] | None = None,
     ):
+        check_session(session, grid.readout_step_ms)
+        check_encoders(network, session.n_cues, session.n_channels)
         self.engine, self.network, self.grid, self.session = engine, network, grid, session
         self.sink, self.record = sink, record or RecordSpec()
         self.progress = progress or (lambda n: None)
         self.n_features = network.n_neurons + 1
-        self.readouts = {k: Readout(r, session.n_channels, self.n_features, grid) for k, r in rules.items()}
+        self.readouts = {
+            check_label("rules", k): Readout(r, session.n_channels, self.n_features, grid, k)
+            for k, r in rules.items()
+        }
         self.state: State = engine.start()
         self.health = HealthMonitor(network, grid.dt_ms)
-        self.current = (
-            np.zeros((0, network.n_neurons), grid.dtype) if current is None else current.astype(grid.dtype)
-        )
-        finite = np.isfinite(self.current)  # +Inf would make a cell fire without a trace of it in the state
-        if not finite.all():
-            t, j = map(int, np.argwhere(~finite)[0])
-            raise InputError(f"current[{t}, {j}]", float(self.current[t, j]), "finite numbers")
+        self.current = np.zeros((0, network.n_neurons), grid.dtype)
+        if current is not None:  # +Inf would make a cell fire without a trace of it in the state
+            shape = session.time_ms.size, network.n_neurons
+            self.current = checked("current", current, shape, grid.dtype)
         self._every = steps("record.readouts_every_ms", self.record.readouts_every_ms, grid.readout_step_ms)
         self._kept = np.zeros(network.n_neurons, bool)
         self._kept[self.record.cells(network.n_neurons)] = True
@@ -105,6 +113,7 @@ class Trainer:
         self._ends = np.cumsum(self._gap + self._steps)
         self._starts = self._ends - self._steps  # readout step at which each trial's record begins
         self._probe_points = np.unique(session.probes.after_trial)
+        self._check_room()
 
     @property
     def duration_ms(self) -> float:
@@ -114,18 +123,43 @@ class Trainer:
     def run(self) -> dict[str, float]:
         """Run the session; returns the health report."""
         self._create()
-        n = self.session.trials.block.size
-        block = self.session.trials.block
-        first = np.flatnonzero(np.diff(block, prepend=block[0] - 1))
-        stops = np.unique(np.concatenate([first, self._probe_points, np.arange(0, n, SEGMENT), [n]]))
+        first, stops = self._first_of_blocks(), self._stops()
         self._probe(0)
         for begin, end in pairwise(stops):
             if begin in first and begin > 0:
                 for readout in self.readouts.values():
-                    readout.state = readout.rule.at_switch(readout.state, self.n_features)
+                    readout.switch()
             self._train(int(begin), int(end))
             self._probe(int(end))
         return self._finish()
+
+    def _first_of_blocks(self) -> np.ndarray:
+        block = self.session.trials.block
+        return np.flatnonzero(np.diff(block, prepend=block[0] - 1))
+
+    def _stops(self) -> np.ndarray:
+        """Return where segments begin and end, in trials."""
+        n = self.session.trials.block.size
+        often = np.arange(0, n, SEGMENT)
+        return np.unique(np.concatenate([self._first_of_blocks(), self._probe_points, often, [n]]))
+
+    def _check_room(self) -> None:
+        """Refuse a silence so long that the arrays of its segment would not fit."""
+        k, inputs = self.session.n_channels, self.session.n_cues + self.session.n_channels
+        extra = self.network.n_neurons if len(self.current) else 0
+        each = np.dtype(self.grid.dtype).itemsize * (inputs + extra + 3 * k * len(self.readouts)) + 16
+        most, step = ROOM // each, self.grid.readout_step_ms
+        stops = self._stops()
+        length = np.add.reduceat(self._gap + self._steps, stops[:-1])
+        probes = np.round(self.session.probes.interval_ms / step).astype(np.int64) + self._probe_steps
+        for what, sizes in (("trials", length), ("probes", probes)):
+            if sizes.size and sizes.max() > most:
+                at = int(np.argmax(sizes))
+                if what == "trials":
+                    at = int(stops[at] + np.argmax(self._gap[stops[at] : stops[at + 1]]))
+                where, table = f"session.{what}.interval_ms[{at}]", getattr(self.session, what)
+                allowed = f"silences and trials that fit into {ROOM >> 30} GiB, {most * step:.6g} ms at once"
+                raise InputError(where, float(table.interval_ms[at]), allowed)
 
     def _train(self, begin: int, end: int) -> None:
         rows = range(begin, end)
@@ -135,9 +169,9 @@ class Trainer:
         trials = self._empty(length, len(rows), stream=0)._replace(
             first_step=offset * self.grid.steps_per_readout, learn=True
         )
-        lessons = [self.session.teaching(i) for i in rows]
+        lessons = [self._lesson(i) for i in rows]
         for j, (i, where) in enumerate(zip(rows, at, strict=True)):
-            trials.inputs[where] = self.session.inputs(i)[: self._steps[i]]
+            trials.inputs[where] = self._shown("inputs", i, int(self._steps[i]))
             if len(self.current):
                 trials.current[where] = self.current[: self._steps[i]]
             trials.trial_end[where.stop - 1] = j
@@ -152,6 +186,18 @@ class Trainer:
             self._keep_readouts("trials", begin, activity, at)
         self.progress(len(rows))
 
+    def _lesson(self, trial: int) -> TeachingSignal:
+        where = f"session.teaching({trial})"
+        with calling(where):
+            lesson = self.session.teaching(trial)
+        return taught(where, lesson, self.session, int(self._steps[trial]), self.grid.dtype)
+
+    def _shown(self, method: str, row: int, n: int) -> np.ndarray:
+        where = f"session.{method}({row})"
+        with calling(where):
+            given = getattr(self.session, method)(row)
+        return shown(where, given, self.session, n, self.grid.dtype)
+
     def _check_outputs(self, activity: Activity, first_step: int) -> None:
         for label, p_hat in zip(self.readouts, activity.p_hat, strict=True):
             bad = np.argwhere(~np.isfinite(p_hat))
@@ -165,6 +211,16 @@ class Trainer:
                 t, k = map(int, bad[0])
                 time_ms = first_step * self.grid.dt_ms + (t + 1) * self.grid.readout_step_ms
                 raise ActivityError(f"output of {label}", k, time_ms, float(y[t, k]), rule=label)
+        time_ms = (
+            first_step * self.grid.dt_ms + len(activity.y[0]) * self.grid.readout_step_ms if activity.y else 0
+        )
+        for label, readout in self.readouts.items():
+            state = [*zip(readout.state._fields, readout.state, strict=True), ("v", readout.v)]
+            for name, array in state:
+                if array.dtype.kind == "f" and not np.isfinite(array).all():
+                    at = int(np.argmin(np.isfinite(array)))
+                    value = float(array.flat[at])
+                    raise ActivityError(f"{name} of {label}", at, time_ms, value, rule=label)
 
     def _probe(self, after: int) -> None:
         probes = self.session.probes
@@ -182,7 +238,7 @@ class Trainer:
             trials = self._empty(length, 1, stream=1 + q)._replace(
                 first_step=start * self.grid.steps_per_readout
             )
-            trials.inputs[where] = self.session.probe_inputs(q)[:n]
+            trials.inputs[where] = self._shown("probe_inputs", q, n)
             if len(self.current):
                 trials.current[where] = self.current[:n]
             trials.trial_end[-1] = 0

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.arrays import checked
 
 NUMERICS_VERSION = 2
 """Changes whenever the order of operations, and with it any result, changes."""
@@ -237,8 +237,8 @@ def record_steps(session: Session) -> tuple[np.ndarray, np.ndarray]:
     longest, out = session.time_ms.size, []
     for name, table in (("trial_steps", session.trials), ("probe_steps", session.probes)):
         rows, given = table.block.size, getattr(session, name)
-        steps = np.full(rows, longest, np.int64) if given is None else np.asarray(given, np.int64)
-        if steps.shape != (rows,) or (rows and not 1 <= steps.min() <= steps.max() <= longest):
-            raise InputError(f"session.{name}", given, f"{rows} whole numbers from 1 to {longest}")
+        steps = np.full(rows, longest, np.int64)
+        if given is not None:
+            steps = checked(f"session.{name}", given, (rows,), np.int64, 1, longest)
         out.append(steps)
     return out[0], out[1]

@@ -12,10 +12,11 @@ import numpy as np
 
 from spikewhen.reservoir.cpu.kernels import Variant, closed_loop, open_loop
 from spikewhen.reservoir.cpu.layout import arrange, pad, tabulate, write_back
-from spikewhen.reservoir.cpu.readout import train
+from spikewhen.reservoir.cpu.readout import learn_from
 from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.noise import quarter, split_key
+from spikewhen.reservoir.own_rules import named
 from spikewhen.reservoir.step_constants import check_finite, derive, start_state
 from spikewhen.reservoir.types import Network, State, Teaching, TimeGrid, Trials, aligned, padded
 
@@ -128,9 +129,10 @@ class CpuEngine:
             for y, p_hat, taught in zip(ys, p_hats, teaching, strict=True)
         ]
         if self.feeds_back:
-            simulate = closed_loop(self.variant, readouts[0].rule.step)
-            return simulate(*network, readouts[0].arrays(), *lessons[0])
+            with named(f"rules.{readouts[0].label}.step"):
+                simulate = closed_loop(self.variant, readouts[0].step)
+                return simulate(*network, readouts[0].arrays(), *lessons[0])
         count = open_loop(self.variant)(*network)
         for readout, lesson in zip(readouts, lessons, strict=True):
-            train(readout.rule.step)(readout.arrays(), self._features[: part.stop - part.start], *lesson)
+            learn_from(readout, self._features[: part.stop - part.start], *lesson)
         return count

@@ -210,7 +210,7 @@ def open_loop(variant: Variant) -> Any:
     def simulate(table, s, constants, clock, step, inputs, current, words, ids, steps, xs):
         count = 0
         for t in range(inputs.shape[0]):
-            extra = current[t if current.shape[0] else 0]
+            extra = current[t if current.shape[1] else 0]
             count = advance(
                 table, s, constants, clock, step, inputs[t], extra, False, words, ids, steps, count, xs[t]
             )
@@ -252,7 +252,7 @@ def closed_loop(variant: Variant, step_of_rule: Any) -> Any:
         count = 0
         x = xs[0]
         for t in range(inputs.shape[0]):
-            extra = current[t if current.shape[0] else 0]
+            extra = current[t if current.shape[1] else 0]
             count = advance(
                 table, s, constants, clock, step, inputs[t], extra, True, words, ids, steps, count, x
             )

@@ -8,6 +8,8 @@ from typing import Any
 import numba as nb
 
 from spikewhen.reservoir.compile import compile_kernel
+from spikewhen.reservoir.engine import Readout
+from spikewhen.reservoir.own_rules import named, safe
 from spikewhen.reservoir.rules.what import learn, predict
 from spikewhen.reservoir.simd import add_row, dot
 
@@ -26,13 +28,14 @@ def learning_step(step_of_rule: Any) -> Any:
     Counting references of arrays costs more than a small network's step, so only the
     rule, which may allocate, is compiled with it. ``readout`` is `spikewhen.reservoir.engine.Readout.arrays`.
     """
+    step = safe(step_of_rule)
 
     @nb.njit(nogil=True, error_model="numpy", _nrt=True)
     def rule_and_end(readout, x, y, target, gate, trial_end, outcome, p_hats, clock, learns):
         constants, state, what_constants, v, window_sum, count, seen, surprise, scratch = readout
         ends = trial_end >= 0
         if learns:
-            step_of_rule(constants, state, x, y, target, gate, clock, ends)
+            step(constants, state, x, y, target, gate, clock, ends)
         if ends:
             predict(v, window_sum, count, scratch, p_hats[trial_end])
             if learns:
@@ -76,3 +79,15 @@ def train(step_of_rule: Any) -> Any:
             )
 
     return compile_kernel(follow, step_of_rule, nrt=False)
+
+
+def learn_from(readout: Readout, *segment: Any) -> None:
+    """Let a readout learn from features in the open loop; `segment` is what `train` takes after a readout.
+
+    Raises
+    ------
+    InputError
+        If the step of a user's rule fails, naming the rule.
+    """
+    with named(f"rules.{readout.label}.step"):
+        train(readout.step)(readout.arrays(), *segment)

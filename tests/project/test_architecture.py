@@ -23,6 +23,7 @@ ALLOWED = {
         "numpy",
         "spikewhen.reservoir.types",
         "spikewhen.reservoir.spec",
+        "spikewhen.reservoir.sessions",
         "spikewhen.reservoir.errors",
         "spikewhen.reservoir.rules.gate",
     },

@@ -25,7 +25,6 @@ from lively import (
     waits,
 )
 
-from spikewhen.reservoir.compile import _CacheFile
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.cpu.readout import train as train_kernel_of
 from spikewhen.reservoir.dot import dot_reference
@@ -884,23 +883,6 @@ def test_a_rule_that_closes_over_a_value_is_compiled_anew():
     a, b, again = weights(make(0.1)), weights(make(0.05)), weights(make(0.1))
     assert not np.array_equal(a, b)
     assert np.array_equal(a, again)
-
-
-def test_two_processes_that_compile_at_once_cannot_swap_kernels(tmp_path):
-    """Both read the index before either writes it: each kernel must still be found under its own key."""
-    one, two = (_CacheFile(str(tmp_path), "kernel", (1, 1)) for _ in range(2))
-    load_index = one._load_index
-
-    def interrupted():
-        one._load_index = load_index
-        found = load_index()
-        two.save(("sig", "magic", "key of b"), "kernel b")
-        return found
-
-    one._load_index = interrupted
-    one.save(("sig", "magic", "key of a"), "kernel a")
-    for key, kernel in (("a", "kernel a"), ("b", "kernel b")):
-        assert one.load(("sig", "magic", f"key of {key}")) in (kernel, None)
 
 
 def test_a_rule_without_an_identity_readout_predicts_nothing_and_stores_zeros():

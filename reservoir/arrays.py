@@ -79,7 +79,7 @@ def checked(
         at = np.unravel_index(int(np.argmax(bad)), bad.shape)
         index = f"[{', '.join(str(int(i)) for i in at)}]" if at else ""
         raise InputError(f"{where}{index}", array[at].item(), words)
-    return out.reshape(array.shape)
+    return out if out.shape == array.shape else out.reshape(array.shape)  # of a single number
 
 
 def _outside(array: np.ndarray, whole: bool, low: float, high: float, above: float, nan: bool) -> np.ndarray:

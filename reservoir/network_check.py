@@ -66,7 +66,7 @@ def check_network(network: Network, n_cues: int | None = None, n_channels: int |
         if check_name(f"network.type_names[{i}]", one) in names[:i]:
             raise InputError(f"network.type_names[{i}]", one, "each name once")
     kinds = checked("network.cell_type", network.cell_type, (n,), np.int64, 0, len(names) - 1)
-    encoders = check_encoders(network, n_cues, n_channels)
+    encoders = check_encoders(network.encoders, n, n_cues, n_channels)
     return Network(
         cells,
         _check_synapses(network.synapses, n),
@@ -77,20 +77,18 @@ def check_network(network: Network, n_cues: int | None = None, n_channels: int |
     )
 
 
-def check_encoders(network: Network, n_cues: int | None, n_channels: int | None) -> Encoders:
-    """Check that a network has an encoder for each cue and channel; returns them in float64."""
-    counts = {"cue": n_cues, "event": n_channels, "feedback": n_channels}
-    given = network.encoders._asdict()
-    return Encoders(
-        **{k: checked(f"network.encoders.{k}", given[k], (n, network.n_neurons)) for k, n in counts.items()}
-    )
+def check_encoders(encoders: Encoders, n: int, n_cues: int | None, n_channels: int | None) -> Encoders:
+    """Check that each cue and channel reaches `n` cells; returns the encoders in float64."""
+    rows = {"cue": n_cues, "event": n_channels, "feedback": n_channels}
+    given = encoders._asdict()
+    return Encoders(**{k: checked(f"network.encoders.{k}", given[k], (rows[k], n)) for k in rows})
 
 
 def _check_synapses(synapses: Synapses, n: int) -> Synapses:
     where = "network.synapses"
     target = checked(f"{where}.target", synapses.target, (None,), np.int32, 0, n - 1)
     size = target.size
-    indptr = checked(f"{where}.indptr", synapses.indptr, (n + 1,), np.int64, 0, size)
+    indptr = checked(f"{where}.indptr", synapses.indptr, (n + 1,), np.int64)
     for at, right in ((0, 0), (n, size)):
         if indptr[at] != right:
             allowed = f"{right}: rows begin at 0 and add up to {size} synapses"

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -27,6 +28,7 @@ from spikewhen.reservoir.types import aligned, padded
 ARGUMENTS = ("constants", "state", "x", "y", "target", "gate", "clock", "trial_end")
 """What the step of a rule takes."""
 
+_OURS = str(Path(__file__).parent)
 _SHIPPED = frozenset(rule.step for rule in RULES.values())
 
 
@@ -51,10 +53,13 @@ def named(where: str) -> Iterator[None]:
         raise InputError(where, f"writes into {error}", "a step that writes into its state alone") from error
     except NumbaError as error:
         raise InputError(where, _first_reason(error), "a step that Numba can compile") from error
-    except IndexError as error:
-        raise InputError(where, reason_of(error), "indices inside the arrays") from error
     except Exception as error:
-        raise InputError(where, reason_of(error), "code that runs without an error") from error
+        found = reason_of(error)
+        if found.startswith(_OURS):  # compiled code does not say in which line
+            found = f"{type(error).__name__}: {error}"
+        inside = isinstance(error, IndexError)
+        allowed = "code that stays inside its arrays" if inside else "code that runs without an error"
+        raise InputError(where, found, allowed) from error
 
 
 def _first_reason(error: NumbaError) -> str:

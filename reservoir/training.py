@@ -88,7 +88,7 @@ class Trainer:
         progress: Callable[[int], None] | None = None,
     ):
         check_session(session, grid.readout_step_ms)
-        check_encoders(network, session.n_cues, session.n_channels)
+        check_encoders(network.encoders, network.n_neurons, session.n_cues, session.n_channels)
         self.engine, self.network, self.grid, self.session = engine, network, grid, session
         self.sink, self.record = sink, record or RecordSpec()
         self.progress = progress or (lambda n: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -144,14 +145,17 @@ def check_name(where: str, given: Any) -> str:
     return given
 
 
-def check_label(where: str, given: Any) -> str:
-    """Return the label of a rule, which names groups in files and columns in tables.
+def check_label(label: Any) -> str:
+    """Return the label of a rule, which stands in paths, tables and file names.
 
     Raises
     ------
     InputError
     """
-    if not (isinstance(given, str) and given.isidentifier() and len(given) <= LONGEST_NAME):
-        value = given[: LONGEST_NAME + 1] if isinstance(given, str) else type(given).__name__
-        raise InputError(where, value, f"labels of at most {LONGEST_NAME} letters, digits and underscores")
-    return given
+    if not (isinstance(label, str) and _LABEL.fullmatch(label)):
+        allowed = f"labels of at most {LONGEST_NAME} letters, digits, underscores, points and hyphens"
+        raise InputError("rules", label, allowed)
+    return label
+
+
+_LABEL = re.compile(rf"\w[\w.-]{{0,{LONGEST_NAME - 1}}}")

@@ -110,7 +110,9 @@ def checked_constants(label: str, rule: Any, readout_step_ms: float, dtype: Any)
     return found
 
 
-def checked_state(label: str, rule: Any, state: Any, n_channels: int, n_features: int, dtype: Any) -> Any:
+def checked_state(
+    label: str, rule: Any, state: Any, n_channels: int, n_features: int, readout_step_ms: float, dtype: Any
+) -> Any:
     """Return the state of a rule with its arrays aligned.
 
     Parameters
@@ -119,8 +121,9 @@ def checked_state(label: str, rule: Any, state: Any, n_channels: int, n_features
         Of the rule, or its name.
     rule : spikewhen.reservoir.rules.Rule
     state : NamedTuple
-        What ``rule.init`` or ``rule.at_switch`` returned.
+        What ``rule.start`` or ``rule.at_switch`` returned.
     n_channels, n_features : int
+    readout_step_ms : float
     dtype : dtype
         Of the run.
 
@@ -145,17 +148,19 @@ def checked_state(label: str, rule: Any, state: Any, n_channels: int, n_features
         found = f"{state[0].dtype} {state[0].shape}"
         what = f"{np.dtype(dtype)} {shape}: channels, and padded(n_features) = {shape[1]} features"
         raise InputError(f"{where}: w", found, what)
-    _check_layout(where, rule, state, n_channels, n_features, dtype)
+    _check_layout(where, rule, state, (n_channels, n_features, readout_step_ms, dtype))
     return type(state)(*map(aligned, state))
 
 
-def _check_layout(where: str, rule: Any, state: Any, n_channels: int, n_features: int, dtype: Any) -> None:
-    """Hold a state of a user's against the shipped step that will use it."""
+def _check_layout(where: str, rule: Any, state: Any, size: tuple) -> None:
+    """Hold a state of a user's against the shipped step that will use it: it checks no index."""
     base = next((cls for cls in RULES.values() if cls.step is checked_step(cls.name, rule)), None)
     if base is None or type(rule) is base:
         return
     with named(f"{where}: like that of {base.__name__}, whose step it takes"):
-        like = base.init(rule, n_channels, n_features, dtype)
+        shipped = object.__new__(base)
+        vars(shipped).update(vars(rule))
+        like = shipped.start(*size)
     for field, array in zip(like._fields, like, strict=True):
         mine = getattr(state, field, None)
         if len(state) != len(like) or mine is None or (mine.shape, mine.dtype) != (array.shape, array.dtype):

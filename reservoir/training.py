@@ -94,8 +94,7 @@ class Trainer:
         self.progress = progress or (lambda n: None)
         self.n_features = network.n_neurons + 1
         self.readouts = {
-            check_label("rules", k): Readout(r, session.n_channels, self.n_features, grid, k)
-            for k, r in rules.items()
+            check_label(k): Readout(r, session.n_channels, self.n_features, grid, k) for k, r in rules.items()
         }
         self.state: State = engine.start()
         self.health = HealthMonitor(network, grid.dt_ms)

@@ -163,7 +163,7 @@ def test_a_wrong_seed_is_refused(experiment, seed):
         prepare(experiment, seed)
 
 
-LABELS = ["a/b", "", ".", "..", "x\0y", "\ud800", "a" * 5000, "/readouts/rls", "two words", "1st", 5, None]
+LABELS = ["a/b", "", ".", "..", "x\0y", "\ud800", "a" * 5000, "/readouts/rls", "two words", 5, None]
 
 
 @pytest.mark.parametrize("label", LABELS, ids=range(len(LABELS)))

@@ -12,12 +12,16 @@ import hashlib
 import os
 import re
 import sys
+import tempfile
+import uuid
+from collections.abc import Sequence
 from functools import cache
 from importlib import util
 from pathlib import Path
 from typing import NamedTuple
 
 from spikewhen.reservoir.errors import DeviceError
+from spikewhen.reservoir.kernel_cache import tell_once
 
 OPTIONS = ("-std=c++17", "-fmad=false", "-default-device")
 REPORT = ("--ptxas-options=-v",)
@@ -125,14 +129,49 @@ def compile_for_gpu(source: str, architecture: str) -> Compiled:
     """
     options = (f"-arch={architecture}", *OPTIONS, *REPORT)
     key = hashlib.sha256(repr((source, options, nvrtc_version())).encode()).hexdigest()[:32]
-    paths = [cache_folder() / f"{key}{suffix}" for suffix in (".ptx", ".log", ".cubin")]
-    if not paths[-1].exists():
-        for path, data in zip(paths, _compile(source, options), strict=True):  # the cubin last
-            made = path.with_suffix(f"{path.suffix}.{id(data):x}")
-            made.write_bytes(data)
-            made.replace(path)
-    ptx, log, cubin = paths
+    try:
+        folder = cache_folder()
+        paths = _paths(folder, key)
+        if not _whole(paths):
+            _keep(paths, _compile(source, options))
+    except OSError as error:
+        tell_once(f"kernel cache: nothing can be kept ({error}); SPIKEWHEN_CACHE_DIR names another folder")
+        paths = _paths(Path(tempfile.mkdtemp(prefix="spikewhen-")), key)
+        _keep(paths, _compile(source, options))
+    ptx, log, cubin, _ = paths
     return Compiled(cubin, ptx.read_text(), log.read_text())
+
+
+def _paths(folder: Path, key: str) -> list[Path]:
+    return [folder / f"{key}{suffix}" for suffix in (".ptx", ".log", ".cubin", ".sha256")]
+
+
+def _keep(paths: list[Path], made: Sequence[bytes]) -> None:
+    """Write the files of a kernel, each whole, and last the digest without which they are not believed."""
+    digest = hashlib.sha256(b"".join(made)).hexdigest().encode()
+    for path, data in zip(paths, (*made, digest), strict=True):
+        other = path.with_suffix(f"{path.suffix}.{uuid.uuid4().hex[:16]}")
+        try:
+            other.write_bytes(data)
+            other.replace(path)
+        except OSError:
+            other.unlink(missing_ok=True)
+            raise
+
+
+def _whole(paths: list[Path]) -> bool:
+    """Whether a kernel is there as it was written; a damaged one is told, and is to be compiled again."""
+    *files, digest = paths
+    if not digest.exists():
+        return False
+    try:
+        found = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest().encode()
+        if found == digest.read_bytes():
+            return True
+    except OSError:
+        pass
+    tell_once(f"kernel cache: {files[-1]} cannot be used (its digest does not fit); compiled again")
+    return False
 
 
 def _compile(source: str, options: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:

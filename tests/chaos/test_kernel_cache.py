@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from numba.core import caching, config
 
+from spikewhen.gpu import compile as nvrtc
 from spikewhen.reservoir import compile as compiling
 from spikewhen.reservoir import kernel_cache
 from spikewhen.reservoir.kernel_cache import MARK, read_kernel, write_kernel
@@ -247,8 +248,50 @@ def test_bounds_checks_are_part_of_the_key(folder, monkeypatch):
     assert hits(fresh()[1]) == 1
 
 
+@pytest.fixture
+def compiled(tmp_path, monkeypatch):
+    """Compile for a GPU without NVRTC; the list grows with every compilation."""
+    calls = []
+
+    def stand_in(source: str, options: tuple) -> tuple[bytes, bytes, bytes]:
+        calls.append(source)
+        return b"ptx", b"log", b"cubin" * 50
+
+    monkeypatch.setenv("SPIKEWHEN_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(nvrtc, "_compile", stand_in)
+    monkeypatch.setattr(nvrtc, "nvrtc_version", lambda: (12, 4))
+    monkeypatch.setattr(kernel_cache, "_told", set())
+    return calls
+
+
+@pytest.mark.parametrize("suffix", ["ptx", "log", "cubin", "sha256"])
+@pytest.mark.parametrize("damage", ["flip", "empty", "gone"])
+def test_a_damaged_kernel_of_a_gpu_is_compiled_again_and_replaced(compiled, caplog, suffix, damage):
+    first = nvrtc.compile_for_gpu("text", "sm_90")
+    assert first == nvrtc.compile_for_gpu("text", "sm_90") and len(compiled) == 1
+    path = first.path.with_suffix(f".{suffix}")
+    if damage == "flip":
+        flip(path, path.read_bytes(), 9)
+    elif damage == "empty":
+        path.write_bytes(b"")
+    else:
+        path.unlink()
+    for _ in range(2):
+        again = nvrtc.compile_for_gpu("text", "sm_90")
+        assert again == first and again.path.read_bytes() == b"cubin" * 50 and len(compiled) == 2
+    told = [r for r in caplog.records if "compiled again" in r.message]
+    assert len(told) == (0 if (suffix, damage) == ("sha256", "gone") else 1)
+
+
+def test_a_kernel_of_a_gpu_that_cannot_be_kept_is_done_without(compiled, caplog, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SPIKEWHEN_CACHE_DIR", str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert nvrtc.compile_for_gpu("text", "sm_90").path.read_bytes() == b"cubin" * 50
+    assert ["nothing can be kept" in r.message for r in caplog.records] == [True]
+
+
 RUN = """
-import sys
 from lively import train
 from spikewhen.reservoir.rules import LMS
 print(train(rules={"lms": LMS(eta=0.1)}).arrays["/rule_state/lms/w"].tobytes().hex())

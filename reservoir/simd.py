@@ -4,7 +4,8 @@ LLVM unrolls a loop of 32 before it could vectorise it and finds no way back,
 and it gives up on loops over a dozen arrays that might overlap; so the inner
 loops are written as vectors. `simd_function` turns a Python function over vectors
 into such code: its operators become single operations of the machine, each
-rounded by itself (no contraction flag is ever set). Indices are not checked.
+rounded by itself (no contraction flag is ever set). Indices are checked only where Numba's own are
+(``boundscheck``).
 """
 
 from __future__ import annotations
@@ -120,8 +121,8 @@ class Vector:
 class ArrayRow(Vector):
     """32 elements of an array, from an index on, while code is being made."""
 
-    def __init__(self, do: ir.IRBuilder, first: Any, align: int):
-        self.do, self._first, self._align = do, first, align
+    def __init__(self, do: ir.IRBuilder, first: Any, align: int, bounds: _Bounds | None = None):
+        self.do, self._first, self._align, self._bounds = do, first, align, bounds
         self._loaded: Any = None
 
     @property
@@ -132,6 +133,9 @@ class ArrayRow(Vector):
         return self._loaded
 
     def _pointer(self) -> Any:
+        if self._bounds:
+            self._bounds.check(0)
+            self._bounds.check(WIDTH - 1)
         vector = ir.VectorType(self._first.type.pointee, WIDTH)
         return self.do.bitcast(self._first, vector.as_pointer())
 
@@ -144,25 +148,56 @@ class ArrayRow(Vector):
 
     def row(self, p: int) -> ArrayRow:
         """Return the `p`-th row of 32 from here."""
-        return ArrayRow(self.do, self._element(WIDTH * p), self._align)
+        bounds = self._bounds and self._bounds.later(WIDTH * p)
+        return ArrayRow(self.do, self._element(WIDTH * p), self._align, bounds)
 
     def later(self, offset: Vector) -> ArrayRow:
         """Return the row that begins `offset` elements after this one."""
-        return ArrayRow(self.do, self.do.gep(self._first, [offset.value]), self._align)
+        bounds = self._bounds and self._bounds.later(offset.value)
+        return ArrayRow(self.do, self.do.gep(self._first, [offset.value]), self._align, bounds)
 
     def lane(self, i: int) -> Vector:
         """Return one element."""
+        if self._bounds:
+            self._bounds.check(i)
         return Vector(self.do, self.do.load(self._element(i), align=self._align))
 
     def set_lane(self, i: int, scalar: Vector) -> None:
         """Store one element."""
+        if self._bounds:
+            self._bounds.check(i)
         self.do.store(scalar.value, self._element(i), align=self._align)
 
 
+class _Bounds:
+    """The place of a row in its array, where the function is compiled with bounds checks."""
+
+    def __init__(self, context: Any, do: ir.IRBuilder, size: Any, at: Any):
+        self._context, self._do, self._size, self._at = context, do, size, at
+
+    def later(self, offset: Any) -> _Bounds:
+        """Return the place `offset` elements after this one."""
+        return _Bounds(self._context, self._do, self._size, self._do.add(self._at, self._index(offset)))
+
+    def check(self, offset: int) -> None:
+        """Write code that raises IndexError if there is no such element."""
+        at = self._do.add(self._at, self._index(offset))
+        cgutils.do_boundscheck(self._context, self._do, at, self._size)
+
+    def _index(self, offset: Any) -> Any:
+        if isinstance(offset, int):
+            return ir.Constant(self._size.type, offset)
+        narrow = offset.type.width < self._size.type.width
+        return self._do.sext(offset, self._size.type) if narrow else offset
+
+
 def _row(context: Any, do: ir.IRBuilder, kind: Any, array: Any, index: Any) -> ArrayRow:
-    data = context.make_array(kind)(context, do, array).data
+    given = context.make_array(kind)(context, do, array)
     align = context.get_abi_sizeof(context.get_value_type(kind.dtype))
-    return ArrayRow(do, cgutils.gep_inbounds(do, data, index), align)
+    bounds = None
+    if context.enable_boundscheck:
+        bounds = _Bounds(context, do, given.nitems, ir.Constant(given.nitems.type, 0)).later(index)
+    return ArrayRow(do, cgutils.gep_inbounds(do, given.data, index), align, bounds)
 
 
 def simd_function(body: Callable[..., Vector | None]) -> Any:

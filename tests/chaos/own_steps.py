@@ -15,12 +15,14 @@ import numpy as np
 
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.own_rules import named, safe
+from spikewhen.reservoir.simd import add_row, dot
 
 K, M = 2, 64
 STEPS = {
     "writes far outside": "w[0, 10**9] = 1",
     "writes outside in a helper, later on": "helper(w, 10**9 * (clock > 2))",
     "writes NaN into x, later on": "if clock > 2:\n        x[3] = np.nan",
+    "vector code reads outside": "w[0, 0] = dot(w[0], x[:40])",
     "raises": "raise ValueError('from inside')",
 }
 """By name; each has to end in an `InputError`."""
@@ -29,6 +31,7 @@ MORE_STEPS = {
     "writes a little outside": "w[1, w.shape[1] + 3] = 1",
     "writes before the array": "w[0, -w.shape[1] - 1000] = 1",
     "reads outside": "w[0, 0] = x[x.size + 10**8]",
+    "vector code writes outside": "add_row(w[0], 40, x, 0)",
     "writes into x": "x[3] = 1",
     "writes into y": "y[0] = 1",
     "writes into target": "target[:] = 0",
@@ -49,7 +52,7 @@ def helper(w, at):
 def make(body: str) -> Any:
     """Compile the body of a step."""
     head = "def step(constants, state, x, y, target, gate, clock, trial_end):\n    w = state[0]\n    "
-    scope: dict[str, Any] = {"np": np, "helper": helper}
+    scope: dict[str, Any] = {"np": np, "helper": helper, "dot": dot, "add_row": add_row}
     exec(head + body, scope)
     return nb.njit(nogil=True, error_model="numpy")(scope["step"])
 

@@ -15,6 +15,7 @@ from spikewhen.paradigms.meet import Meet
 from spikewhen.paradigms.signal import Signal
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import CONTINUOUS
+from spikewhen.reservoir.sessions import lesson
 from spikewhen.reservoir.types import Session, record_steps
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def refuse_impossible(experiment: Experiment, session: Session, step_ms: float) 
         raise InputError(
             f"session.trials.event_time_ms[{i}]", at, f"inside the trial, which ends at {end:g} ms"
         )
-    continuous = session.teaching(0).event == CONTINUOUS
+    continuous = lesson(session, 0, int(trial_steps[0])).event == CONTINUOUS
     for label, rule in experiment.rules.items():
         what = getattr(rule, "what", None)
         if not getattr(rule, "factored", False):
@@ -94,9 +95,10 @@ def remarks(experiment: Experiment, session: Session, step_ms: float) -> list[st
 
 def _of_gates(experiment: Experiment, session: Session) -> Iterator[str]:
     """A rule whose gate never opens."""
+    steps = record_steps(session)[0]
     rows = [i for i in range(session.trials.block.size) if session.trials.event[i] >= 0][:LOOKED_AT]
     for label, rule in experiment.rules.items():
-        if rows and not any(rule.gate.teach(session.teaching(i))[1].any() for i in rows):
+        if rows and not any(rule.gate.teach(lesson(session, i, int(steps[i])))[1].any() for i in rows):
             yield f"rules.{label}.gate: it opens at no readout step of {len(rows)} trials, y learns nothing"
 
 

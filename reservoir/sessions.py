@@ -210,25 +210,45 @@ def check_declared(session: Session, scores: str) -> None:
             raise InputError("session.blocks", list(session.blocks), f'a table {key}, which "{scores}" reads')
 
 
-def shown(where: str, given: Any, session: Session, steps: int, dtype: Any) -> np.ndarray:
-    """Return the inputs of a trial or probe that is `steps` long, ``(steps, C)``.
+def shown(session: Session, method: str, row: int, steps: int, dtype: Any = np.float64) -> np.ndarray:
+    """Return the inputs of a trial or probe that is `steps` long, checked, ``(steps, C)``.
+
+    Parameters
+    ----------
+    session : Session
+    method : {"inputs", "probe_inputs"}
+    row : int
+        Trial or probe.
+    steps : int
+    dtype : dtype
+        Of the run; what does not fit into it is refused.
 
     Raises
     ------
     InputError
         If they are not (T, C), or as long as the trial.
     """
+    where = f"session.{method}({row})"
+    with calling(where):
+        given = getattr(session, method)(row)
     rows = steps if np.ndim(given) == 2 and np.shape(given)[0] == steps else session.time_ms.size
     return checked(where, given, (rows, session.n_cues + session.n_channels), dtype)[:steps]
 
 
-def taught(where: str, lesson: Any, session: Session, steps: int, dtype: Any) -> TeachingSignal:
-    """Return what a task teaches in a trial, checked.
+def lesson(session: Session, trial: int, steps: int, dtype: Any = np.float64) -> TeachingSignal:
+    """Return what a task teaches in a trial that is `steps` long, checked.
 
     Raises
     ------
     InputError
     """
+    where = f"session.teaching({trial})"
+    with calling(where):
+        given = session.teaching(trial)
+    return _taught(where, given, session, steps, dtype)
+
+
+def _taught(where: str, lesson: Any, session: Session, steps: int, dtype: Any) -> TeachingSignal:
     k = session.n_channels
     if not all(hasattr(lesson, f) for f in ("time_ms", "signal", "event", "event_time_ms")):
         raise InputError(where, type(lesson).__name__, "a TeachingSignal")

@@ -23,8 +23,7 @@ from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.health import HealthMonitor
 from spikewhen.reservoir.network_check import check_encoders
 from spikewhen.reservoir.rules.base import predict
-from spikewhen.reservoir.rules.gate import TeachingSignal
-from spikewhen.reservoir.sessions import calling, check_session, shown, taught
+from spikewhen.reservoir.sessions import check_session, lesson, shown
 from spikewhen.reservoir.spec import Spec, param, steps
 from spikewhen.reservoir.types import Network, Session, State, Teaching, TimeGrid, Trials, record_steps
 
@@ -168,9 +167,9 @@ class Trainer:
         trials = self._empty(length, len(rows), stream=0)._replace(
             first_step=offset * self.grid.steps_per_readout, learn=True
         )
-        lessons = [self._lesson(i) for i in rows]
+        lessons = [lesson(self.session, i, int(self._steps[i]), self.grid.dtype) for i in rows]
         for j, (i, where) in enumerate(zip(rows, at, strict=True)):
-            trials.inputs[where] = self._shown("inputs", i, int(self._steps[i]))
+            trials.inputs[where] = shown(self.session, "inputs", i, int(self._steps[i]), self.grid.dtype)
             if len(self.current):
                 trials.current[where] = self.current[: self._steps[i]]
             trials.trial_end[where.stop - 1] = j
@@ -184,18 +183,6 @@ class Trainer:
         if self.record.trials:
             self._keep_readouts("trials", begin, activity, at)
         self.progress(len(rows))
-
-    def _lesson(self, trial: int) -> TeachingSignal:
-        where = f"session.teaching({trial})"
-        with calling(where):
-            lesson = self.session.teaching(trial)
-        return taught(where, lesson, self.session, int(self._steps[trial]), self.grid.dtype)
-
-    def _shown(self, method: str, row: int, n: int) -> np.ndarray:
-        where = f"session.{method}({row})"
-        with calling(where):
-            given = getattr(self.session, method)(row)
-        return shown(where, given, self.session, n, self.grid.dtype)
 
     def _check_outputs(self, activity: Activity, first_step: int) -> None:
         for label, p_hat in zip(self.readouts, activity.p_hat, strict=True):
@@ -237,7 +224,7 @@ class Trainer:
             trials = self._empty(length, 1, stream=1 + q)._replace(
                 first_step=start * self.grid.steps_per_readout
             )
-            trials.inputs[where] = self._shown("probe_inputs", q, n)
+            trials.inputs[where] = shown(self.session, "probe_inputs", q, n, self.grid.dtype)
             if len(self.current):
                 trials.current[where] = self.current[:n]
             trials.trial_end[-1] = 0
@@ -267,10 +254,10 @@ class Trainer:
         teaching = Teaching(np.zeros(shape, real), np.zeros(shape, real), np.zeros(length, np.int8))
         time = self.session.time_ms
         what = readout.rule.what
-        for lesson, where in zip(lessons, at, strict=True):
+        for taught, where in zip(lessons, at, strict=True):
             n = where.stop - where.start
-            if lesson is not None:
-                target, gate = readout.rule.gate.teach(lesson)
+            if taught is not None:
+                target, gate = readout.rule.gate.teach(taught)
                 teaching.target[where], teaching.gate[where] = target[:n], gate[:n]
             if what is not None:
                 # A readout at time t has seen everything up to t.

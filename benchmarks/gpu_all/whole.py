@@ -15,8 +15,10 @@ from benchmarks.gpu_all.carried import Carried
 from benchmarks.gpu_all.contents import contents, run_into
 from benchmarks.gpu_all.context import ROOT, Context, Different, NotHere, need_pydantic
 
-MACHINE = "software"
-"""Names versions, so it differs from machine to machine."""
+NETWORK = "network/synapses/target"
+"""Tells whose file it is; the name of a file is the hash of a config, in which every new setting shows."""
+NAMES = ("", "config", "software")
+"""Versions, settings and what they hash to."""
 TOOLS = ("/usr/local/cuda*/bin", "/usr/local/cuda*/compute-sanitizer", "/opt/nvidia/*/compute-sanitizer")
 
 
@@ -62,15 +64,16 @@ def runs(context: Context) -> dict[str, Any]:
 
 def _unlike(here: dict[str, dict[str, str]], kept: dict[str, dict[str, str]], scores: bool) -> str:
     """Say what differs: of the scores, in which SciPy and BLAS of a machine have a say, or of all else."""
-    if unknown := set(here) - set(kept):
-        return f"files {sorted(unknown)[:4]} are not among them"
+    mine, theirs = ({held[NETWORK]: held for held in files.values()} for files in (here, kept))
+    if unknown := set(mine) - set(theirs):
+        return f"{len(unknown)} of {len(mine)} networks are not among them"
     places = [
-        (name, key)
-        for name in here
-        for key in here[name] | kept[name]
+        (network, key)
+        for network in mine
+        for key in mine[network] | theirs[network]
         if key.startswith("scores") == scores
-        and not key.startswith(MACHINE)
-        and here[name].get(key) != kept[name].get(key)
+        and key.partition("@")[0] not in NAMES
+        and mine[network].get(key) != theirs[network].get(key)
     ]
     named = sorted({key for _, key in places})
     return f"{len({n for n, _ in places})} files, in {named[:12]}" if places else ""

@@ -139,13 +139,13 @@ def test_without_what_configs_need_runs_are_left_out(context, monkeypatch):
         whole.runs(context)
 
 
-def test_files_are_compared_but_for_versions_and_scores_apart():
-    kept = {"a.h5": {"weights/w": "1", "scores/x": "1", "software": "1"}}
-    other = {"a.h5": {"weights/w": "2", "scores/x": "2", "software": "2"}}
+def test_files_are_compared_but_for_names_and_scores_apart():
+    kept = {"a.h5": {whole.NETWORK: "1", "weights/w": "1", "scores/x": "1", "software": "1", "@run_id": "1"}}
+    other = {"b.h5": {whole.NETWORK: "1", "weights/w": "2", "scores/x": "2", "software": "2", "@run_id": "2"}}
     assert whole._unlike(kept, kept, False) == whole._unlike(kept, kept, True) == ""
     assert whole._unlike(other, kept, False) == "1 files, in ['weights/w']"
     assert whole._unlike(other, kept, True) == "1 files, in ['scores/x']"
-    assert "not among them" in whole._unlike({"b.h5": {}}, kept, False)
+    assert "1 of 1 networks are not among them" in whole._unlike({"b.h5": {whole.NETWORK: "2"}}, kept, False)
 
 
 def fail(context):

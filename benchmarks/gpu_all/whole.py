@@ -45,7 +45,10 @@ def runs(context: Context) -> dict[str, Any]:
             broken.append(f"names: {list(made['gpu'])} and {list(made['cpu'])}")
         else:
             differ = [n for n, p in made["gpu"].items() if p.read_bytes() != made["cpu"][n].read_bytes()]
-            broken += [f"{len(differ)} files of card and CPU differ, the first {differ[0]}"] if differ else []
+            if differ:
+                one, other = (contents(made[backend][differ[0]]) for backend in ("gpu", "cpu"))
+                places = sorted(key for key in one | other if one.get(key) != other.get(key))
+                broken.append(f"{len(differ)} files of card and CPU differ, {differ[0]} in {places[:12]}")
         kept = Carried(context.carried).expected.get("files")
         here = {backend: {n: contents(p) for n, p in found.items()} for backend, found in made.items()}
         for backend in here if kept else ():

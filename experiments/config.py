@@ -21,7 +21,9 @@ from spikewhen.reservoir.files.recording import run_id
 from spikewhen.reservoir.files.schema import SCHEMA_VERSION
 from spikewhen.reservoir.health import HealthSpec
 from spikewhen.reservoir.network import NetworkSpec
+from spikewhen.reservoir.own_rules import checked_step
 from spikewhen.reservoir.rules import RULES
+from spikewhen.reservoir.sessions import calling
 from spikewhen.reservoir.spec import Spec, param
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec
 from spikewhen.reservoir.training import RecordSpec
@@ -69,9 +71,11 @@ class Experiment(Shown):
             raise InputError("rules", {}, "at least one rule")
         for label, rule in self.rules.items():
             check_label(label)
+            checked_step(label, rule)
             refuse_rule(label, rule)
             if hasattr(self.paradigm, "check_rule"):
-                self.paradigm.check_rule(label, rule)
+                with calling("paradigm.check_rule"):
+                    self.paradigm.check_rule(label, rule)
 
     def with_rules(
         self, labels: Sequence[str], option: str = "--rules", beside: str | Path | None = None

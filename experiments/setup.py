@@ -25,7 +25,8 @@ from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.network import build_network, check_delays
 from spikewhen.reservoir.network_check import check_network
 from spikewhen.reservoir.own_code import load
-from spikewhen.reservoir.sessions import calling, check_declared, check_session
+from spikewhen.reservoir.own_rules import checked_constants
+from spikewhen.reservoir.sessions import calling, check_declared, check_samples, check_session
 from spikewhen.reservoir.spec import steps
 from spikewhen.reservoir.time_grid import make_grid
 from spikewhen.reservoir.training import RecordSpec, Trainer
@@ -165,11 +166,9 @@ def prepare(
     check_session(session, grid.readout_step_ms)
     if expected is None:
         refuse_beyond(parts_of(experiment, grid, size_of(session)), limits)
+    check_samples(session, grid.dtype)
     for label, rule in experiment.rules.items():
-        try:
-            rule.constants(grid.readout_step_ms, grid.dtype)
-        except InputError as error:
-            raise error.within(f"rules.{label}") from error
+        checked_constants(label, rule, grid.readout_step_ms, grid.dtype)
     scores = getattr(experiment.paradigm, "scores", "none")
     if ":" in scores:  # a function of a user's that is not there is named before anything is simulated
         load(scores, None, "paradigm.scores")

@@ -77,8 +77,10 @@ def checked_step(label: str, rule: Any) -> Dispatcher:
     Raises
     ------
     InputError
-        If it is not compiled, or takes other arguments.
+        If it is not compiled, or takes other arguments, or if the rule has no name.
     """
+    if isinstance(rule, type) or not isinstance(getattr(rule, "name", None), str):
+        raise InputError(f"rules.{label}", type(rule).__name__, 'a rule, with a name: ClassVar[str] = "..."')
     where, step = f"rules.{label}.step", getattr(rule, "step", None)
     if isinstance(step, MethodType):  # where a class has it without staticmethod
         step = step.__func__
@@ -101,8 +103,11 @@ def checked_constants(label: str, rule: Any, readout_step_ms: float, dtype: Any)
         If they are no tuple of numbers or arrays.
     """
     where = f"rules.{label}.constants"
-    with named(where):
-        found = rule.constants(readout_step_ms, dtype)
+    try:
+        with named(where):
+            found = rule.constants(readout_step_ms, dtype)
+    except InputError as error:  # what a rule itself refuses is one of its parameters
+        raise error if error.where == where else error.within(f"rules.{label}") from error
     numbers = (int, float, np.number, np.bool_, np.ndarray)
     if not isinstance(found, tuple) or not all(isinstance(c, numbers) for c in found):
         odd = [c for c in found if not isinstance(c, numbers)] if isinstance(found, tuple) else [found]

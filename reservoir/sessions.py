@@ -248,6 +248,16 @@ def lesson(session: Session, trial: int, steps: int, dtype: Any = np.float64) ->
     return _taught(where, given, session, steps, dtype)
 
 
+def check_samples(session: Session, dtype: Any) -> None:
+    """Check what the first and last trial and probe show and teach, before a run of hours meets them."""
+    trials, probes = record_steps(session)
+    for i in {0, trials.size - 1}:
+        shown(session, "inputs", i, int(trials[i]), dtype)
+        lesson(session, i, int(trials[i]), dtype)
+    for q in {0, probes.size - 1} if probes.size else ():
+        shown(session, "probe_inputs", q, int(probes[q]), dtype)
+
+
 def _taught(where: str, lesson: Any, session: Session, steps: int, dtype: Any) -> TeachingSignal:
     k = session.n_channels
     if not all(hasattr(lesson, f) for f in ("time_ms", "signal", "event", "event_time_ms")):

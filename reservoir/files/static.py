@@ -16,6 +16,7 @@ from spikewhen.reservoir.files.schema import (
     synapses,
     trial,
 )
+from spikewhen.reservoir.network_check import check_network
 from spikewhen.reservoir.types import Cells, Encoders, Network, Session, Synapses, record_steps
 
 if TYPE_CHECKING:
@@ -87,11 +88,17 @@ def _unit(name: str) -> str:
 
 
 def read_network(recording: Recording) -> Network:
-    """Rebuild the network that `write_static` wrote."""
+    """Rebuild the network that `write_static` wrote.
+
+    Raises
+    ------
+    InputError
+        If an array of the file could not be that of a network.
+    """
     cell_type, attrs = recording[CELL_TYPE], recording.attrs
     nothing = np.zeros((0, cell_type.size))  # an encoder of no channel is not written
     encoders = {name: encoder(name) for name in Encoders._fields}
-    return Network(
+    network = Network(
         Cells(*(recording[neurons(name)] for name in Cells._fields)),
         Synapses(
             **{name: recording[synapses(name)] for name in Synapses._fields if name != "rise_ms"},
@@ -102,3 +109,4 @@ def read_network(recording: Recording) -> Network:
         tuple(attrs[CELL_TYPE]["names"]),
         recording[neurons("v_start")],
     )
+    return check_network(network)

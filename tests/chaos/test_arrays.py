@@ -223,6 +223,20 @@ def test_a_task_that_fails_to_plan_is_named_with_the_line(experiment):
         prepare(replace(experiment, paradigm=Failing()))
 
 
+def test_what_a_task_shows_last_is_checked_before_the_run(experiment):
+    right = experiment.paradigm.plan(0, 1.0)
+
+    class Late(type(experiment.paradigm)):
+        def plan(self, seed, readout_step_ms):
+            session = super().plan(seed, readout_step_ms)
+            last = session.probes.block.size - 1
+            session.probe_inputs = lambda q: right.probe_inputs(q)[: None if q < last else 3]
+            return session
+
+    with refused("session.probe_inputs("):
+        prepare(replace(experiment, paradigm=Late(**vars(experiment.paradigm))))
+
+
 @pytest.mark.parametrize(
     ("scores", "change", "name"),
     [
@@ -334,6 +348,12 @@ def plain(constants, state, x, y, target, gate, clock, trial_end):
 @nb.njit
 def three(constants, state, x):
     """Take three arguments."""
+
+
+def test_what_is_no_rule_is_refused_before_anything_runs(experiment):
+    for given in (5, None, LMS, "lms", lambda: 1):
+        with refused("rules.own"):
+            replace(experiment, rules={"own": given})
 
 
 @pytest.mark.parametrize("step", [plain, three, None, 5, np.add])

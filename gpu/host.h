@@ -194,5 +194,18 @@ inline bool barrier_or(bool predicate, const char *site)
 #define __ballot_sync(mask, predicate) host::ballot(predicate, HOST_SITE)
 #define __shfl_up_sync(mask, value, lanes) \
     host::exchange(value, (host::current & 31) < (lanes) ? (host::current & 31) : (host::current & 31) - (lanes), HOST_SITE)
+inline float __uint_as_float(unsigned bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+inline double __hiloint2double(int high, int low)
+{
+    const unsigned long long bits = (unsigned long long)(unsigned)high << 32 | (unsigned)low;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
 #define __popc(word) __builtin_popcount(word)
 #define __ffs(word) __builtin_ffs((int)(word))

@@ -3,7 +3,7 @@
 // Stops before a readout step whose spikes might not fit; the next launch goes on there.
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const Job *jobs, int buffer, int longest)
 {
-    const int tid = threadIdx.x, lane = tid & 31;
+    const int tid = threadIdx.x;
     for (int w = tid; w < (int)(sizeof(Job) / 8); w += THREADS)
         ((u64 *)(arena + AT_JOB))[w] = ((const u64 *)(jobs + blockIdx.x))[w];
     __syncthreads();
@@ -43,7 +43,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
     u32 *spike_step = buffer ? job.spikes1 : job.spikes0, *spike_cell = spike_step + job.capacity;
     u64 step = job.first_step + begin * SUB_STEPS, made = ~(u64)0;
     u32 words[NOISY ? GROUPS : 1][4];
-    i64 count = 0, t = begin;
+    i64 t = begin;
+    int count = 0;
     int into = 0;
     bool failed = false;
     __syncthreads();
@@ -68,19 +69,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
             }
             const int half = NOISY ? 16 * (int)(step / HOLD & 1) : 0;
             bool any = false;
-            FOR_OWN_GROUPS FOR_ITS_CELLS
-            {
-                real noise = 0;
-                if constexpr (NOISY)
-                    noise = number[NOISE_SCALE] * real((int)(words[b][q] >> half & 0xFFFFu) - 30);
-                const bool spike = membrane(parameters, state, q, i, drive.get(0, q, i), noise);
-                if (spike)
-                    leave_trace(traces, i, sub);
-                const u32 word = __ballot_sync(ALL, spike);
-                if (lane == 0)
-                    mask[into][i / 32] = word;
-                any = any || spike;
-            }
+            FOR_OWN_GROUPS
+            any = advance(parameters, state, drive, traces, g, words[NOISY ? b : 0], half, mask[into], sub) || any;
             // The only barrier of a step: who is a step ahead writes the other mask.
             const bool spikes = __syncthreads_or(any);
             if (spikes || SLOTS > 0) {
@@ -95,7 +85,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
                         deliver_row(state, j);
                     else
                         deliver_sparse(received, job.pending, slot, j);
-                    if (tid == 32 * (int)(count % WARPS)) {
+                    if (tid == 32 * (count % WARPS)) {
                         spike_step[count] = (u32)((t - begin) * SUB_STEPS + sub);
                         spike_cell[count] = j;
                     }

@@ -90,7 +90,8 @@ __device__ __forceinline__ void slopes(const Parameters &p, int q, int i, real v
     du = p.get(A_DT, q, i) * (p.get(B, q, i) * above_rest - u);
 }
 
-// One cell, one step; returns whether it fired.
+// One cell, one step; returns whether it fired. The four cells of a thread have no branch between them, so that
+// their chains of operations overlap; `reset` follows for those that fired.
 __device__ __forceinline__ bool membrane(const Parameters &p, Moving &s, int q, int i, real drive, real noise)
 {
     real v = s.get(V, q, i), u = s.get(U, q, i), current = s.get(CURRENT, q, i);
@@ -106,18 +107,28 @@ __device__ __forceinline__ bool membrane(const Parameters &p, Moving &s, int q, 
         v_next = v + real(0.5) * (dv + dv_end);
         u_next = u + real(0.5) * (du + du_end);
     }
-    real peak = p.get(V_PEAK, q, i);
-    bool spike = v_next >= peak;
-    if (spike) {  // a step that ends far above the peak is an explosion, not a spike: see BLOW_UP_MV
-        v_next = v_next - peak <= real(BLOW_UP_MV) ? job.cells[RESET * N_PAD + i] : number[INFINITE];
-        u_next = u_next + job.cells[JUMP * N_PAD + i];
-    }
     s.set(V, q, i, v_next);
     s.set(U, q, i, u_next);
     s.set(CURRENT, q, i, decayed);
     if constexpr (RISES)
         s.set(INFLOW, q, i, s.get(INFLOW, q, i) * p.get(INFLOW_FACTOR, q, i));
-    return spike;
+    return v_next >= p.get(V_PEAK, q, i);
+}
+
+// A cell that fired. A step that ends far above the peak is an explosion, not a spike: see BLOW_UP_MV.
+__device__ __forceinline__ void reset(const Parameters &p, Moving &s, int q, int i)
+{
+    const bool sane = s.get(V, q, i) - p.get(V_PEAK, q, i) <= real(BLOW_UP_MV);
+    s.set(V, q, i, sane ? job.cells[RESET * N_PAD + i] : number[INFINITE]);
+    s.set(U, q, i, s.get(U, q, i) + job.cells[JUMP * N_PAD + i]);
+}
+
+// The sum of four digits, minus its mean. A number whose last bit is worth 1 takes the sum into its last bits: exact,
+// and cheaper than a conversion.
+__device__ __forceinline__ float centred(u32 sum, float) { return __uint_as_float(0x4B000000u | sum) - 8388638.0f; }
+__device__ __forceinline__ double centred(u32 sum, double)
+{
+    return __hiloint2double(0x43300000, (int)sum) - 4503599627370526.0;
 }
 
 // drive = bias + inputs x encoders + extra current + feedback x last output, in this order.
@@ -229,6 +240,35 @@ __device__ __forceinline__ void leave_trace(real *traces, int i, int sub)
     traces[i] = traces[i] + number[TRACE_JUMP + sub];
     if constexpr (TRACE_RISES)
         traces[(TRACE_INFLOW - TRACE) * N_PAD + i] += number[INFLOW_JUMP + sub];
+}
+
+// One step of a group's four cells, of one bit each in `mask`; returns whether a cell of the warp fired.
+__device__ __forceinline__ bool advance(const Parameters &p, Moving &s, const Drive &drive, real *traces, int g,
+                                        const u32 *digits, int half, u32 *mask, int sub)
+{
+    bool fired[4];
+    FOR_ITS_CELLS
+    {
+        real noise = 0;
+        if constexpr (NOISY)
+            noise = number[NOISE_SCALE] * centred(digits[q] >> half & 0xFFFFu, real());
+        fired[q] = membrane(p, s, q, i, drive.get(0, q, i), noise);
+    }
+    u32 some = 0;
+    FOR_ITS_CELLS
+    {
+        const u32 word = __ballot_sync(ALL, fired[q]);
+        if ((threadIdx.x & 31) == 0)
+            mask[i / 32] = word;
+        some |= word;
+    }
+    if (some)
+        FOR_ITS_CELLS
+        if (fired[q]) {
+            reset(p, s, q, i);
+            leave_trace(traces, i, sub);
+        }
+    return some != 0;
 }
 
 // Whether a value of an own cell is not finite.

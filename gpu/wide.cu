@@ -54,18 +54,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
             if constexpr (NOISY)
                 philox(g, (u32)made, (u32)(made >> 32), (u32)(16 * job.stream + PURPOSE_MEMBRANE),
                        (u32)job.noise_seed, (u32)(job.noise_seed >> 32), words);
-            FOR_ITS_CELLS
-            {
-                real noise = 0;
-                if constexpr (NOISY)
-                    noise = number[NOISE_SCALE] * real((int)(digit_sums(words[q]) >> half & 0xFFFFu) - 30);
-                const bool spike = membrane(parameters, state, q, i, drive.get(0, q, i), noise);
-                if (spike)
-                    leave_trace(traces, i, sub);
-                const u32 word = __ballot_sync(ALL, spike);
-                if (lane == 0)
-                    job.mask[i / 32] = word;
-            }
+            for (int q = 0; q < 4; q++)
+                words[q] = digit_sums(words[q]);
+            advance(parameters, state, drive, traces, g, words, half, job.mask, sub);
         }
     } else if (phase == LIST) {  // the spikes of a step, ascending: for the targets, and for the record
         int *totals = (int *)sums;  // of the warps

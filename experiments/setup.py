@@ -16,7 +16,7 @@ from spikewhen.experiments.checks import refuse_impossible
 from spikewhen.experiments.config import Experiment, SeedSpec
 from spikewhen.experiments.estimate import parts_of, size_of
 from spikewhen.experiments.limits import BOUNDLESS, Limits, of_machine, refuse_beyond
-from spikewhen.reservoir.arrays import checked
+from spikewhen.reservoir.arrays import checked, whole
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend, Engine
 from spikewhen.reservoir.errors import InputError
@@ -151,9 +151,10 @@ def prepare(
         run that takes more than it may.
     """
     limits = of_machine() if limits is None else limits
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise InputError("seed", seed, "a whole number from 0 to 2^63 - 1")
-    seeds = experiment.seeds.resolve(int(seed))
+    if not isinstance(experiment, Experiment):
+        raise InputError("experiment", type(experiment).__name__, "an Experiment, as load_config returns it")
+    seed = whole("seed", seed)
+    seeds = experiment.seeds.resolve(seed)
     grid = make_grid(experiment.simulation, experiment.trace, seeds.noise)
     steps("record.readouts_every_ms", experiment.record.readouts_every_ms, grid.readout_step_ms)
     check_delays(experiment.network, grid.dt_ms)
@@ -181,12 +182,12 @@ def prepare(
         shape = session.time_ms.size, n
         current = checked("current", current, shape)
         checked("current", current, shape, grid.dtype)  # whether it fits into the precision
-    config = experiment.resolved(int(seed))
+    config = experiment.resolved(seed)
     if arrays is None and (network is not None or current is not None):
         arrays = hash_arrays(network, current)
     if arrays is not None:
         config["arrays"] = arrays
-    return Setup(experiment, int(seed), config, run_id(config), seeds, grid, session, network, current)
+    return Setup(experiment, seed, config, run_id(config), seeds, grid, session, network, current)
 
 
 def _prepared_again(name: str, experiment: Experiment, seed: int, *given: Any) -> Setup:

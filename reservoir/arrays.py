@@ -129,6 +129,23 @@ def number(where: str, given: Any, low: float = -math.inf) -> float:
     return float(given)
 
 
+def whole(where: str, given: Any, low: int = 0, high: int = 2**63 - 1) -> int:
+    """Return a whole number, such as a seed.
+
+    Raises
+    ------
+    InputError
+    """
+    good = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
+    if not (good and low <= given <= high):
+        plain = good or given is None or isinstance(given, (str, bool, float))
+        limit = "2^63 - 1" if high == 2**63 - 1 else f"{high}"
+        raise InputError(
+            where, given if plain else type(given).__name__, f"a whole number from {low} to {limit}"
+        )
+    return int(given)
+
+
 def check_name(where: str, given: Any) -> str:
     """Return a name that files and messages can hold.
 

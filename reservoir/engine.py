@@ -11,7 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from spikewhen.reservoir.arrays import checked
 from spikewhen.reservoir.own_rules import checked_constants, checked_state, checked_step, named
+from spikewhen.reservoir.rules.gate import TeachingSignal
 from spikewhen.reservoir.types import Network, State, Teaching, TimeGrid, Trials, aligned, padded
 
 
@@ -65,6 +67,19 @@ class Readout:
             state = self.rule.at_switch(self.state, self._size[1])
         if state is not self.state:
             self.state = checked_state(self.label, self.rule, state, *self._size)
+
+    def teach(self, lesson: TeachingSignal) -> tuple[np.ndarray, np.ndarray]:
+        """Return the target and the gate of a trial as the rule's gate sees it, (T, K) each.
+
+        Raises
+        ------
+        InputError
+            If a gate of a user's fails, or returns something else.
+        """
+        where, shape, dtype = f"rules.{self.label}.gate", lesson.signal.shape, self._size[3]
+        with named(where):
+            target, gate = self.rule.gate.teach(lesson)
+        return checked(f"{where}: target", target, shape, dtype), checked(where, gate, shape, dtype, 0)
 
     def arrays(self) -> tuple:
         """Return what compiled code needs: constants, state, the "what" readout, room for a mean (M,)."""

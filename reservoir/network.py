@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikewhen.reservoir.arrays import checked, number
+from spikewhen.reservoir.arrays import checked, number, whole
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.network_check import check_network as check_network
 from spikewhen.reservoir.network_check import longest_delay
@@ -117,7 +117,17 @@ def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt
         Number of cues, and of events (readout channels).
     dt_ms : float
         Step the delays are rounded to.
+
+    Raises
+    ------
+    InputError
     """
+    if not isinstance(spec, NetworkSpec):
+        raise InputError("spec", type(spec).__name__, "a NetworkSpec")
+    for where, given, low in (("seed", seed, 0), ("n_cues", n_cues, 0), ("n_channels", n_channels, 1)):
+        whole(where, given, low)
+    if not number("dt_ms", dt_ms) > 0:
+        raise InputError("dt_ms", dt_ms, "a number above 0")
     check_delays(spec, dt_ms)
     rng = np.random.default_rng([seed, 1])
     n = spec.n_neurons

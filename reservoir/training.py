@@ -257,7 +257,7 @@ class Trainer:
         for taught, where in zip(lessons, at, strict=True):
             n = where.stop - where.start
             if taught is not None:
-                target, gate = readout.rule.gate.teach(taught)
+                target, gate = readout.teach(taught)
                 teaching.target[where], teaching.gate[where] = target[:n], gate[:n]
             if what is not None:
                 # A readout at time t has seen everything up to t.

@@ -9,7 +9,7 @@ import sys
 from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import NetworkSpec, build_network, check_network, synapses_from_matrix
 from spikewhen.reservoir.own_rules import safe
-from spikewhen.reservoir.rules import LMS, RLS
+from spikewhen.reservoir.rules import LMS, RLS, Gate
 from spikewhen.reservoir.step_constants import start_state
 from spikewhen.reservoir.training import Trainer
 from spikewhen.reservoir.types import padded
@@ -161,6 +161,33 @@ def test_a_current_that_does_not_fit_into_the_precision_is_refused(experiment):
 def test_a_wrong_seed_is_refused(experiment, seed):
     with refused("seed"):
         prepare(experiment, seed)
+
+
+@pytest.mark.parametrize("given", ["meet.toml", None, {}])
+def test_what_is_no_experiment_is_refused(given):
+    with refused("experiment"):
+        prepare(given)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        (dict(seed=-1), "seed"),
+        (dict(seed=1.5), "seed"),
+        (dict(seed=np.zeros(2)), "seed"),
+        (dict(n_cues=-1), "n_cues"),
+        (dict(n_channels=0), "n_channels"),
+        (dict(n_channels="2"), "n_channels"),
+        (dict(dt_ms=0.0), "dt_ms"),
+        (dict(dt_ms=float("nan")), "dt_ms"),
+        (dict(spec="meet.toml"), "spec"),
+    ],
+)
+def test_what_no_network_can_be_drawn_from_is_refused(changes, name):
+    right = dict(spec=NetworkSpec(n_neurons=9, out_degree=2), seed=0, n_cues=1, n_channels=2, dt_ms=0.1)
+    assert build_network(**right).n_neurons == 9
+    with refused(name):
+        build_network(**{**right, **changes})
 
 
 LABELS = ["a/b", "", ".", "..", "x\0y", "\ud800", "a" * 5000, "/readouts/rls", "two words", 5, None]
@@ -364,6 +391,30 @@ def test_a_step_that_is_none_is_refused(step):
     Own.step = staticmethod(step) if callable(step) else step
     with refused("rules.own.step"):
         Readout(Own(), 2, N + 1, small_grid())
+
+
+GATES = {
+    "None": None,
+    "raises": lambda lesson: [][1],
+    "one array": lambda lesson: lesson.signal,
+    "of one channel": lambda lesson: (lesson.signal, lesson.signal[:, :1]),
+    "negative": lambda lesson: (lesson.signal, -np.ones_like(lesson.signal)),
+    "NaN": lambda lesson: (lesson.signal * np.nan, lesson.signal),
+}
+
+
+@pytest.mark.parametrize("case", GATES)
+def test_a_gate_of_a_users_that_fails_is_named(case):
+    @dataclass(frozen=True)
+    class Own(Gate):
+        def teach(self, lesson):
+            return GATES[case](lesson)
+
+    rule = LMS(gate=SHORT_GATE)
+    object.__setattr__(rule, "gate", Own() if GATES[case] else None)
+    lesson = short_meet().plan(0, 1.0).teaching(0)
+    with refused("rules.own.gate"):
+        Readout(rule, 2, N + 1, small_grid(), "own").teach(lesson)
 
 
 def test_a_shipped_step_runs_as_it_is():

@@ -26,8 +26,9 @@ from spikewhen.analysis.figures import (
     target,
     trial,
 )
+from spikewhen.analysis.figures.names import as_typed
 from spikewhen.analysis.figures.runs import Runs
-from spikewhen.analysis.figures.sheet import Sheet, as_typed, paper, write_table
+from spikewhen.analysis.figures.sheet import Sheet, paper, write_table
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.integrity import write_whole
@@ -168,7 +169,7 @@ def draw_one(
     list of Path
         The files written; the table of numbers is the last one.
     """
-    with paper():
+    with paper(_names_in(source)):
         sheet = Sheet.of(module.draw(source))
         if sheet.sources or origin is None:
             origin = provenance(sheet.sources)
@@ -177,6 +178,13 @@ def draw_one(
     lines = (facts["Caption"], *(f"{k}: {facts[k]}" for k in ("Runs", "Commit", "Config hash")))
     files["csv"] = write_table(sheet.rows, lines).encode()
     return [write_whole(folder / f"{name}.{suffix}", data) for suffix, data in files.items()]
+
+
+def _names_in(source: Any) -> list[str]:
+    """Return the names that runs give to their events, cues, conditions and rules."""
+    runs = [r for r in source if isinstance(r, Recording)] if isinstance(source, list | tuple) else []
+    named = [schema.names(r, what) for r in runs for what in ("events", "cues", "conditions")]
+    return [name for names in (*named, *(r.labels for r in runs)) for name in names]
 
 
 def provenance(recordings: list[Recording]) -> dict[str, str]:

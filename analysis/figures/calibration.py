@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from spikewhen.analysis.calibration import Line, fit_line
 from spikewhen.analysis.figures.colours import INK, MIDDLE, channel_colour
+from spikewhen.analysis.figures.names import fit, fit_all
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
 from spikewhen.reservoir.errors import InputError
@@ -16,6 +17,8 @@ from spikewhen.reservoir.errors import InputError
 LEAST_LEVELS = 3
 MAX_LABELS = 4
 SIZE_MM = 40.0
+LINE = 0.065
+"""Height of a line of text above a panel, in heights of the panel."""
 PERFECT = 0.93
 """Mean of a bump of SD 30 ms within 20 ms of its peak."""
 
@@ -69,14 +72,16 @@ def draw(source: Source) -> Sheet:
     runs = Runs.of(source)
     group = _group(runs)
     series = runs.series([group])[:MAX_LABELS]
-    sheet = Sheet(DOUBLE_MM, 8 + 60 * len(series), group.recordings)
+    more = LINE * SIZE_MM * max(0, len(group.events) - 2)
+    sheet = Sheet(DOUBLE_MM, 8 + (60 + more) * len(series), group.recordings)
     for row, s in enumerate(series):
         if len(series) > 1:
-            sheet.text(13, 5 + 60 * row, s.name, fontweight="bold", color=s.colour)
+            sheet.text(13, 5 + (60 + more) * row, fit(s.name, 40), fontweight="bold", color=s.colour)
         limits = _limits(runs, s)
         for column, quantity in enumerate(QUANTITIES):
             letter = "abcdefghijkl"[3 * row + column]
-            ax = sheet.axes(13 + 59 * column, 16 + 60 * row, SIZE_MM, SIZE_MM, letter)
+            top = 16 + more + (60 + more) * row
+            ax = sheet.axes(13 + 59 * column, top, SIZE_MM, SIZE_MM, letter)
             _panel(sheet, ax, letter, runs, group, s, quantity, limits)
     return sheet
 
@@ -157,6 +162,8 @@ def _panel(
         ax.text(0.5, 0.5, "no such readout", ha="center", va="center", color=MIDDLE)
         return
     texts = []
+    top = 1.24 + LINE * max(0, len(group.events) - 2)
+    written = fit_all(group.events, 16)
     for k, name in enumerate(group.events):
         colour = channel_colour(k)
         for recording, x, y in zip(series.runs, p[:, :, k], value[:, :, k], strict=True):
@@ -182,13 +189,13 @@ def _panel(
             on.line(
                 ax, panel, f"{name}: fit", reach, mean.intercept + mean.slope * reach, color=colour, lw=0.9
             )
-            texts.append((name, mean, colour))
+            texts.append((written[k], mean, colour))
     pooled = fit_line(p.reshape(len(p), -1), value.reshape(len(p), -1))
     if np.isfinite(pooled.slope).any():
         texts.append(("all", _mean(pooled), INK))
     ax.text(
         1.0,
-        1.24 - 0.065 * len(texts),
+        top - LINE * len(texts),
         f"dashed: {quantity.expected}",
         transform=ax.transAxes,
         ha="right",
@@ -202,7 +209,7 @@ def _panel(
         r = "undefined" if not np.isfinite(fit.r) else _signed(fit.r, 3)
         ax.text(
             1.0,
-            1.24 - 0.065 * i,
+            top - LINE * i,
             f"{name}: r {r}, slope {_signed(fit.slope, 2)}",
             transform=ax.transAxes,
             ha="right",

@@ -15,14 +15,17 @@ INK, MIDDLE, PALE, FAINT = "#222222", "#767676", "#BDBDBD", "#EFEFEF"
 """What was learned by the rule that is studied; references such as chance and ceilings; lines of
 orientation; shading."""
 
-EVENTS = ("#0072B2", "#D55E00", "#E69F00", "#56B4E9")
+EVENTS = ("#0072B2", "#D55E00", "#E69F00", "#56B4E9", "#0000FC", "#600018", "#9CCCA8", "#0C189C")
 """Events, in the order of the config."""
 
-SHADES = ("#002B45", "#5A2600", "#5C3F00", "#0E4A6B")
+SHADES = ("#002B45", "#5A2600", "#5C3F00", "#0E4A6B", "#000048", "#20000A", "#2C5238", "#04083A")
 """The dark end of each event's scale."""
 
 EVENT_DASHES: tuple[Any, ...] = ("-", (0, (4, 1.2)), (0, (1, 1)))
 """Line styles of the first four events, the next four, and so on."""
+
+DASHED_FROM = 4
+"""How many events one line style serves."""
 
 RLS, RLS_NEVER, RLS_RESET = "#0A9E6B", "#00553A", "#7CBF3F"
 """Least squares with its best memory, without forgetting, and reset at every switch."""
@@ -60,7 +63,7 @@ RULES = {
 }
 """Rules by their label; others take the next of `SPARE`."""
 
-SPARE = ("#33658A", "#B07A5B", "#C9A7D8", "#5F7F86", "#D98880")
+SPARE = ("#33658A", "#54D884", "#C9A7D8", "#780CFC", "#5F7F86", "#3C0C78", "#003054")
 
 
 class Look(NamedTuple):
@@ -88,7 +91,7 @@ def channel_colour(k: int) -> str:
 
 def channel_dash(k: int) -> Any:
     """Return the line style of event k: events that share a colour differ in it."""
-    return EVENT_DASHES[k // len(EVENTS) % len(EVENT_DASHES)]
+    return EVENT_DASHES[k // DASHED_FROM % len(EVENT_DASHES)]
 
 
 def channel_map(k: int) -> LinearSegmentedColormap:

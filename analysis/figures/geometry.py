@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE
 from spikewhen.analysis.figures.geometry_view import found_geometry, judged_readouts
+from spikewhen.analysis.figures.names import fit
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
 from spikewhen.analysis.geometry.activity import learned_weights
@@ -60,7 +61,7 @@ def draw(source: Source) -> Sheet:
     _losses(sheet, sheet.axes(157, 9, 23, height, "c", 11), found)
     for i, s in enumerate(series):
         sheet.text(13 + 44 * i, height + 24, "●", color=s.colour, fontsize=points(6))
-        sheet.text(16 + 44 * i, height + 24, s.name, color=s.colour)
+        sheet.text(16 + 44 * i, height + 24, fit(s.name, 28), color=s.colour)
     return sheet
 
 

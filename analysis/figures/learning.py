@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import LADDER, MIDDLE, PALE, PUBLISHED
+from spikewhen.analysis.figures.names import fit, plain
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
-from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, plain
+from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet
 from spikewhen.analysis.score_names import score_of
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
@@ -189,7 +190,7 @@ def _course(
     _trial_axis(ax, trials)
     ax.set_ylim(*limits)
     ax.set_ylabel(_name(main))
-    ax.set_title(series.name)
+    ax.set_title(fit(series.name, 40))
     labels = []
     if main == "error":
         on.level(ax, panel, "silence", 1.0, color=PALE, lw=0.6, zorder=0)
@@ -239,7 +240,7 @@ def _relative(on: Drawing, ax: Axes, panel: str, runs: Runs, series: list[Series
             continue
         width = max(0.8, 2.2 - 0.6 * i)
         on.line(ax, panel, s.name, trials, band.mean, "mean", band.low, band.high, lw=width, **s.style)
-        labels.append((band.mean[-1], s.name, s.colour))
+        labels.append((band.mean[-1], fit(s.name, 20), s.colour))
         highest = max(highest, np.nanmax(band.mean), *band.high[np.isfinite(band.high)])
     published = PUBLISHED_RATIOS if _published(group) else {}
     here = {n: e for n, e in published.items() if trials[0] <= n <= trials[-1]}

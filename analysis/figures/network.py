@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
 from spikewhen.analysis.figures.colours import EXCITATORY, FAINT, INHIBITORY, INK, MIDDLE, PALE
+from spikewhen.analysis.figures.names import fit
 from spikewhen.analysis.figures.runs import Group
 from spikewhen.analysis.figures.sheet import Sheet, points
 from spikewhen.reservoir.files import schema
@@ -107,7 +108,7 @@ def _inputs(ax: Axes, group: Group, r: Recording) -> None:
     task = group.config["paradigm"]
     injected = task.get("stimulus_drives_reservoir", False)
     share = (r[schema.encoder("cue")] > 0).mean()
-    several = f"{len(group.cues)} cues" if len(group.cues) > 1 else group.cues[0]
+    several = f"{len(group.cues)} cues" if len(group.cues) > 1 else fit(group.cues[0], 11)
     ax.text(9, 14.5, several, ha="center", fontweight="bold")
     ax.text(
         9,

@@ -11,6 +11,7 @@ from matplotlib.colors import Normalize
 
 from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, channel_colour, channel_map
+from spikewhen.analysis.figures.names import fit, fit_all
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
 from spikewhen.analysis.views import read_readout, read_task
@@ -207,7 +208,9 @@ def _heat(
     image = on.image(ax, panel, f"{series.name}: {name}", x, time, z[:, :, channel].T, **colours)
     image.set_zorder(0)
     beside: dict[str, Any] = {"transform": ax.transAxes, "va": "center", "color": channel_colour(channel)}
-    on.write(ax, 1.012, 0.5, name, **beside)
+    several = len(group.cues) > 1
+    written = fit_all(group.events, 4 if several else 8)[channel]
+    on.write(ax, 1.012, 0.5, written + (f", {fit_all(group.cues, 5)[cue]}" if several else ""), **beside)
     task, last = group.task, len(moments.block) - 0.5
     edges = np.concatenate([[-0.5], moments.switches, [last]])
     for b, start, end in zip(np.unique(moments.block), edges[:-1], edges[1:], strict=True):
@@ -244,12 +247,13 @@ def _block_names(ax: Axes, moments: Moments, height: float) -> None:
 
 
 def _colour_bars(sheet: Sheet, group: Group, scale: Normalize, height: float) -> None:
+    short = max(map(len, group.events)) < 3  # others would run into each other; the maps have their names
     for channel, name in enumerate(group.events):
         ax = sheet.axes(LEFT_MM + PLOT_MM + 16 + 3.2 * channel, 15, 2.6, height - 6)
         bar = sheet.figure.colorbar(ScalarMappable(scale, channel_map(channel)), cax=ax)
         bar.outline.set_linewidth(0.4)
         bar.set_ticks([0, float(scale.vmax or 1)] if channel == len(group.events) - 1 else [])
-        ax.set_title(name, color=channel_colour(channel), loc="center", pad=2)
+        ax.set_title(name if short else "", color=channel_colour(channel), loc="center", pad=2)
         if channel == len(group.events) - 1:
             bar.set_label(r"prediction $\hat{z}$", labelpad=-4)
 
@@ -272,7 +276,7 @@ def _errors(on: Drawing, ax: Axes, panel: str, runs: Runs, series: list[Series],
                     )
             on.line(ax, panel, s.name, x[here], mean, "mean", low, high, lw=1.3, marker="o", ms=2, **s.style)
             highest = max(highest, float(np.nanmax(curves, initial=0)))
-        labels.append((mean[-1], s.name, s.colour))
+        labels.append((mean[-1], fit(s.name, 20), s.colour))
     for at in moments.switches:
         ax.axvline(at, color=INK, lw=0.6)
     ax.set_xlim(-0.5, x[-1] + 0.5)

@@ -13,7 +13,7 @@ import numpy as np
 
 from spikewhen.analysis.bands import count_seeds
 from spikewhen.analysis.figures.colours import RULES, SPARE
-from spikewhen.analysis.figures.sheet import plain
+from spikewhen.analysis.figures.names import plain
 from spikewhen.analysis.score_run import score_run
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.views import Scores, Task, condition_names, probed_points, read_task

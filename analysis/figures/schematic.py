@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.figures.colours import FAINT, INK, MIDDLE, PALE, VARIANT, channel_colour
+from spikewhen.analysis.figures.names import fit, fit_all
 from spikewhen.analysis.figures.network import draw_network
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
 from spikewhen.analysis.targets import bump, marginal_target
 from spikewhen.reservoir.errors import InputError
+
+MOST_LABELS = 6
+"""Labels that fit beside a panel of the blocks."""
 
 
 def _pick(runs: Runs) -> tuple[Group, Series]:
@@ -105,6 +111,7 @@ def _trials(on: Drawing, ax: Axes, group: Group, rows: int, omission: bool) -> N
     injected = config.get("stimulus_drives_reservoir", False)
     time = np.arange(-config["before_ms"], config["after_ms"] + 1.0)
     names = []
+    written = fit_all(group.events, 12)
     for row in range(rows):
         y = rows - 1 - row
         ax.plot([time[0], time[-1]], [y - 0.3] * 2, color=PALE, lw=0.5, zorder=0)
@@ -130,7 +137,7 @@ def _trials(on: Drawing, ax: Axes, group: Group, rows: int, omission: bool) -> N
             ax.text(
                 latency[row] - 15 if right else after,
                 y - 0.06,
-                f"{group.events[row]} at {latency[row]:g}{second}{jitter} ms",
+                f"{written[row]} at {latency[row]:g}{second}{jitter} ms",
                 color=colour,
                 va="center",
                 ha="right" if right else "left",
@@ -155,7 +162,12 @@ def _trials(on: Drawing, ax: Axes, group: Group, rows: int, omission: bool) -> N
                     time, y - 0.3, y - 0.3 + 0.75 * curve, color=channel_colour(k), alpha=0.3, lw=0
                 )
             names.append("probe\nlearning off")
-    ax.text(50, rows - 0.62, f"cue {config['cue_ms']:g} ms", ha="center", va="bottom", fontsize=points(6.5))
+    cue = "cue" if group.cues[0] == "cue" else f"cue {fit(group.cues[0], 10)},"
+    style: dict[str, Any] = {"va": "bottom", "fontsize": points(6.5)}
+    if cue == "cue":
+        ax.text(50, rows - 0.62, f"cue {config['cue_ms']:g} ms", ha="center", **style)
+    else:
+        ax.text(0, rows - 0.62, f"{cue} {config['cue_ms']:g} ms", ha="left", **style)
     low, high = config["interval_min_ms"], config["interval_max_ms"]
     ax.text(
         time[-1],
@@ -240,7 +252,7 @@ def _teaching(on: Drawing, upper: Axes, lower: Axes, group: Group, series: Serie
     for ax in (upper, lower):
         ax.axvline(latency, color=INK, lw=0.7)
         ax.set_xlim(time[0], time[-1])
-    upper.text(latency, 1.2, f"event {group.events[0]} delivered", ha="center", va="bottom")
+    upper.text(latency, 1.2, f"event {fit(group.events[0], 16)} delivered", ha="center", va="bottom")
     upper.set_ylabel("teacher")
     lower.set_ylabel("gate $G(t)$")
     lower.set_xlabel("time after cue onset (ms)")
@@ -254,6 +266,9 @@ def _blocks(on: Drawing, upper: Axes, lower: Axes, group: Group) -> None:
         (lower, "latency (ms)", task.latency_ms),
     ):
         labels = []
+        several = table.shape[1] > 1
+        crowded = several and table.shape[1] * table.shape[2] > MOST_LABELS
+        events, cues = fit_all(group.events, 4 if several and not crowded else 7), fit_all(group.cues, 5)
         for c in range(table.shape[1]):
             for k, event in enumerate(group.events):
                 values = np.append(table[:, c, k], table[-1, c, k])
@@ -268,8 +283,9 @@ def _blocks(on: Drawing, upper: Axes, lower: Axes, group: Group) -> None:
                     lw=1.1,
                     ls=("-", (0, (3, 1.5)), (0, (1, 1)))[c % 3],
                 )
-                cue = f", {group.cues[c]}" if table.shape[1] > 1 else ""
-                labels.append((float(values[-1]), event + cue, channel_colour(k)))
+                cue = f", {cues[c]}" if several and not crowded else ""
+                if c == 0 or not crowded:  # else a label per event; cues differ in their dash
+                    labels.append((float(values[-1]), events[k] + cue, channel_colour(k)))
         for edge in edges[1:-1]:
             ax.axvline(edge, color=PALE, lw=0.5, zorder=0)
         ax.set_xlim(0, trials)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from spikewhen.analysis.figures.names import as_typed, fonts_for
 from spikewhen.reservoir.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,9 +32,16 @@ COLUMNS = ("panel", "series", "run", "x", "y", "low", "high", "value")
 
 
 @contextmanager
-def paper() -> Iterator[None]:
-    """Draw in print style; settings outside are neither used nor changed."""
+def paper(names: Iterable[str] = ()) -> Iterator[None]:
+    """Draw in print style; settings outside are neither used nor changed.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names that will be written; fonts that have their letters are used beside the sheet's own.
+    """
     with matplotlib.style.context(STYLE, after_reset=True):
+        rcParams["font.family"] = [*rcParams["font.family"], *fonts_for(names)]
         yield
 
 
@@ -47,16 +55,6 @@ def strokes(style: dict[str, Any]) -> dict[str, Any]:
     line, mark = rcParams["lines.linewidth"], rcParams["lines.markersize"] / 3
     scale = {"lw": line, "mew": line, "ms": mark}
     return {k: v * scale[k] if k in scale else v for k, v in style.items()}
-
-
-def plain(name: str) -> str:
-    """Return a name as text for matplotlib: a dollar sign in it begins no mathematics."""
-    return name.replace("$", r"\$")
-
-
-def as_typed(text: str) -> str:
-    """Return the text that `plain` made safe as it was typed, for tables and captions."""
-    return text.replace(r"\$", "$")
 
 
 class Drawing:

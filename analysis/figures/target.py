@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.figures.colours import INK, PALE, channel_colour, channel_dash
+from spikewhen.analysis.figures.names import fit, fit_all
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.score_targets import targets
@@ -43,7 +44,7 @@ def caption(source: Source) -> str:
 def draw(source: Source) -> Sheet:
     """Draw the figure."""
     group, series = _pick(Runs.of(source))
-    names = group.conditions[:MAX_CONDITIONS]
+    names = fit_all(group.conditions[:MAX_CONDITIONS], 90 // min(len(group.conditions), MAX_CONDITIONS))
     sheet = Sheet(DOUBLE_MM, TOP_MM + ROW_MM * len(series) + 6, group.recordings)
     width = (DOUBLE_MM - LEFT_MM - 14 - GAP_MM * (len(names) - 1)) / len(names)
     block = int(np.max(group.first[schema.probe("block")]))
@@ -64,12 +65,13 @@ def draw(source: Source) -> Sheet:
             ax.set_title(name if row == 0 else "")
             ax.tick_params(labelleft=g == 0, labelbottom=row == len(series) - 1)
             if g == 0:
-                ax.set_ylabel(f"{s.name}\n" + r"prediction $\hat{z}$")
+                ax.set_ylabel(f"{fit(s.name, 20)}\n" + r"prediction $\hat{z}$")
             if row == len(series) - 1:
                 ax.set_xlabel("time (ms)")
         peaks = target[len(names) - 1].max(0)
         labels = [
-            (float(p), n, channel_colour(k)) for k, (p, n) in enumerate(zip(peaks, group.events, strict=True))
+            (float(p), n, channel_colour(k))
+            for k, (p, n) in enumerate(zip(peaks, fit_all(group.events, 10), strict=True))
         ]
         sheet.end_labels(ax, labels)
     return sheet

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, cell_colour, channel_colour, channel_dash
+from spikewhen.analysis.figures.names import fit_all
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet
 from spikewhen.analysis.figures.trial_view import Shown, early_probe, last_probe, traces, training_trial
@@ -18,6 +19,8 @@ from spikewhen.reservoir.files.recording import Recording
 
 LEFT_MM, PLOT_MM, GAP_MM = 22.0, 62.0, 10.0
 DASHED: dict[str, Any] = {"ls": (0, (3, 1.5)), "lw": 0.7}
+TICK_LETTERS, NAME_LETTERS = 15, 20
+"""Of names left of the inputs, and in the panels."""
 LATE_MS = 200.0
 """Cells are shown that fire after the response to the cue itself."""
 
@@ -195,7 +198,7 @@ def _inputs(on: Drawing, ax: Axes, panel: str, view: _View, shown: Shown, *, fir
             edgecolor=colour,
         )
     ax.set_ylim(-0.6, len(names) - 0.4)
-    ax.set_yticks(range(len(names)), names[::-1] if first else [""] * len(names))
+    ax.set_yticks(range(len(names)), fit_all(names, TICK_LETTERS)[::-1] if first else [""] * len(names))
     ax.spines["bottom"].set_visible(False)
     ax.spines["left"].set_visible(False)
     ax.tick_params(length=0)
@@ -285,12 +288,14 @@ def _prediction(
 ) -> None:
     """Draw z-hat of each event, with p-hat beside it; of a probe the target z* dashed."""
     view.limits(ax)
+    written = fit_all(view.group.events, NAME_LETTERS)
+    apart = min(0.14, 0.96 / len(written))
     for k, name in enumerate(view.group.events):
         style: dict[str, Any] = {"color": channel_colour(k), "lw": 0.9, "ls": channel_dash(k)}
         on.line(ax, panel, f"z-hat {name}", view.time_ms, shown.z[:, k], **style)
         if not shown.training and shown.target[:, k].any():
             on.line(ax, panel, f"z* {name}", view.time_ms, shown.target[:, k], color=INK, **DASHED)
-        text = rf"{name}: $\hat{{p}}$ = {shown.p_hat[k]:.2f}" if view.factored else name
+        text = rf"{written[k]}: $\hat{{p}}$ = {shown.p_hat[k]:.2f}" if view.factored else written[k]
         on.record(panel, f"p-hat {name}", np.nan, shown.p_hat[k])
         place: dict[str, Any] = {
             "transform": ax.transAxes,
@@ -298,7 +303,7 @@ def _prediction(
             "va": "top",
             "color": channel_colour(k),
         }
-        on.write(ax, 0.99, 0.98 - 0.14 * k, text, 6.5, **place)
+        on.write(ax, 0.99, 0.98 - apart * k, text, 6.5 if apart > 0.13 else 5.5, **place)
     tops = (max(m.z.max(), 0 if m.training else m.target.max()) for m in view.moments)
     ax.set_ylim(0, 1.25 * (float(max(tops)) or 1.0))
     ax.set_ylabel(r"prediction $\hat{z}$")

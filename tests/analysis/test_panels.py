@@ -22,8 +22,9 @@ from spikewhen.analysis.figures import (
     schematic,
     trial,
 )
+from spikewhen.analysis.figures.names import as_typed, plain
 from spikewhen.analysis.figures.runs import Runs
-from spikewhen.analysis.figures.sheet import Drawing, as_typed, paper, plain
+from spikewhen.analysis.figures.sheet import Drawing, paper
 from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema

@@ -18,7 +18,7 @@ from spikewhen.experiments.provenance import software
 from spikewhen.experiments.result import ReadLater, Result, open_run
 from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.reservoir.engine import Backend, Engine
-from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.errors import InputError, printable
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import FileSink, MemorySink, Sink
@@ -211,8 +211,11 @@ def _score(sink: Sink, recording: Recording, setup: Setup, source: Source, outco
 
 def reason_of_failure(error: BaseException) -> str:
     """Say in one line what went wrong in scoring, the same wherever the code stands."""
-    text = str(error) if isinstance(error, InputError) else reason_of(error)
-    return re.sub(r"/(?:[^/\s]+/)+(?=[^/\s]+\.py\b)", "", " ".join(text.split()))
+    if isinstance(error, InputError):
+        text = str(error) if error.__cause__ is None else f"{error.where}: {reason_of(error.__cause__)}"
+    else:
+        text = reason_of(error)
+    return printable(re.sub(r"/(?:[^/\s]+/)+(?=[^/\s]+\.py\b)", "", " ".join(text.split())), 200)
 
 
 def why_no_scores(task: str, declared: str, probes: int) -> str:

@@ -46,7 +46,8 @@ template <class T>
 __device__ __forceinline__ T dot(const T *a, const T *b)
 {
     T acc = 0;
-#pragma unroll 4
+    constexpr int AHEAD = 64 / sizeof(T);  // loads under way; more of them spill registers
+#pragma unroll AHEAD
     for (int i = threadIdx.x & 31; i < M; i += 32)
         acc = acc + a[i] * b[i];
     return fold(acc);

@@ -80,15 +80,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
                     FOR_OWN_GROUPS FOR_ITS_CELLS received[i] = state.get(to, q, i);
                     __syncwarp();
                 }
+                if (spikes && tid >> 5 == sub % WARPS)
+                    record(mask[into], count, (u32)((t - begin) * SUB_STEPS + sub), spike_step, spike_cell);
                 for_each_spike(mask[into], [&](int j) {
                     if constexpr (DENSE)
                         deliver_row(state, j);
                     else
                         deliver_sparse(received, job.pending, slot, j);
-                    if (tid == 32 * (count % WARPS)) {
-                        spike_step[count] = (u32)((t - begin) * SUB_STEPS + sub);
-                        spike_cell[count] = j;
-                    }
                     count++;
                 });
                 if constexpr (!DENSE)

@@ -165,6 +165,25 @@ __device__ __forceinline__ void for_each_spike(const u32 *mask, F each)
     }
 }
 
+// The record of a step's spikes, ascending, after `count` earlier ones; by one warp.
+__device__ __forceinline__ void record(const u32 *mask, int count, u32 when, u32 *spike_step, u32 *spike_cell)
+{
+    const int lane = threadIdx.x & 31;
+    for (int first = 0; first < WORDS; first += 32) {
+        u32 bits = first + lane < WORDS ? mask[first + lane] : 0;
+        int upto = __popc(bits);
+        for (int d = 1; d < 32; d <<= 1) {
+            const int below = __shfl_up_sync(ALL, upto, d);
+            upto += lane >= d ? below : 0;
+        }
+        for (int at = count + upto - __popc(bits); bits; bits &= bits - 1, at++) {
+            spike_step[at] = when;
+            spike_cell[at] = 32 * (first + lane) + __ffs(bits) - 1;
+        }
+        count += __shfl_sync(ALL, upto, 31);
+    }
+}
+
 // Dense rows: absent synapses hold -0, which changes no sum.
 __device__ __forceinline__ void deliver_row(Moving &s, int j)
 {

@@ -257,8 +257,11 @@ class Variant:
 
     @property
     def blocks_at_once(self) -> int:
-        """Blocks that must find room on a multiprocessor: leaves 128 registers in float32, else 255."""
-        return 1 if self.heavy or self.real == "float64" else max(1, MOST_THREADS // self.threads)
+        """Blocks that must find room on a multiprocessor: leaves 128 registers, 255 where a rule needs them.
+
+        In float64 some are spilled then, and two blocks at once are still 1.17 times as fast (docs/gpu.md).
+        """
+        return 1 if self.heavy else max(1, MOST_THREADS // self.threads)
 
 
 def job_dtype(rules: list[RuleText]) -> np.dtype:

@@ -75,7 +75,7 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
         return np.ascontiguousarray(np.atleast_1d(np.asarray(x, np.float64)), dtype=real)
 
     weight = np.asarray(syn.weight, np.float64)
-    decay = np.exp(-dt / np.asarray(syn.decay_ms, np.float64))
+    decay = _exponentials(-dt / np.asarray(syn.decay_ms, np.float64))
     current_factor = decay
     inflow_factor: np.ndarray = np.zeros(0)
     if syn.rise_ms > 0:
@@ -122,6 +122,12 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
     return derived
 
 
+def _exponentials(exponents: np.ndarray) -> np.ndarray:
+    """Return e to each power, by the C library: NumPy's own ends in other digits on other processors."""
+    distinct, at = np.unique(exponents, return_inverse=True)
+    return np.array([math.exp(x) for x in distinct])[at].reshape(exponents.shape)
+
+
 def trace_tables(grid: TimeGrid):
     """Return powers of the per-dt trace update, gathered over one readout step, in float64.
 
@@ -132,10 +138,10 @@ def trace_tables(grid: TimeGrid):
     an update every dt gives.
     """
     dt, m = grid.dt_ms, grid.steps_per_readout
-    left = np.arange(m - 1, -1, -1)
+    left = range(m - 1, -1, -1)
     if grid.trace_rise_ms <= 0:
         e = math.exp(-dt / grid.trace_decay_ms)
-        return e**left, np.zeros(m), (e**m, 0.0, 0.0)
+        return np.array([e**q for q in left]), np.zeros(m), (e**m, 0.0, 0.0)
     fast = math.exp(-dt / grid.trace_rise_ms)
     slow = math.exp(-dt / grid.trace_decay_ms)
     jump = 1.0 / (grid.trace_rise_ms * grid.trace_decay_ms)
@@ -143,7 +149,8 @@ def trace_tables(grid: TimeGrid):
     couple = np.zeros(m + 1)
     for i in range(1, m + 1):
         couple[i] = couple[i - 1] * fast + slow ** (i - 1) * dt
-    return couple[left] * jump, slow**left * jump, (fast**m, couple[m], slow**m)
+    remaining = np.array([slow**q for q in left])
+    return couple[list(left)] * jump, remaining * jump, (fast**m, couple[m], slow**m)
 
 
 def normalise_rate(grid: TimeGrid) -> float:

@@ -59,7 +59,7 @@ def test_every_variant_compiles_without_fused_or_flushed_operations(dtype, rule,
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("config", ["meet.toml", "calibration.toml", "force_sine.toml"])
-def test_nothing_shipped_spills_registers(config, precision, architecture, capsys):
+def test_nothing_shipped_spills_registers_but_two_blocks_of_float64(config, precision, architecture, capsys):
     experiment = load_config(config, (f"simulation.precision={precision}",))
     grid = make_grid(experiment.simulation, experiment.trace, 0)
     session = experiment.paradigm.plan(0, grid.readout_step_ms)
@@ -80,7 +80,9 @@ def test_nothing_shipped_spills_registers(config, precision, architecture, capsy
                 f"{variant.shared_bytes(rules)} bytes shared, {use.spill_bytes} spilled",
                 end="",
             )
-        assert use.spill_bytes == 0 and use.stack_bytes == 0, label
+        # Measured on an H100: with these few bytes spilled, two blocks at once are faster than one without.
+        spilled = 1024 if precision == "float64" and variant.blocks_at_once > 1 else 0
+        assert use.spill_bytes <= spilled and use.stack_bytes <= spilled, label
         assert use.registers * variant.threads * variant.blocks_at_once <= 65536
         assert variant.shared_bytes(rules) <= 163 * 1024, "the least that a block has on sm_80"
 

@@ -259,7 +259,7 @@ def synapses_from_matrix(
     if weight.shape != (n, n) or n == 0:
         raise InputError("weight", weight.shape, "a square matrix")
     pre, post = np.nonzero(weight)
-    delays = np.zeros(pre.size)
+    delays: np.ndarray = np.zeros(pre.size)
     if delay_steps is not None:
         delays = checked("delay_steps", delay_steps, (n, n), np.int32, 0, longest_delay(n))[pre, post]
     decays = checked("decay_ms", decay_ms, (n,) if np.ndim(decay_ms) else (), above=0)

@@ -29,7 +29,8 @@ ARGUMENTS = ("constants", "state", "x", "y", "target", "gate", "clock", "trial_e
 """What the step of a rule takes."""
 
 _OURS = str(Path(__file__).parent)
-_SHIPPED = frozenset(rule.step for rule in RULES.values())
+_RULES: tuple[Any, ...] = tuple(RULES.values())
+_SHIPPED = frozenset(rule.step for rule in _RULES)
 
 
 class StepWrote(Exception):
@@ -159,11 +160,11 @@ def checked_state(
 
 def _check_layout(where: str, rule: Any, state: Any, size: tuple) -> None:
     """Hold a state of a user's against the shipped step that will use it: it checks no index."""
-    base = next((cls for cls in RULES.values() if cls.step is checked_step(cls.name, rule)), None)
+    base = next((cls for cls in _RULES if cls.step is checked_step(cls.name, rule)), None)
     if base is None or type(rule) is base:
         return
     with named(f"{where}: like that of {base.__name__}, whose step it takes"):
-        shipped = object.__new__(base)
+        shipped: Any = object.__new__(base)
         vars(shipped).update(vars(rule))
         like = shipped.start(*size)
     for field, array in zip(like._fields, like, strict=True):

@@ -24,7 +24,7 @@ from spikewhen.experiments.views import (
     pandas,
 )
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files import layout, schema
 from spikewhen.reservoir.files.recording import Recording, open_recording
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 class ReadLater(Mapping[str, np.ndarray]):
     """Arrays of an open file by path: each is read when asked for, and not kept."""
 
-    def __init__(self, nodes: Mapping[str, Any]):
-        self._nodes = dict(nodes)
+    def __init__(self, nodes: Mapping[str, Any], sizes: Mapping[str, int] | None = None):
+        self._nodes, self._sizes = dict(nodes), sizes
 
     @classmethod
     def of(cls, file: h5py.File) -> ReadLater:
@@ -45,7 +45,19 @@ class ReadLater(Mapping[str, np.ndarray]):
         return cls({name: node for name, node in nodes.items() if isinstance(node, h5py.Dataset)})
 
     def __getitem__(self, path: str) -> np.ndarray:
-        return self.unread(path)[()]
+        node = self.unread(path)
+        if isinstance(node, np.ndarray):
+            return node
+        try:
+            array = node[()]
+            if self._sizes is not None:
+                layout.check_values(path, array, self._sizes)
+        except (OSError, RuntimeError, MemoryError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(node.file.filename, reason, "an undamaged HDF5 result file") from error
+        except layout.WrongError as error:
+            raise InputError(node.file.filename, *error.args) from error
+        return array
 
     def unread(self, path: str) -> Any:
         """Return an array as it stands in the file, to be read by slices."""
@@ -319,5 +331,5 @@ def open_run(path: str | Path) -> Result:
     with ExitStack() as stack:
         texts = (schema.CONFIG, schema.SOFTWARE, schema.WARNINGS)
         recording = stack.enter_context(open_recording(path, texts))
-        arrays: Any = ReadLater(recording.arrays)
+        arrays: Any = ReadLater(recording.arrays, recording.sizes)
         return Result(arrays, recording.attrs, Path(path), stack.pop_all())

@@ -6,9 +6,7 @@ Paths come from `spikewhen.reservoir.files.schema`. Files are written by
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,17 +17,10 @@ import h5py
 import numpy as np
 
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files import layout, schema
 from spikewhen.reservoir.files.integrity import check_seal
-
-MAX_RATIO = 1100
-"""No gzip stream unpacks to more than about 1032 times its size."""
-
-
-def run_id(config: dict) -> str:
-    """Return the first 16 hex digits of the SHA-256 of the canonical resolved config."""
-    text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+from spikewhen.reservoir.files.schema import run_id as run_id
+from spikewhen.reservoir.files.walk import walk
 
 
 @dataclass
@@ -43,10 +34,13 @@ class Recording:
     attrs : dict of str to dict
         Attributes of groups, data sets and the root ``"/"``; every array with
         a dimension has ``units``.
+    sizes : dict of str to int
+        Of a file: the dimensions of its arrays by name, see `spikewhen.reservoir.files.layout`.
     """
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     attrs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def __getitem__(self, path: str) -> np.ndarray:
         return self.arrays[path]
@@ -103,8 +97,8 @@ def read_run(path: str | Path, only: tuple[str, ...] = ("/",)) -> Recording:
 def open_recording(path: str | Path, load: tuple[str, ...] = ("/",)) -> Iterator[Recording]:
     """Read a result file, but leave large arrays in it, to be read by slices.
 
-    Follows hard links only, refuses external and virtual storage, and bounds
-    every array by the file's size before it is allocated.
+    The file is held against its checksum, and all that is in it against the tables of
+    `spikewhen.reservoir.files.layout`, before anything else sees it.
 
     Parameters
     ----------
@@ -126,18 +120,25 @@ def open_recording(path: str | Path, load: tuple[str, ...] = ("/",)) -> Iterator
             file = stack.enter_context(h5py.File(path, "r"))
             recording.attrs["/"] = _attributes(file)
             schema.check_version(path, recording.attrs["/"].get("schema_version"))
-            for name, node in _walk(file, path):
-                attributes = _attributes(node)
-                if attributes:
+            nodes: dict[str, h5py.Dataset] = {}
+            for name, node in walk(file, path):
+                if attributes := _attributes(node):
                     recording.attrs[name] = attributes
                 if isinstance(node, h5py.Dataset):
-                    _check(node, name, path)
-                    recording.arrays[name] = node[()] if name.startswith(load) else node
+                    nodes[name] = node
+            recording.sizes = layout.check(path, nodes, recording.attrs)
+            for name, node in nodes.items():
+                recording.arrays[name] = node
+                if name.startswith(load):
+                    recording.arrays[name] = array = node[()]
+                    layout.check_values(name, array, recording.sizes)
         except FileNotFoundError as error:
             raise InputError(str(path), "no such file", "an existing result file") from error
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
-            if isinstance(error, InputError):
-                raise
+        except layout.WrongError as error:
+            raise InputError(str(path), *error.args) from error
+        except InputError:
+            raise
+        except Exception as error:  # h5py and HDF5 raise all kinds
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(str(path), reason, "an undamaged HDF5 result file") from error
         yield recording
@@ -145,27 +146,3 @@ def open_recording(path: str | Path, load: tuple[str, ...] = ("/",)) -> Iterator
 
 def _attributes(node: Any) -> dict[str, Any]:
     return {k: v.tolist() if isinstance(v, (np.generic, np.ndarray)) else v for k, v in node.attrs.items()}
-
-
-def _walk(group: h5py.Group, path: Path, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name in group:
-        full = f"{prefix}/{name}"
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise InputError(str(path), full, "hard links only")
-        node = group[name]
-        yield full, node
-        if isinstance(node, h5py.Group):
-            yield from _walk(node, path, full)
-
-
-def _check(data: h5py.Dataset, name: str, path: Path) -> None:
-    layout = data.id.get_create_plist()
-    if data.is_virtual or layout.get_external_count():
-        raise InputError(str(path), name, "data inside the file itself")
-    if data.dtype.hasobject:
-        raise InputError(str(path), name, "numbers and bytes only")
-    size = int(np.prod(data.shape, dtype=object)) * data.dtype.itemsize
-    if size > MAX_RATIO * os.path.getsize(path):
-        raise InputError(
-            str(path), f"{name} claims {size} bytes", f"at most {MAX_RATIO} times the file's size"
-        )

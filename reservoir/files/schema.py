@@ -29,6 +29,7 @@ An axis over events, here K, is in the order of their names; only ``/rule_state`
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -58,6 +59,12 @@ OUTPUTS = ("y", "p_hat", "prediction")
 """What a readout says in a trial or probe."""
 
 _WARNING = "warning: "
+
+
+def run_id(config: dict) -> str:
+    """Return the first 16 hex digits of the SHA-256 of the canonical resolved config."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 # where things stand

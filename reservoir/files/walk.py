@@ -1,0 +1,73 @@
+"""A walk over a file of HDF5 that ends, whatever somebody has put into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from spikewhen.reservoir.errors import InputError
+
+MAX_RATIO = 1100
+"""No gzip stream unpacks to more than about 1032 times its size."""
+MOST_OBJECTS, DEEPEST = 10_000, 8
+"""Groups and arrays of a file, and groups within each other."""
+
+
+def walk(file: h5py.File, path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield every group and array of a file with its path, each object once.
+
+    Raises
+    ------
+    InputError
+        For links that are not hard, a second link to one object, data outside the file, types
+        that are no numbers, and more than a file of this size can hold.
+    """
+    room = MAX_RATIO * os.path.getsize(path)
+    seen = {_address(file)}
+
+    def inside(group: h5py.Group, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+        nonlocal room
+        for name in group:
+            full = f"{prefix}/{name}"
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise InputError(str(path), full, "hard links only")
+            node = group[name]
+            if (address := _address(node)) in seen:
+                raise InputError(str(path), full, "every group and array under one name only")
+            seen.add(address)
+            if len(seen) > MOST_OBJECTS or depth > DEEPEST:
+                most = f"at most {MOST_OBJECTS} groups and arrays, {DEEPEST} deep"
+                raise InputError(str(path), full, most)
+            if isinstance(node, h5py.Dataset):
+                room -= _bytes(node, full, path, room)
+            elif not isinstance(node, h5py.Group):
+                raise InputError(str(path), full, "groups and arrays only")
+            yield full, node
+            if isinstance(node, h5py.Group):
+                yield from inside(node, full, depth + 1)
+
+    yield from inside(file, "", 1)
+
+
+def _address(node: Any) -> tuple[int, int]:
+    info = h5py.h5o.get_info(node.id)
+    return info.fileno, info.addr
+
+
+def _bytes(data: h5py.Dataset, name: str, path: Path, room: int) -> int:
+    layout = data.id.get_create_plist()
+    if data.is_virtual or layout.get_external_count():
+        raise InputError(str(path), name, "data inside the file itself")
+    if data.dtype.hasobject:
+        raise InputError(str(path), name, "numbers and bytes only")
+    size = int(np.prod(data.shape or (), dtype=object)) * data.dtype.itemsize
+    if size > room:
+        raise InputError(
+            str(path), f"{name} claims {size} bytes", f"at most {MAX_RATIO} times the file's size in all"
+        )
+    return size

@@ -89,3 +89,8 @@ def count_seeds(sizes: Sequence[int]) -> str:
     """Return how many seeds stand behind some curves, as words: ``20 seeds``, ``3 to 5 seeds``."""
     least, most = min(sizes), max(sizes)
     return f"{least}{f' to {most}' if most > least else ''} seed{'' if most == 1 else 's'}"
+
+
+def csv_text(text: str) -> str:
+    """Return a text as a cell of CSV that a spreadsheet shows, and does not take for a formula to carry out."""
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text

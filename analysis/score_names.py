@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files import schema
+
 
 class Score(NamedTuple):
     """One score of a run."""
@@ -186,6 +189,26 @@ def score_of(name: str, found: Mapping[str, Any]) -> Score:
     length = shape[0] if shape else 1
     per = "run" if length == 1 else "point" if length == points else "block"
     return Score(per + "+channel" * (len(shape) > 1), "1", "")
+
+
+def stored(recording: Any, label: str) -> dict[str, np.ndarray]:
+    """Return the scores that a run holds of a readout, by name.
+
+    Raises
+    ------
+    InputError
+        If a score has another shape than its kind has: a file that somebody changed by hand.
+    """
+    found = schema.read_scores(recording, label)
+    points = np.size(found["block"]) if "block" in found else -1
+    for name, values in found.items():
+        per = score_of(name, found).per
+        long = len(values) == points if per.startswith("point") else len(values) > 0 or "block" in per
+        if not long or (name in SCORES and values.ndim != 1 + per.count("+")):
+            where = str(getattr(recording, "path", None) or schema.scores(label))
+            allowed = f"a score per {per}, {points} probed points" if points >= 0 else f"a score per {per}"
+            raise InputError(where, f"{schema.scores(label, name)} of shape {values.shape}", allowed)
+    return found
 
 
 def ordered(names: Iterable[str]) -> list[str]:

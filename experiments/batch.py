@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from tqdm import tqdm
 
 from spikewhen.analysis.algebra import one_thread
+from spikewhen.analysis.score_names import stored
 from spikewhen.experiments.cli.errors import Interrupted, RunError
 from spikewhen.experiments.jobs import Job
 from spikewhen.experiments.progress import bar
@@ -24,7 +25,7 @@ from spikewhen.experiments.train import train_setup
 from spikewhen.experiments.workers import Died, Tick, make_crew
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend
-from spikewhen.reservoir.errors import ActivityError, InputError
+from spikewhen.reservoir.errors import ActivityError, InputError, printable
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import read_run
 
@@ -263,7 +264,7 @@ def _read(job: Job) -> Outcome:
         recording = read_run(job.path, (schema.CONFIG, schema.WARNINGS, f"{schema.scores()}/"))
     except InputError as error:
         raise InputError(error.where, error.value, f"{error.allowed}; delete it to run again") from error
-    scores = {label: schema.read_scores(recording, label) for label in job.experiment.rules}
+    scores = {label: stored(recording, label) for label in job.experiment.rules}
     line, warnings = schema.health_messages(recording)
     main = schema.main_score(recording)
     failed = schema.scoring_failure(recording)
@@ -272,4 +273,4 @@ def _read(job: Job) -> Outcome:
 
 def say(line: str) -> None:
     """Print a line on stderr, above the bar."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(printable(line), file=sys.stderr)

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from spikewhen.analysis.bands import csv_text
 from spikewhen.analysis.score_names import heading, main_score
 from spikewhen.analysis.summary import Difference, summarise
 from spikewhen.analysis.summary import compare as paired_differences
@@ -144,8 +145,7 @@ class Comparison:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in self._rows():
-            values = row.values()
-            writer.writerow("" if x is None else repr(x) if isinstance(x, float) else x for x in values)
+            writer.writerow(map(_cell, row.values()))
         return out.getvalue()
 
     def json(self) -> str:
@@ -294,3 +294,9 @@ def _dash(value: int | None) -> str:
 
 def _finite(values: dict[str, Any]) -> dict[str, Any]:
     return {k: None if isinstance(v, float) and number(v) == "-" else v for k, v in values.items()}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return csv_text(value)
+    return "" if value is None else repr(value) if isinstance(value, float) else value

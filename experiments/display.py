@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from spikewhen.reservoir.errors import lines
+
 Facts = Sequence[tuple[str, str]]
 """Name and text; a fact without a name goes on with the one before."""
 
@@ -14,7 +16,7 @@ Facts = Sequence[tuple[str, str]]
 def text(title: str, facts: Facts) -> str:
     """Write the facts below the title, in two columns."""
     width = max((len(name) for name, _ in facts), default=0)
-    return "\n".join([title, *(f"  {name:<{width}}  {value}".rstrip() for name, value in facts)])
+    return lines("\n".join([title, *(f"  {name:<{width}}  {value}".rstrip() for name, value in facts)]))
 
 
 def html(title: str, facts: Facts) -> str:

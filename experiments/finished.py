@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spikewhen.analysis.score_names import stored
 from spikewhen.experiments.batch import say
 from spikewhen.experiments.config import Experiment, nearest
 from spikewhen.experiments.results import RunSummary
@@ -45,7 +46,7 @@ def read_finished(source: str | Path | Recording) -> RunSummary:
     """
     path = Path(source) if isinstance(source, str | Path) else Path(getattr(source, "path", None) or "")
     recording = read_run(path, PARTS) if isinstance(source, str | Path) else source
-    scores = {label: schema.read_scores(recording, label) for label in recording.labels}
+    scores = {label: stored(recording, label) for label in recording.labels}
     return RunSummary(
         path.parent.name,
         recording.run_id,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from spikewhen.analysis.score_names import stored
 from spikewhen.experiments.display import Facts, Shown, count, listed
 from spikewhen.experiments.views import (
     Health,
@@ -161,7 +162,7 @@ class Result(Shown, Recording):
     def scores(self, label: str | None = None) -> Scores:
         """Return the scores of a readout, arrays by name; the label may be left out if there is one."""
         label = self._label(label)
-        found = schema.read_scores(self, label)
+        found = stored(self, label)
         units = {name: self.attrs[schema.scores(label, name)].get("units", "1") for name in found}
         return Scores(label, found, units, schema.undefined_scores(self).get(label))
 
@@ -270,7 +271,8 @@ class Result(Shown, Recording):
         paths = [schema.scores(label, name) for name in ("error", "block", "trial")]
         if any(path not in self for path in paths):
             return ""
-        error, block, trial = (self[path] for path in paths)
+        found = stored(self, label)
+        error, block, trial = (found[name] for name in ("error", "block", "trial"))
         here = block == block.max(initial=-1)
         here &= trial == trial[here].max(initial=-1)
         return f", E {np.nanmean(error[here]):.3f} at the end" if np.isfinite(error[here]).any() else ""

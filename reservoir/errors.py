@@ -25,8 +25,16 @@ def printable(text: object, most: int | None = None) -> str:
     return cut(shown, most)  # an escape is longer than what it stands for
 
 
+def lines(text: str) -> str:
+    """Return the same of a text of several lines, none of them cut."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+_TURNING = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
 def _obeyed(letter: str) -> bool:
-    return not letter.isprintable() and unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return letter in _TURNING or unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def _escaped(letter: str) -> str:

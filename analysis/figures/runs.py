@@ -14,6 +14,7 @@ import numpy as np
 from spikewhen.analysis.bands import count_seeds
 from spikewhen.analysis.figures.colours import RULES, SPARE
 from spikewhen.analysis.figures.names import plain
+from spikewhen.analysis.score_names import stored
 from spikewhen.analysis.score_run import score_run
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.views import Scores, Task, condition_names, probed_points, read_task
@@ -189,10 +190,10 @@ class Runs(list):
         """Return the stored scores of a readout, else compute those that need no spikes."""
         key = id(recording), label
         if key not in self._scores:
-            stored = schema.read_scores(recording, label)
-            if schema.main_score(recording) not in stored and "free_rmse" not in stored:
-                stored = {**self._computed(recording)[label], **stored}
-            self._scores[key] = stored
+            found = stored(recording, label)
+            if schema.main_score(recording) not in found and "free_rmse" not in found:
+                found = {**self._computed(recording)[label], **found}
+            self._scores[key] = found
         return self._scores[key]
 
     def _computed(self, recording: Recording) -> dict[str, Scores]:

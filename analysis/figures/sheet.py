@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from spikewhen.analysis.bands import csv_text
 from spikewhen.analysis.figures.names import as_typed, fonts_for
 from spikewhen.reservoir.errors import InputError
 
@@ -251,5 +252,5 @@ def write_table(rows: list[dict], header: Sequence[str]) -> str:
 
 def _cell(value: str | float) -> str:
     if isinstance(value, str):
-        return value
+        return csv_text(value)
     return "" if math.isnan(value) else f"{value:.9g}"

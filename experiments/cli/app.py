@@ -26,6 +26,7 @@ from spikewhen.experiments.cli import (
     validate,
 )
 from spikewhen.experiments.cli.errors import Commands, examples
+from spikewhen.experiments.cli.output import echo
 
 app = typer.Typer(
     cls=Commands,
@@ -47,7 +48,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from spikewhen.experiments.provenance import software
 
-        typer.echo(f"spikewhen {software()['spikewhen']}")
+        echo(f"spikewhen {software()['spikewhen']}")
         raise typer.Exit()
 
 

@@ -27,7 +27,7 @@ from spikewhen.experiments.cli.options import (
     naming_config,
     overrides,
 )
-from spikewhen.experiments.cli.output import check_folder, leaving_no_empty
+from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
 from spikewhen.reservoir.errors import InputError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def compare(
         comparison = compare_finished(source, labels, chosen)
         if dry_run:
             found = [{"run_id": r.run_id, "seed": r.seed, "rules": r.labels} for r in comparison.runs]
-            return typer.echo(
+            return echo(
                 json.dumps({"found": found, "runs": []})
                 if as_json
                 else f"{comparison!r}\nnothing to simulate"
@@ -115,12 +115,12 @@ def compare(
         plan = _plan(source[0], changes, labels, chosen or (0,), folder, backend, limits)
         threads = pick_threads(threads, plan.jobs, backend, limits)
         if dry_run:
-            return typer.echo(json.dumps(plan.estimates(threads)) if as_json else plan.describe(threads))
+            return echo(json.dumps(plan.estimates(threads)) if as_json else plan.describe(threads))
         with leaving_no_empty(folder):
             comparison = plan.carry_out(backend, threads)
     written = ", ".join(path.name for path in comparison.save(folder))
     text = f"{comparison.text()}\n\nwritten to {folder}: {written}"
-    typer.echo(comparison.json() if as_json else text, nl=not as_json)
+    echo(comparison.json() if as_json else text, nl=not as_json)
     comparison.refuse_failures()
 
 

@@ -15,6 +15,7 @@ import typer
 
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import Config, Json, Set, asked_jobs
+from spikewhen.experiments.cli.output import echo
 from spikewhen.reservoir.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def config_list() -> None:
     """List the configs that come with the package."""
     from spikewhen.experiments.tables import align
 
-    typer.echo(align(shipped()))
+    echo(align(shipped()))
 
 
 @config_app.command(
@@ -64,7 +65,7 @@ def config_new(
         raise InputError("NAME.toml", str(target), "a file that is not there yet") from error
     except OSError as error:
         raise InputError("NAME.toml", str(target), f"a file to write ({error.strerror})") from error
-    typer.echo(f"{target}: a copy of {source}; run it with: spikewhen run {target}")
+    echo(f"{target}: a copy of {source}; run it with: spikewhen run {target}")
 
 
 @config_app.command(
@@ -84,8 +85,8 @@ def config_show(config: Config, set_: Set = None, as_json: Json = False) -> None
 
     experiment = load_config(config, tuple(set_ or ()))
     if as_json:
-        return typer.echo(json.dumps([v._asdict() for s in sections(experiment) for v in s.values]))
-    typer.echo(to_toml(experiment, shutil.get_terminal_size().columns))
+        return echo(json.dumps([v._asdict() for s in sections(experiment) for v in s.values]))
+    echo(to_toml(experiment, shutil.get_terminal_size().columns))
 
 
 @config_app.command("validate", epilog=examples("spikewhen config validate my.toml"))
@@ -96,8 +97,8 @@ def config_validate(config: Config, set_: Set = None) -> None:
     jobs = asked_jobs(config, load_config(config, tuple(set_ or ())), (0,), Path(), "cpu")
     rules = [label for job in jobs for label in job.experiment.rules]
     ids = ", ".join(job.run_id for job in jobs)
-    typer.echo(f"{config}: valid")
-    typer.echo(f"{len(rules)} rules ({', '.join(rules)}), {jobs[0].steps} trials and probes; seed 0 is {ids}")
+    echo(f"{config}: valid")
+    echo(f"{len(rules)} rules ({', '.join(rules)}), {jobs[0].steps} trials and probes; seed 0 is {ids}")
 
 
 def shipped() -> list[tuple[str, str]]:

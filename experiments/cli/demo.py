@@ -10,7 +10,7 @@ import typer
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.figures import draw
 from spikewhen.experiments.cli.options import DryRun, Set, Threads
-from spikewhen.experiments.cli.output import leaving_no_empty
+from spikewhen.experiments.cli.output import echo, leaving_no_empty
 
 if TYPE_CHECKING:
     from spikewhen.experiments.config import Experiment
@@ -86,7 +86,7 @@ def demo(
     jobs = [job for part in by_part for job in part]
     threads = pick_threads(threads, jobs)
     if dry_run:
-        return typer.echo(f"{describe(jobs, threads)}\n{NOTE}")
+        return echo(f"{describe(jobs, threads)}\n{NOTE}")
     with leaving_no_empty(out):
         results = batch.carry_out(jobs, "cpu", threads)
         batch.require_results(results)
@@ -103,7 +103,7 @@ def demo(
         for part, jobs_of in zip(PARTS, by_part, strict=True)
     ]
     write_summary(out, entries)
-    typer.echo("\n\n".join(map(describe_results, entries)) + f"\n\n{NOTE}\n\nwritten:")
+    echo("\n\n".join(map(describe_results, entries)) + f"\n\n{NOTE}\n\nwritten:")
     paths = [*dict.fromkeys(r.path for r in results), out / "summary.json", *draw(out, ("pdf", "png"))]
-    typer.echo("\n".join(map(str, paths)))
+    echo("\n".join(map(str, paths)))
     refuse_failures(results)

@@ -15,6 +15,7 @@ import typer
 
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import Json
+from spikewhen.experiments.cli.output import echo
 
 REQUIRED = ("numpy", "numba", "h5py", "scipy", "matplotlib", "pydantic", "typer", "tqdm")
 
@@ -31,7 +32,7 @@ def doctor(as_json: Json = False) -> None:
     exit code is 0 if everything needed is there, else 1.
     """
     found = examine()
-    typer.echo(json.dumps([f._asdict() for f in found]) if as_json else describe(found))
+    echo(json.dumps([f._asdict() for f in found]) if as_json else describe(found))
     if not all(f.ok or not f.needed for f in found):
         raise typer.Exit(1)
 

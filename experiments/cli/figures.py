@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from spikewhen.experiments.cli.errors import examples
+from spikewhen.experiments.cli.output import echo
 from spikewhen.reservoir.errors import InputError
 
 FORMATS = ("pdf", "png", "svg")
@@ -37,7 +38,7 @@ def figures(
     that `spikewhen study` or `spikewhen claims` wrote, the figures of that study are drawn.
     """
     for path in draw(folder, parse_formats(formats)):
-        typer.echo(path)
+        echo(path)
 
 
 def parse_formats(text: str) -> tuple[str, ...]:

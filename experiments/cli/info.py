@@ -10,6 +10,7 @@ import typer
 
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import Json
+from spikewhen.experiments.cli.output import echo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,9 +41,9 @@ def info(
     """
     if place.is_dir():
         rows = list_runs(place)
-        return typer.echo(json.dumps(rows) if as_json else describe_runs(rows))
+        return echo(json.dumps(rows) if as_json else describe_runs(rows))
     found = inspect(place)
-    typer.echo(json.dumps(found) if as_json else describe(found))
+    echo(json.dumps(found) if as_json else describe(found))
 
 
 def list_runs(folder: Path) -> list[dict[str, Any]]:

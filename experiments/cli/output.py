@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from spikewhen.reservoir.errors import InputError
+import typer
+
+from spikewhen.reservoir.errors import InputError, lines
+
+
+def echo(text: object, nl: bool = True, err: bool = False) -> None:
+    """Print a text; what a terminal would obey, as names from a file may hold it, is escaped."""
+    typer.echo(lines(str(text)), nl=nl, err=err)
 
 
 def check_folder(folder: Path) -> None:

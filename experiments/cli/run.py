@@ -28,7 +28,7 @@ from spikewhen.experiments.cli.options import (
     asked_seeds,
     overrides,
 )
-from spikewhen.experiments.cli.output import leaving_no_empty
+from spikewhen.experiments.cli.output import echo, leaving_no_empty
 
 
 def add_to(app: typer.Typer) -> None:
@@ -80,7 +80,7 @@ def run(
     jobs = asked_jobs(config, load_config(config, changes), chosen, folder, backend, limits)
     threads = pick_threads(threads, jobs, backend, limits)
     if dry_run:
-        return typer.echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
+        return echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
     with leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads)
         batch.require_results(results)
@@ -93,5 +93,5 @@ def run(
 
     entry = summarise_results(Path(config).stem, results, changes)
     text = write_summary(folder, [entry])
-    typer.echo(text if as_json else f"{describe_results(entry)}\nwritten to {folder}", nl=not as_json)
+    echo(text if as_json else f"{describe_results(entry)}\nwritten to {folder}", nl=not as_json)
     refuse_failures(results)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from spikewhen.experiments.cli.errors import examples
+from spikewhen.experiments.cli.output import echo
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,4 +34,4 @@ def score(
         _, warnings = schema.health_messages(read_run(path, (schema.WARNINGS,)))
         for warning in warnings:
             say(f"warning: {path}: {warning}")
-        typer.echo(f"{path}: {'scored' if changed else 'the scores are the same'}")
+        echo(f"{path}: {'scored' if changed else 'the scores are the same'}")

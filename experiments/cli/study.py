@@ -21,7 +21,7 @@ from spikewhen.experiments.cli.options import (
     Threads,
     asked_limits,
 )
-from spikewhen.experiments.cli.output import check_folder, leaving_no_empty
+from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
 
 ARTICLE = "yamada_chao_2026"
 """The shipped study that `spikewhen claims` runs."""
@@ -118,8 +118,8 @@ def new_study(
     from spikewhen.experiments.study.new import copy_study
 
     for path in copy_study(origin, folder):
-        typer.echo(path)
-    typer.echo(f"\nnow: spikewhen study {folder} --figures")
+        echo(path)
+    echo(f"\nnow: spikewhen study {folder} --figures")
 
 
 def claims(
@@ -182,13 +182,13 @@ def _carry_out(
     threads = pick_threads(threads, plan.todo, backend, may_take, also_finished=True)
     if dry_run:
         found = estimate.table(plan, threads)
-        return typer.echo(json.dumps(found) if as_json else estimate.describe(found))
+        return echo(json.dumps(found) if as_json else estimate.describe(found))
     with leaving_no_empty(folder):
         failed = carry_out(plan, backend, threads)
         result, more = report(plan)
     if result is not None:
         written = f"written to {folder}: claims.json, .md, .html"
-        typer.echo(to_text(result.table) if as_json else f"{result}\n\n{written}", nl=not as_json)
+        echo(to_text(result.table) if as_json else f"{result}\n\n{written}", nl=not as_json)
         for path in result.draw() if figures else ():
-            typer.echo(path, err=as_json)
+            echo(path, err=as_json)
     complain([*failed, *more])

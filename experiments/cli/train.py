@@ -11,7 +11,7 @@ import typer
 
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import DryRun, Json, LimitDisk, LimitMemory, LimitTime, asked_limits
-from spikewhen.experiments.cli.output import check_folder, leaving_no_empty
+from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
 from spikewhen.reservoir.errors import InputError
 
 
@@ -77,7 +77,7 @@ def train(
         check_folder(folder)
     threads = pick_threads(threads, jobs, limits=limits)
     if dry_run:
-        return typer.echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
+        return echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
     with leaving_no_empty(jobs[0].path.parent):
         results = batch.carry_out(jobs, "recorded", threads)
         batch.require_results(results)
@@ -90,10 +90,10 @@ def train(
 
     entry = summarise_results("train", results, overrides)
     if as_json:
-        typer.echo(summary_text([entry]), nl=False)
+        echo(summary_text([entry]), nl=False)
     else:
-        typer.echo(describe_results(entry) + "\n\nwritten:")
-        typer.echo("\n".join(dict.fromkeys(str(r.path) for r in results if r.labels)))
+        echo(describe_results(entry) + "\n\nwritten:")
+        echo("\n".join(dict.fromkeys(str(r.path) for r in results if r.labels)))
     refuse_failures(results)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import Json
+from spikewhen.experiments.cli.output import echo
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,6 +47,6 @@ def validate(
     from spikewhen.validation.run import validate as run_checks
 
     report = run_checks(checks or (), quick, out)
-    typer.echo(json.dumps(as_table(report)) if as_json else describe(report))
+    echo(json.dumps(as_table(report)) if as_json else describe(report))
     if not report.ok:
         raise typer.Exit(1)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from spikewhen.analysis.bands import jsonable
+from spikewhen.analysis.score_names import stored
 from spikewhen.analysis.summary import at_trial
-from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
 CURVES = ("error", "error_equal_p", "error_winner", "error_true_p", "error_counting", "error_change_point")
@@ -17,7 +17,7 @@ CURVES = ("error", "error_equal_p", "error_winner", "error_true_p", "error_count
 
 def scores_of(recording: Recording, label: str) -> dict[str, np.ndarray]:
     """Return every score of a readout, by name."""
-    return schema.read_scores(recording, label)
+    return stored(recording, label)
 
 
 def probed(scores: dict[str, np.ndarray], block: int) -> np.ndarray:

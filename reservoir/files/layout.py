@@ -321,6 +321,10 @@ def check_values(name: str, array: np.ndarray, sizes: Mapping[str, int]) -> None
             low, high = int(array.min()), int(array.max())
             if low < least or high > most:
                 raise WrongError(f"{name} from {low} to {high}", f"from {least} to {most}")
+    if name == schema.synapses("indptr"):
+        most = sizes.get("S", 0)
+        if array[0] != 0 or array[-1] != most or (np.diff(array) < 0).any():
+            raise WrongError(f"{name} not ascending", f"from 0 to {most}")
     if re.fullmatch(FINITE, name) and not np.isfinite(array).all():
         raise WrongError(f"{name} not finite", "finite times")
     if name in (schema.block(x) for x in MEET) and array.ndim == 3 and not np.isfinite(array).all():

@@ -92,5 +92,5 @@ def count_seeds(sizes: Sequence[int]) -> str:
 
 
 def csv_text(text: str) -> str:
-    """Return a text as a cell of CSV that a spreadsheet shows, and does not take for a formula to carry out."""
+    """Return a text as a cell of CSV that a spreadsheet shows, and does not carry out as a formula."""
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text

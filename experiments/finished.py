@@ -46,7 +46,10 @@ def read_finished(source: str | Path | Recording) -> RunSummary:
     """
     path = Path(source) if isinstance(source, str | Path) else Path(getattr(source, "path", None) or "")
     recording = read_run(path, PARTS) if isinstance(source, str | Path) else source
-    scores = {label: stored(recording, label) for label in recording.labels}
+    try:
+        scores = {label: stored(recording, label) for label in recording.labels}
+    except InputError as error:
+        raise InputError(str(path), error.value, error.allowed) from error
     return RunSummary(
         path.parent.name,
         recording.run_id,

@@ -14,6 +14,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
+from spikewhen.experiments.digest import with_digest
 from spikewhen.experiments.jobs import Job, cores
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.integrity import write_whole
@@ -107,5 +108,5 @@ def write_sidecar(job: Job, started: float, spent_s: tuple[float, float], backen
         made_by = read_run(job.recording, (schema.SOFTWARE,)).software
         facts["trained_on"] = {"run_id": job.recording.stem, "software": made_by}
     path = job.path.with_suffix(".json")
-    write_whole(path, json.dumps(facts, indent=2) + "\n")
+    write_whole(path, json.dumps(with_digest(facts), indent=2) + "\n")
     return path

@@ -354,13 +354,18 @@ def _report(n: int, seed: int) -> dict:
             "series": jsonable(make(maker)),
             "protocols": [p.name for p in CLAIMS[name].protocols],
             "findings": [],
+            **{"verdict": "reported", "p": None, "p_holm": None},
         }
         for name, make in SERIES.items()
     ]
     names = dict.fromkeys(p for entry in claims for p in entry["protocols"])
     return {
         "version": VERSION,
-        "study": {"name": STUDY.name, "command": STUDY.command, "package": STUDY.package, "folder": None},
+        "study": {
+            **{"name": STUDY.name, "title": STUDY.title, "command": STUDY.command},
+            **{"package": STUDY.package, "folder": None},
+        },
+        "command": STUDY.command,
         "seeds": list(range(n)),
         "software": {"commit": "abc123"},
         "claims": claims,
@@ -374,4 +379,6 @@ if __name__ == "__main__":
     import json
     import sys
 
-    json.dump(report(int(sys.argv[2])), open(sys.argv[1], "w"))
+    from spikewhen.experiments.digest import with_digest
+
+    json.dump(with_digest(report(int(sys.argv[2]))), open(sys.argv[1], "w"))

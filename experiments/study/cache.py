@@ -1,4 +1,7 @@
-"""What was measured of a run for a claim, kept as JSON under a hash of the code that measured it."""
+"""What was measured of a run for a claim, kept as JSON under a hash of the code that measured it.
+
+Each file carries a digest of what is in it. One that differs from its digest is measured again.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikewhen.analysis.bands import jsonable
+from spikewhen.experiments.digest import read_table, with_digest
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.integrity import write_whole
 from spikewhen.reservoir.files.recording import Recording
@@ -42,7 +46,7 @@ def save(measure: Measure, recording: Recording) -> None:
     """Measure a run and write what was found."""
     values = jsonable(measure.function(measure.protocol, recording))
     entry = {"key": measure.key(), "values": values, "warnings": warnings_of(recording)}
-    write_whole(measure.path, json.dumps(entry, allow_nan=False) + "\n")
+    write_whole(measure.path, json.dumps(with_digest(entry), allow_nan=False) + "\n")
 
 
 def warnings_of(recording: Recording) -> list[str]:
@@ -59,10 +63,10 @@ def load(measure: Measure) -> dict[str, Any]:
         If it is missing, damaged, or was measured by other code.
     """
     try:
-        entry = json.loads(measure.path.read_bytes())
+        entry = read_table(measure.path)
     except (FileNotFoundError, ValueError):
         raise KeyError(str(measure.path)) from None
-    if not isinstance(entry, dict) or entry.get("key") != measure.key():
+    if entry.get("key") != measure.key() or not {"values", "warnings"} <= entry.keys():
         raise KeyError(str(measure.path))
     return entry
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from spikewhen.experiments.digest import read_table
 from spikewhen.experiments.jobs import Job
 from spikewhen.experiments.study.run import MEASURING_S, Plan
 from spikewhen.experiments.tables import align, duration, size
@@ -47,7 +47,7 @@ def _cpu_seconds(job: Job) -> float:
     """Return what a finished run took, as the file of facts beside it says, or an estimate."""
     if job.finished:
         try:
-            return float(json.loads(job.path.with_suffix(".json").read_bytes())["cpu_seconds"])
+            return float(read_table(job.path.with_suffix(".json"))["cpu_seconds"])
         except (OSError, ValueError, KeyError, TypeError):
             pass  # the file of facts is no part of a run, and may be missing
     return float(job.estimate.seconds)

@@ -10,6 +10,7 @@ from typing import Any
 from spikewhen.analysis.bands import jsonable
 from spikewhen.analysis.statistics import holm
 from spikewhen.experiments import tables
+from spikewhen.experiments.digest import with_digest
 from spikewhen.experiments.provenance import software
 from spikewhen.experiments.study.cache import has, load
 from spikewhen.experiments.study.claim import FAILS, FEWEST, HOLDS, OPEN, REPORTED, Claim, Finding, Judged
@@ -17,7 +18,7 @@ from spikewhen.experiments.study.run import Plan
 from spikewhen.experiments.study.study import origin
 from spikewhen.experiments.tables import format_seeds
 
-VERSION = 2
+VERSION = 3
 Table = Mapping[str, Any]
 """What claims.json holds, or one claim of it."""
 
@@ -104,8 +105,8 @@ def _protocol(plan: Plan, name: str) -> dict[str, Any]:
 
 
 def to_text(report: Table) -> str:
-    """Return the JSON text."""
-    return json.dumps(report, indent=1, allow_nan=False) + "\n"
+    """Return the JSON text, with a digest of all that is in it."""
+    return json.dumps(with_digest(report), indent=1, allow_nan=False) + "\n"
 
 
 def number(x: Any) -> str:

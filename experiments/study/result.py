@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spikewhen.experiments.digest import read_table
 from spikewhen.experiments.study.report import VERSION, Table, verdict_table
 from spikewhen.experiments.study.study import Study, load_study
 from spikewhen.reservoir.errors import InputError
@@ -46,14 +47,14 @@ class StudyResult:
         """
         path = Path(folder) / FILE
         try:
-            table = json.loads(path.read_text(encoding="utf-8"))
+            table = json.loads(path.read_bytes())
             version = table["version"]
-            found = cls(table, Path(folder))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(str(path), type(error).__name__, "a file that spikewhen study wrote") from error
-        if version != VERSION:
-            raise InputError(str(path), f"version {version}", f"version {VERSION}: run the study again")
-        return found
+            if version == VERSION:
+                return cls(_whole(read_table(path)), Path(folder))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            reason = str(error) if type(error) is ValueError else type(error).__name__
+            raise InputError(str(path), reason, "a file that spikewhen study wrote") from error
+        raise InputError(str(path), f"version {version}", f"version {VERSION}: run the study again")
 
     def __str__(self) -> str:
         return verdict_table(self.table).text()
@@ -178,3 +179,29 @@ class StudyResult:
             )
             raise InputError(str(self.folder), "no figure", allowed)
         return written
+
+
+def _whole(table: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a table that lacks what `spikewhen study` writes.
+
+    Raises
+    ------
+    ValueError
+    """
+    kinds = {
+        "study": dict,
+        "command": str,
+        "seeds": list,
+        "software": dict,
+        "claims": list,
+        "protocols": dict,
+    }
+    for name, kind in kinds.items():
+        if not isinstance(table.get(name), kind):
+            raise ValueError(f"no {name} in it")
+    needed = {"id", "title", "verdict", "findings", "protocols", "series", "p", "p_holm"}
+    if not all(isinstance(entry, dict) and needed <= entry.keys() for entry in table["claims"]):
+        raise ValueError("a claim without all its parts")
+    if not {"name", "package", "folder", "command", "title"} <= table["study"].keys():
+        raise ValueError("a study without all its parts")
+    return table

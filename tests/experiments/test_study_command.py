@@ -18,6 +18,7 @@ from host_kernel import needs_compiler
 from small import refused
 
 import spikewhen.gpu.backend
+from spikewhen.experiments.digest import with_digest
 from spikewhen.experiments.study import run
 from spikewhen.experiments.study.claim import finding
 from spikewhen.experiments.study.report import verdict
@@ -263,7 +264,7 @@ def test_dry_run_counts_shared_runs_once_and_writes_nothing(copied):
 
 def test_what_finished_runs_took_replaces_the_estimate(copied):
     for file in (copied.parent / "o" / "runs").glob("*.json"):
-        file.write_text(json.dumps(json.loads(file.read_text()) | {"cpu_seconds": 100.0}))
+        file.write_text(json.dumps(with_digest(json.loads(file.read_text()) | {"cpu_seconds": 100.0})))
     found = json.loads(call(copied, "--dry-run", "--json", "--seeds", "0-2").stdout)
     assert found["claims"]["F1"]["cpu_seconds"] == pytest.approx(3 * 101)
     assert found["all"]["cpu_seconds_to_do"] == 0
@@ -354,3 +355,29 @@ def test_a_folder_that_cannot_be_written_is_refused(study):
 def test_claims_are_named_in_any_case_and_reported_in_their_order(copied):
     found = json.loads(call(copied, "f2", "F1", "--quick", "--json").stdout)
     assert [c["id"] for c in found["claims"]] == ["F1", "F2"]
+
+
+def test_a_measure_that_differs_from_its_digest_is_measured_again(copied):
+    out = copied.parent / "o"
+    report, entry = (out / "claims.json").read_bytes(), sorted((out / "measures").rglob("*.json"))[0]
+    whole = entry.read_bytes()
+    values = whole.index(b'"values"')
+    place = next(i for i in range(values, len(whole)) if chr(whole[i]).isdigit())
+    other = b"2" if whole[place] == ord("1") else b"1"
+    entry.write_bytes(whole[:place] + other + whole[place + 1 :])
+    assert call(copied, "--quick").exit_code == 0
+    assert entry.read_bytes() == whole and (out / "claims.json").read_bytes() == report
+
+
+@pytest.mark.parametrize("harm", ["digit", "no digest", "deep"])
+def test_a_damaged_report_is_refused_in_one_line(done, tmp_path, harm):
+    text = (done[0] / "claims.json").read_text()
+    table = json.loads(text)
+    del table["sha256"]
+    damaged = {
+        "digit": text.replace('"n": 3', '"n": 9', 1),
+        "no digest": json.dumps(table),
+        "deep": "[" * 10**5,
+    }
+    (tmp_path / "claims.json").write_text(damaged[harm])
+    refused(small.spikewhen("figures", tmp_path), "claims.json", "a file that spikewhen study wrote")

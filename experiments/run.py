@@ -13,6 +13,7 @@ import numpy as np
 
 from spikewhen.experiments.checks import remarks
 from spikewhen.experiments.config import Experiment
+from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
 from spikewhen.experiments.result import ReadLater, Result, open_run
@@ -68,6 +69,7 @@ def run(
     current: np.ndarray | None = None,
     scores: bool = True,
     progress: Progress = True,
+    limits: Limits | None = None,
 ) -> Result:
     """Run one experiment for one seed.
 
@@ -90,6 +92,8 @@ def run(
     progress : bool or callable
         Show a bar, where stderr is a terminal or a notebook; or a function to be called with the number of
         trials and probes just finished.
+    limits : Limits, optional
+        What the run may take by its estimate; by default the memory of this machine and 30 days.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def run(
     """
     if out is not None and not scores:
         raise InputError("scores", scores, "True where a file is written: the same run is the same file")
-    setup = prepare(experiment, seed, network=network, current=current)
+    setup = prepare(experiment, seed, network=network, current=current, limits=limits)
     if out is None:
         with shown(progress, setup.steps) as tick:
             return write_memory(setup, simulated(setup, backend), tick, scores)

@@ -20,7 +20,7 @@ from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import layout, schema
 from spikewhen.reservoir.files.integrity import check_seal
 from spikewhen.reservoir.files.schema import run_id as run_id
-from spikewhen.reservoir.files.walk import walk
+from spikewhen.reservoir.files.walk import check_heaps, walk
 
 
 @dataclass
@@ -117,6 +117,7 @@ def open_recording(path: str | Path, load: tuple[str, ...] = ("/",)) -> Iterator
     with ExitStack() as stack:
         try:
             check_seal(path)
+            check_heaps(path)
             file = stack.enter_context(h5py.File(path, "r"))
             recording.attrs["/"] = _attributes(file)
             schema.check_version(path, recording.attrs["/"].get("schema_version"))

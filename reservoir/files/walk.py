@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,36 @@ MAX_RATIO = 1100
 """No gzip stream unpacks to more than about 1032 times its size."""
 MOST_OBJECTS, DEEPEST = 10_000, 8
 """Groups and arrays of a file, and groups within each other."""
+
+
+_HEAP = b"GCOL\1\0\0\0"
+
+
+def check_heaps(path: Path) -> None:
+    """Refuse a file in which HDF5 would look for a text for ever.
+
+    HDF5 keeps texts of any length in heaps, and steps from one to the next by the sizes
+    that stand there. Where a step is 0 it never ends (seen with HDF5 2.0).
+
+    Raises
+    ------
+    InputError
+    OSError, ValueError
+        If the file cannot be read, or is empty.
+    """
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(_HEAP)
+        while at >= 0:
+            place, end = at + 16, at + int.from_bytes(data[at + 8 : at + 16], "little")
+            sound = place <= end <= len(data)
+            while sound and end - place >= 16:
+                size = int.from_bytes(data[place + 8 : place + 16], "little")
+                used = data[place : place + 2] != b"\0\0"  # else the space that is left
+                place += 16 + -(-size // 8) * 8 if used else size
+                sound = place <= end and (used or size >= 16)
+            if not sound:
+                raise InputError(str(path), "a heap without an end", "an undamaged HDF5 result file")
+            at = data.find(_HEAP, at + 8)
 
 
 def walk(file: h5py.File, path: Path) -> Iterator[tuple[str, Any]]:

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import operator
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from tqdm import tqdm
-
 from spikewhen.analysis.algebra import one_thread
 from spikewhen.analysis.score_names import stored
-from spikewhen.experiments.cli.errors import Interrupted, RunError
+from spikewhen.experiments.cli.errors import Interrupted, RunError, explain
 from spikewhen.experiments.jobs import Job
-from spikewhen.experiments.progress import bar
+from spikewhen.experiments.progress import bar, say
 from spikewhen.experiments.provenance import software, write_sidecar
-from spikewhen.experiments.results import RunSummary, summarise_run
+from spikewhen.experiments.results import RunSummary, refuse_failures, summarise_run
+from spikewhen.experiments.reuse import read_finished_run
 from spikewhen.experiments.run import Outcome, simulated, write_file
 from spikewhen.experiments.train import train_setup
-from spikewhen.experiments.workers import Died, Tick, make_crew
+from spikewhen.experiments.workers import Died, Threads, Tick, make_crew
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend
-from spikewhen.reservoir.errors import ActivityError, InputError, printable
+from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.files.recording import read_run
+from spikewhen.reservoir.files.locks import abandoned, sweep, sweep_small
 
 R = TypeVar("R")
 AnyJob = TypeVar("AnyJob", bound=Job)
@@ -43,12 +42,17 @@ class Diverged(NamedTuple):
     reason: str
 
 
-def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[RunSummary]:
+def carry_out(
+    jobs: list[Job], backend: str = "cpu", threads: int = 1, *, fail_fast: bool = False
+) -> list[RunSummary]:
     """Carry out runs, several at once; finished ones are read, not run again.
 
     Progress, a health line per run and warnings go to stderr. Where a rule diverges, the
     run is repeated without it. That is a run of its own, with a name of its own, so what
     the other rules learned is what it would have been had the rule never been asked for.
+
+    A run that fails otherwise (its process is killed, its disk is full, its file is damaged)
+    stops no other; `refuse_failures` names all that failed.
 
     Parameters
     ----------
@@ -56,21 +60,22 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
     backend : str
     threads : int
         Runs at once, each in a process of its own; on a GPU, in a thread.
+    fail_fast : bool
+        Stop at the first run that fails.
 
     Returns
     -------
     list of RunSummary
-        In the order of `jobs`; `failed` names the rules that were left out.
+        In the order of `jobs`; `failed` names the rules that were left out, and `error` says
+        why a run is not there.
 
     Raises
     ------
     Interrupted
         On Ctrl-C.
     RunError
-        When a run fails otherwise or its process is killed; those under way are stopped,
-        finished ones stay.
-    OSError
-        When a file cannot be written.
+        With `fail_fast`, when a run failed and those under way have been stopped; and when no
+        process can be started.
     """
     standing = {job.path: job for job in jobs}  # each job, or what is left of it
     failed: dict[Path, dict[str, str]] = {path: {} for path in standing}
@@ -100,38 +105,77 @@ def carry_out(jobs: list[Job], backend: str = "cpu", threads: int = 1) -> list[R
                 else:
                     standing[path] = rest
 
+    def fail(job: Job, error: Exception) -> None:
+        why = _why(job, error, fail_fast)
+        if len(jobs) > 1:
+            say(f"warning: {job} failed: {why}")
+        for path, left in standing.items():
+            if left.path == job.path:
+                results[path] = _nothing(left, failed[path], error)
+
+    tell_abandoned(jobs)
     try:
         while pending := todo():
             for job in pending:
                 if job.finished:
-                    found = summarise_run(job, _read(job), skipped=True)
+                    try:
+                        found = summarise_run(job, _read(job), skipped=True)
+                    except InputError as error:
+                        fail(job, error)
+                        continue
                     say(f"{job}: finished before, skipped ({job.path})")
                     keep(job, found)
-            side_by_side(todo(), _carry_out, backend, threads, report)
+            side_by_side(todo(), _carry_out, backend, threads, report, fail)
     except KeyboardInterrupt as error:
-        finished = sum(path in results or job.finished for path, job in standing.items())
+        finished = sum(
+            job.finished if path not in results else not results[path].error for path, job in standing.items()
+        )
         raise Interrupted(finished, len(jobs), isinstance(error, Left)) from None
     return [results[job.path] for job in jobs]
 
 
+def tell_abandoned(jobs: Iterable[Job]) -> None:
+    """Name what killed processes left in the folders of runs, apart from these runs' own; small files go."""
+    ours = {job.path.with_suffix(".partial") for job in jobs}
+    for folder in dict.fromkeys(path.parent for path in ours):
+        with suppress(OSError):
+            sweep_small(folder)
+        if left := [path.name for path in abandoned(folder) if path not in ours]:
+            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+            say(f"warning: {folder}: nobody is writing {', '.join(left[:3])}{more}; delete what was left so")
+
+
+def _why(task: Job, error: Exception, fail_fast: bool) -> str:
+    """Say why a task failed; raises instead where the others are to stop."""
+    if fail_fast:
+        raise RunError(f"{task}: {explain(error)[0]}") from error
+    return explain(error)[0]
+
+
 def require_results(results: Sequence[RunSummary]) -> None:
-    """Refuse to go on where every rule of every run diverged.
+    """Refuse to go on where no run has a result: each failed, or every rule of it diverged.
 
     Raises
     ------
     RunError
-        Naming the first of them.
+        Naming the runs that failed, or else the first that diverged.
     """
-    if not any(result.labels for result in results):
-        first = next(result for result in results if result.failed)
-        label, reason = next(iter(first.failed.items()))
-        raise RunError(f"{first.name} seed {first.seed} ({label}): {reason}; no other rule is left")
+    if any(result.labels for result in results):
+        return
+    if any(result.error for result in results):
+        refuse_failures(results)
+    first = next(result for result in results if result.failed)
+    label, reason = next(iter(first.failed.items()))
+    raise RunError(f"{first.name} seed {first.seed} ({label}): {reason}; no other rule is left")
 
 
-def _nothing(job: Job, failed: dict[str, str]) -> RunSummary:
-    """Return the outcome of a run all of whose rules diverged."""
-    config = job.setup.config
-    return RunSummary(job.name, job.run_id, job.seed, job.path, config, [], {}, {}, "", [], failed=failed)
+def _nothing(job: Job, failed: dict[str, str], error: Exception | None = None) -> RunSummary:
+    """Return the outcome of a run that failed, or all of whose rules diverged."""
+    config, why = job.setup.config, "" if error is None else explain(error)[0]
+    if error is not None:
+        failed = failed | dict.fromkeys(job.experiment.rules, why)
+    run = RunSummary(job.name, job.run_id, job.seed, job.path, config, [], {}, {}, "", [], failed=failed)
+    return replace(run, error=why, cause=error)
 
 
 class Left(KeyboardInterrupt):
@@ -144,6 +188,7 @@ def side_by_side(
     backend: str,
     threads: int,
     report: Callable[[AnyJob, R], object],
+    fail: Callable[[AnyJob, Exception], object],
     unit: str | None = "trial",
     size: Callable[[AnyJob], int] = operator.attrgetter("steps"),
 ) -> None:
@@ -161,6 +206,8 @@ def side_by_side(
         At once.
     report : callable
         Told each task and its result, in the order in which they end.
+    fail : callable
+        Told each task that failed and why, in its place; the others go on, unless it raises.
     unit : str
         Of a task's size; None where sizes are only shares of the whole.
     size : callable
@@ -168,9 +215,12 @@ def side_by_side(
 
     Raises
     ------
-    KeyboardInterrupt, RunError, OSError
+    KeyboardInterrupt
         When the others have been stopped.
+    RunError
+        If no process can be started.
     """
+    unstarted = 0
     total = sum(map(size, tasks))
     crew = make_crew(threads, shared=backend == "gpu")
     software()  # here, so that a commit that cannot be known is said once
@@ -184,12 +234,18 @@ def side_by_side(
                 for task, future in crew.each(doing, wave, open_bar.update):
                     try:
                         result = future.result()
-                    except (InputError, ActivityError, Died) as error:
-                        raise RunError(f"{task}: {error}") from error
-                    report(task, result)
+                    except Exception as error:
+                        unstarted = unstarted + 1 if isinstance(error, Died) and not error.started else 0
+                        if unstarted > 1:  # it is not about this run
+                            raise RunError(f"{task}: {error}") from error
+                        _sweep([task])
+                        fail(task, error)
+                    else:
+                        unstarted = 0
+                        report(task, result)
         except KeyboardInterrupt:
             left = crew.stop(GRACE_S)
-            _sweep(left)
+            _sweep(left, ours=isinstance(crew, Threads))
             raise Left if left else KeyboardInterrupt from None
         except BaseException:
             _sweep(crew.stop())
@@ -202,11 +258,11 @@ def _on_one_thread(work: Callable[..., R], *arguments: Any) -> R:
         return work(*arguments)
 
 
-def _sweep(tasks: Iterable[Job]) -> None:
+def _sweep(tasks: Iterable[Job], ours: bool = False) -> None:
     """Remove the temporary files of what did not end by itself."""
     for task in tasks:
-        for suffix in (".partial", ".lock"):
-            task.path.with_suffix(suffix).unlink(missing_ok=True)
+        with suppress(OSError):
+            sweep(task.path, ours=ours)
 
 
 def _waves(tasks: Sequence[AnyJob], backend: str, threads: int) -> list[Sequence[AnyJob]]:
@@ -260,17 +316,10 @@ def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Ti
 
 def _read(job: Job) -> Outcome:
     """Read what tables and summaries need of a run that was finished before."""
-    try:
-        recording = read_run(job.path, (schema.CONFIG, schema.WARNINGS, f"{schema.scores()}/"))
-    except InputError as error:
-        raise InputError(error.where, error.value, f"{error.allowed}; delete it to run again") from error
+    only = (schema.CONFIG, schema.WARNINGS, f"{schema.scores()}/")
+    recording = read_finished_run(job.path, job.run_id, only)
     scores = {label: stored(recording, label) for label in job.experiment.rules}
     line, warnings = schema.health_messages(recording)
     main = schema.main_score(recording)
     failed = schema.scoring_failure(recording)
     return Outcome(scores, schema.health(recording), [line, *warnings], main, failed)
-
-
-def say(line: str) -> None:
-    """Print a line on stderr, above the bar."""
-    tqdm.write(printable(line), file=sys.stderr)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikewhen.experiments.batch import carry_out, require_results, say
+from spikewhen.experiments.batch import carry_out, require_results
 from spikewhen.experiments.comparison import Comparison
 from spikewhen.experiments.config import Experiment, folder_of, load_config
 from spikewhen.experiments.display import count
@@ -23,6 +23,7 @@ from spikewhen.experiments.finished import (
 )
 from spikewhen.experiments.jobs import Job, describe, estimates, make_job
 from spikewhen.experiments.limits import Limits
+from spikewhen.experiments.progress import say
 from spikewhen.experiments.run import unscored
 from spikewhen.experiments.setup import prepare
 from spikewhen.experiments.tables import format_seeds, parse_seeds
@@ -68,14 +69,14 @@ def compare(
     Returns
     -------
     Comparison
-        A rule that diverged is left out of it, and named in ``failures``.
+        A rule that diverged, or whose run failed, is left out of it, and named in ``failures``.
 
     Raises
     ------
     InputError
         If finished runs differ in more than rules and seed, or have no score to compare.
     RunError
-        If every rule of every run diverged.
+        If no run has a result: each failed, or every rule of it diverged.
     """
     labels = split_labels(rules, reference)
     numbers = parse_seeds(seeds) if isinstance(seeds, str) else (seeds,) if isinstance(seeds, int) else seeds
@@ -178,13 +179,15 @@ class Plan(NamedTuple):
         ]
         return {"found": found, **estimates(self.jobs, threads)}
 
-    def carry_out(self, backend: str, threads: int, reference: str | None = None) -> Comparison:
+    def carry_out(
+        self, backend: str, threads: int, reference: str | None = None, *, fail_fast: bool = False
+    ) -> Comparison:
         """Do what is to be done, and compare."""
         for label in self.labels:
             if seeds := [seed for seed, found in self.found.items() if label in found.rules]:
                 say(f"{label}: found in {self.folder} for seeds {format_seeds(seeds)}, not simulated again")
         there = [only(read_finished(path), labels) for path, (_, labels) in self.files.items()]
-        new = carry_out(self.jobs, backend, threads)
+        new = carry_out(self.jobs, backend, threads, fail_fast=fail_fast)
         require_results([*there, *new])
         how = [
             "" if not run.labels else "found" if run.skipped else "trained" if job.recording else "simulated"

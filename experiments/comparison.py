@@ -57,7 +57,7 @@ class Comparison:
     runs : list of RunSummary
         Ordered by seed, with the compared rules only.
     failures : list of Failure
-        Rules that diverged, with seeds and reason.
+        Rules that diverged or whose run failed, with seeds and reason.
     score : str
         Name of the score that is compared, e.g. ``"error"``.
     """
@@ -197,12 +197,12 @@ class Comparison:
         return f"<h4>{html.escape(str(title))}</h4>{''.join(texts)}"
 
     def refuse_failures(self) -> None:
-        """End a command in which rules were left out, after everything else is written.
+        """End a command in which runs failed or rules were left out, after everything else is written.
 
         Raises
         ------
         RunError
-            Naming the rules in one line.
+            Naming them, as `spikewhen.experiments.results.refuse_failures` does.
         """
         refuse_failures(self.runs)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikewhen.analysis.score_names import stored
-from spikewhen.experiments.batch import say
 from spikewhen.experiments.config import Experiment, nearest
+from spikewhen.experiments.progress import say
 from spikewhen.experiments.results import RunSummary
+from spikewhen.experiments.reuse import check_identity
 from spikewhen.experiments.tables import format_seeds
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
@@ -46,6 +47,8 @@ def read_finished(source: str | Path | Recording) -> RunSummary:
     """
     path = Path(source) if isinstance(source, str | Path) else Path(getattr(source, "path", None) or "")
     recording = read_run(path, PARTS) if isinstance(source, str | Path) else source
+    if isinstance(source, str | Path):
+        check_identity(recording, path)
     try:
         scores = {label: stored(recording, label) for label in recording.labels}
     except InputError as error:
@@ -193,7 +196,9 @@ def find_runs(experiment: Experiment, seeds: Iterable[int], folder: Path) -> dic
 def _configs(folder: Path) -> Iterator[tuple[Path, dict]]:
     for path in sorted(folder.glob("*.h5")):
         try:
-            yield path, read_run(path, (schema.CONFIG,)).config
+            recording = read_run(path, (schema.CONFIG,))
+            check_identity(recording, path)
+            yield path, recording.config
         except InputError as error:
             say(f"warning: {error}; passed over")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from spikewhen.experiments.config import Experiment
 from spikewhen.experiments.estimate import FIXED_BYTES, Estimate, parts_of, size_of, total
 from spikewhen.experiments.limits import BOUNDLESS, Limits, of_machine, refuse
+from spikewhen.experiments.reuse import is_there
 from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.experiments.tables import duration, size
 from spikewhen.reservoir.errors import InputError
@@ -43,8 +44,8 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether the file is there."""
-        return self.path.exists()
+        """Whether something stands under the file's name; what it is shows when it is read."""
+        return is_there(self.path)
 
     def without(self, label: str) -> Job | None:
         """Return the job without one of its rules; None if no rule is left."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+from spikewhen.reservoir.errors import printable
 
 Progress = bool | Callable[[int], None] | None
 """Show a bar, or call a function with the number of steps just finished."""
@@ -16,6 +19,8 @@ def bar(total: int, unit: str = "trial", **options: Any) -> Iterator[Any]:
     from tqdm import auto, std
 
     in_notebook = auto.notebook_tqdm is not std.tqdm  # there stderr is no terminal, yet shows bars
+    if sys.stderr is None:  # closed
+        options["disable"] = True
     options = {"disable": False if in_notebook else None, "smoothing": 0.1, "dynamic_ncols": True} | options
     with auto.tqdm(total=total, unit=unit, **options) as open_bar:
         yield open_bar
@@ -29,3 +34,12 @@ def shown(progress: Progress, total: int) -> Iterator[Callable[[int], None] | No
             yield open_bar.update
     else:
         yield progress or None
+
+
+def say(line: str) -> None:
+    """Print a line on stderr, above the bar; whether anybody can read it changes nothing."""
+    from tqdm import tqdm
+
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            tqdm.write(printable(line), file=sys.stderr)

@@ -105,8 +105,8 @@ def write_sidecar(job: Job, started: float, spent_s: tuple[float, float], backen
         },
     }
     if job.recording is not None:
-        made_by = read_run(job.recording, (schema.SOFTWARE,)).software
-        facts["trained_on"] = {"run_id": job.recording.stem, "software": made_by}
+        made_by = read_run(job.recording, (schema.SOFTWARE,))
+        facts["trained_on"] = {"run_id": made_by.run_id, "software": made_by.software}
     path = job.path.with_suffix(".json")
     write_whole(path, json.dumps(with_digest(facts), indent=2) + "\n")
     return path

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from spikewhen.analysis.score_names import heading, ordered, score_of
-from spikewhen.experiments.cli.errors import RunError
+from spikewhen.experiments.cli.errors import RunError, RunErrors
 from spikewhen.experiments.display import count
 from spikewhen.experiments.tables import Table, format_seeds, interval, number
-from spikewhen.reservoir.files.integrity import write_whole
 
 if TYPE_CHECKING:
     from spikewhen.experiments.jobs import Job
@@ -61,6 +60,11 @@ class RunSummary:
     scoring_failed: str = ""  # why there are no scores though the task has some
     events: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
+    error: str = ""  # why there is no result, where the run itself failed
+    cause: Exception | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} seed {self.seed} ({', '.join(self.config['rules'])})"
 
 
 def summarise_run(job: Job, outcome: Outcome, skipped: bool = False) -> RunSummary:
@@ -106,7 +110,7 @@ def summarise_results(
     return {
         "name": name,
         "overrides": list(overrides),
-        "events": list(results[0].events),
+        "events": list(next((r.events for r in results if r.events), ())),
         "main": main,
         "seeds": sorted({r.seed for r in results}),
         "headings": {n: heading(n) for n in ordered(names - {"block", "curve"})},
@@ -118,6 +122,7 @@ def summarise_results(
                 "health": {k: v if math.isfinite(v) else None for k, v in r.health.items()},
                 "warnings": r.warnings,
                 "failed": r.failed,
+                **({"error": r.error} if r.error else {}),
             }
             for r in results
         ],
@@ -162,18 +167,6 @@ def summary_text(experiments: Sequence[dict[str, Any]], **more: Any) -> str:
     return json.dumps(table, indent=2, allow_nan=False) + "\n"
 
 
-def write_summary(folder: Path, entries: Sequence[dict[str, Any]]) -> str:
-    """Write ``summary.json`` whole, and return its text.
-
-    Raises
-    ------
-    OSError
-    """
-    text = summary_text(entries)
-    write_whole(folder / "summary.json", text)
-    return text
-
-
 class Failure(NamedTuple):
     """A rule that diverged, and was left out, in some runs."""
 
@@ -196,25 +189,37 @@ def failures(results: Iterable[RunSummary]) -> list[Failure]:
     return list(found.values())
 
 
-def refuse_failures(results: Iterable[RunSummary]) -> None:
-    """End a command in which rules were left out or runs not scored, after everything else is written.
+def refuse_failures(results: Sequence[RunSummary], more: Sequence[str] = ()) -> None:
+    """End a command in which runs failed, were not scored or lost rules, after everything else is written.
+
+    Parameters
+    ----------
+    results : sequence of RunSummary
+    more : sequence of str
+        What else failed, a line each.
 
     Raises
     ------
     RunError
-        Naming the rules, and the runs, in one line.
+        Naming the rules, and what is not scored, in one line; with runs that failed, a line for each.
     """
-    runs = list(results)
-    found = [str(failure) for failure in failures(runs)]
-    if bare := [r for r in runs if r.scoring_failed]:
+    lost = [r for r in results if r.error]
+    found = [str(failure) for failure in failures(r for r in results if not r.error)]
+    if bare := [r for r in results if r.scoring_failed]:
         first = bare[0]
         others = f" and of {len(bare) - 1} more" if len(bare) > 1 else ""
         found.append(
             f"seed {first.seed}{others}: {first.scoring_failed}; the simulation is kept, "
             f"and `spikewhen score {first.path}` scores it again"
         )
-    if found:
-        raise RunError("; ".join(found))
+    if not lost and not more:
+        if found:
+            raise RunError("; ".join(found))
+        return
+    lines = [*(f"{r}: {r.error}" for r in lost), *more]
+    if (total := len(results) + len(more)) > 1:
+        lines.insert(0, f"{len(lines)} of {total} runs failed; what the others found is kept")
+    raise RunErrors(lines + found) from next((r.cause for r in lost), None)
 
 
 def describe_results(experiment: dict[str, Any]) -> str:

@@ -16,7 +16,8 @@ from spikewhen.experiments.config import Experiment
 from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
-from spikewhen.experiments.result import ReadLater, Result, open_run
+from spikewhen.experiments.result import ReadLater, Result
+from spikewhen.experiments.reuse import is_there, open_finished_run, read_finished_run
 from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.reservoir.engine import Backend, Engine
 from spikewhen.reservoir.errors import InputError, printable
@@ -110,10 +111,10 @@ def run(
         with shown(progress, setup.steps) as tick:
             return write_memory(setup, simulated(setup, backend), tick, scores)
     path = Path(out) / f"{setup.run_id}.h5"
-    if not path.exists():
+    if not is_there(path):
         with shown(progress, setup.steps) as tick:
             tell(write_file(path, setup, simulated(setup, backend), tick))
-    return open_run(path)
+    return open_finished_run(path, setup.run_id)
 
 
 def run_to_file(
@@ -137,7 +138,9 @@ def run_to_file(
     """
     setup = prepare(experiment, seed, network=network, current=current)
     path = Path(out) / f"{setup.run_id}.h5"
-    if not path.exists():
+    if is_there(path):
+        read_finished_run(path, setup.run_id, (schema.CONFIG,))
+    else:
         tell(write_file(path, setup, simulated(setup, backend), progress))
     return path
 

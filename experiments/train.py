@@ -16,7 +16,8 @@ from spikewhen.experiments.jobs import Job, make_job
 from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
-from spikewhen.experiments.result import Result, open_run
+from spikewhen.experiments.result import Result
+from spikewhen.experiments.reuse import check_identity, is_there, open_finished_run, read_finished_run
 from spikewhen.experiments.run import Outcome, Source, Tick, tell, write_file, write_memory
 from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.paradigms.meet import Block
@@ -82,13 +83,13 @@ def train(
         setup = trained_setup(opened, experiment)
         source = _source(opened, setup)
         path = None if out is None else Path(out) / f"{setup.run_id}.h5"
-        if path is not None and path.exists():
-            return open_run(path)
+        if path is not None and is_there(path):
+            return open_finished_run(path, setup.run_id)
         with shown(progress, setup.steps) as tick:
             if path is None:
                 return write_memory(setup, source, tick, scores)
             tell(write_file(path, setup, source, tick))
-    return open_run(path)
+    return open_finished_run(path, setup.run_id)
 
 
 def train_to_file(
@@ -100,7 +101,9 @@ def train_to_file(
             setup = trained_setup(opened, experiment)
             source = _source(opened, setup)
         path = Path(out) / f"{setup.run_id}.h5"
-        if not path.exists():
+        if is_there(path):
+            read_finished_run(path, setup.run_id, (schema.CONFIG,))
+        else:
             tell(write_file(path, setup, source, progress))
     return path
 
@@ -190,6 +193,7 @@ def _opened(recording: str | Path | Recording) -> Iterator[tuple[str, Recording]
         yield "the run", recording
     else:
         with open_recording(path, SMALL) as opened:  # type: ignore[arg-type]
+            check_identity(opened, Path(path))  # type: ignore[arg-type]
             yield str(path), opened
 
 
@@ -323,6 +327,7 @@ def training_jobs(
     beside = folder_of(config) if config else Path.cwd()
     for path in files:
         with open_recording(path, SMALL) as recording, _one_line(path):
+            check_identity(recording, path)
             experiment = recorded_experiment(recording, others, keep_rules=rules is None)
             if rules is not None:
                 experiment = replace(experiment, rules=rules)

@@ -37,14 +37,39 @@ class Stopped(BaseException):
     """Ends a task from inside, so that it clears up after itself."""
 
 
-class Died(Exception):
-    """The process of a task ended before the task did."""
+class _Terminated(BaseException):
+    """A signal told this process to end."""
 
-    def __init__(self, code: int | None):
-        super().__init__(code)
-        self.code = code
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that a queue, a system that shuts down or a closed terminal sends."""
+
+
+class Died(Exception):
+    """The process of a task ended before the task did.
+
+    Parameters
+    ----------
+    code : int or None
+        As `multiprocessing` has it: minus the signal's number where a signal ended it.
+    started : bool
+        Whether it had come as far as to take tasks.
+    """
+
+    def __init__(self, code: int | None, started: bool = True):
+        super().__init__(code, started)
+        self.code, self.started = code, started
 
     def __str__(self) -> str:
+        if not self.started and (self.code is None or self.code >= 0):
+            return (
+                f"its process could not start (exit code {self.code}); a script that runs several at once "
+                'needs if __name__ == "__main__": around what it does; else lower --threads'
+            )
         if self.code is None or self.code >= 0:
             return f"its process ended, with exit code {self.code}"
         try:
@@ -95,10 +120,11 @@ class Threads:
     def stop(self, grace_s: float | None = None) -> list[Any]:
         """End all work; without a limit to the grace, wait until it has ended."""
         self._stopped.set()
-        self._executor.shutdown(wait=grace_s is None, cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        begun = [future for future in self._items if not future.cancelled()]  # the others never end
         with suppress(KeyboardInterrupt):  # pressed again: do not wait
-            wait_for(self._items, grace_s)
-        return [item for future, item in self._items.items() if not future.done()]
+            wait_for(begun, grace_s)
+        return [self._items[future] for future in begun if not future.done()]
 
 
 class _Worker(Generic[T, R]):
@@ -110,6 +136,7 @@ class _Worker(Generic[T, R]):
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()  # so that the pipe ends when the process does
+        self.started = False
         self.item: T | None = None
         self.future: Future[R] = Future()
 
@@ -125,7 +152,8 @@ class _Worker(Generic[T, R]):
             kind, value = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            kind, value = "failed", Died(self.process.exitcode)
+            kind, value = "failed", Died(self.process.exitcode, self.started)
+        self.started = True
         if kind == "tick":
             tick(value)
             return False
@@ -140,7 +168,7 @@ class Processes:
     """Tasks in processes; work, items and what becomes of them have to be picklable.
 
     The processes ignore Ctrl-C: it is for this one to `stop` them. Where this one
-    is killed, they stop at their next tick.
+    is killed, they stop at their next tick. One that is terminated clears up its own task.
     """
 
     def __init__(self, at_once: int):
@@ -221,7 +249,24 @@ def _serve(pipe: Any) -> None:
             raise Stopped
         pipe.send(("tick", n))
 
+    def terminated(number: int, _: Any) -> None:
+        for other in ENDING:
+            signal.signal(other, signal.SIG_IGN)  # the first is enough: the task is clearing up
+        raise _Terminated(number)
+
+    for number in ENDING:
+        if signal.getsignal(number) is signal.SIG_DFL:  # else nohup, say, had it ignored
+            signal.signal(number, terminated)
+    try:
+        _work(pipe, tick)
+    except _Terminated as error:
+        signal.signal(error.number, signal.SIG_DFL)
+        os.kill(os.getpid(), error.number)  # so that its end tells what ended it
+
+
+def _work(pipe: Any, tick: Tick) -> None:
     with suppress(EOFError, OSError, Stopped):
+        pipe.send(("tick", 0))  # it has started
         while True:
             work, item = pipe.recv()
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numba import config
+
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.engine import Backend
 from spikewhen.reservoir.errors import InputError
@@ -16,11 +18,13 @@ def get_backend(name: str) -> Backend:
     Raises
     ------
     InputError
-        If there is none of that name.
+        If there is none of that name, or compiling is switched off.
     DeviceError
         If a GPU is asked for and there is none; says what is missing.
     """
     if name == "cpu":
+        if config.DISABLE_JIT:
+            raise InputError("NUMBA_DISABLE_JIT", config.DISABLE_JIT, "unset: the engine is compiled")
         return CpuBackend()
     if name == "reference":
         return ReferenceBackend()

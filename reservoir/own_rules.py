@@ -85,6 +85,8 @@ def checked_step(label: str, rule: Any) -> Dispatcher:
     where, step = f"rules.{label}.step", getattr(rule, "step", None)
     if isinstance(step, MethodType):  # where a class has it without staticmethod
         step = step.__func__
+    if nb.config.DISABLE_JIT:
+        raise InputError("NUMBA_DISABLE_JIT", nb.config.DISABLE_JIT, "unset: rules and engine are compiled")
     if not isinstance(step, Dispatcher):
         raise InputError(where, type(step).__name__, "a function with @numba.njit above it")
     try:

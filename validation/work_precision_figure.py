@@ -107,7 +107,7 @@ def write(folder: Path, points: Sequence[Point], default: tuple[str, float]) -> 
     paths = []
     for form, data in files.items():
         paths.append(folder / f"{NAME}.{form}")
-        paths[-1].write_bytes(data)
+        write_whole(paths[-1], data)
     paths.append(folder / f"{NAME}.csv")
     write_whole(paths[-1], write_table(sheet.rows, (CAPTION,)))
     return paths

@@ -6,7 +6,9 @@ for SciPy, which only scores and tables need.
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -25,7 +27,8 @@ from spikewhen.experiments.cli import (
     train,
     validate,
 )
-from spikewhen.experiments.cli.errors import Commands, examples
+from spikewhen.experiments.cli.ending import Streams
+from spikewhen.experiments.cli.errors import WRONG, Commands, examples
 from spikewhen.experiments.cli.output import echo
 
 app = typer.Typer(
@@ -81,7 +84,17 @@ for part in (demo, study, validate, doctor):
 def main() -> None:
     """Entry point."""
     start_on_one_thread()
-    app(prog_name="spikewhen", args=sys.argv[1:])
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    os.environ["MPLBACKEND"] = "agg"  # figures go into files, whatever the user's windows are made by
+    streams = Streams()
+    try:
+        app(prog_name="spikewhen", args=sys.argv[1:])
+    finally:
+        if failure := streams.failure:
+            print(
+                f"error: standard output: {failure.strerror}; files are as the command says", file=sys.stderr
+            )
+            sys.exit(WRONG)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
     DryRun,
+    FailFast,
     Json,
     LimitDisk,
     LimitMemory,
@@ -69,6 +70,7 @@ def compare(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -117,7 +119,7 @@ def compare(
         if dry_run:
             return echo(json.dumps(plan.estimates(threads)) if as_json else plan.describe(threads))
         with leaving_no_empty(folder):
-            comparison = plan.carry_out(backend, threads)
+            comparison = plan.carry_out(backend, threads, fail_fast=fail_fast)
     written = ", ".join(path.name for path in comparison.save(folder))
     text = f"{comparison.text()}\n\nwritten to {folder}: {written}"
     echo(comparison.json() if as_json else text, nl=not as_json)

@@ -90,19 +90,16 @@ def demo(
     with leaving_no_empty(out):
         results = batch.carry_out(jobs, "cpu", threads)
         batch.require_results(results)
-    from spikewhen.experiments.results import (
-        describe_results,
-        refuse_failures,
-        summarise_results,
-        write_summary,
-    )
+    from spikewhen.experiments.results import describe_results, refuse_failures, summarise_results
+    from spikewhen.experiments.summary import write_summary
 
     each = iter(results)
-    entries = [
-        summarise_results(part.name, [next(each) for _ in jobs_of], (*part.overrides, *overrides))
+    parts = [
+        (part.name, [next(each) for _ in jobs_of], (*part.overrides, *overrides))
         for part, jobs_of in zip(PARTS, by_part, strict=True)
     ]
-    write_summary(out, entries)
+    write_summary(out, parts)
+    entries = [summarise_results(*part) for part in parts]
     echo("\n\n".join(map(describe_results, entries)) + f"\n\n{NOTE}\n\nwritten:")
     paths = [*dict.fromkeys(r.path for r in results), out / "summary.json", *draw(out, ("pdf", "png"))]
     echo("\n".join(map(str, paths)))

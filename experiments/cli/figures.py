@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.output import echo
 from spikewhen.reservoir.errors import InputError
+
+if TYPE_CHECKING:
+    from spikewhen.experiments.result import Result
 
 FORMATS = ("pdf", "png", "svg")
 
@@ -62,11 +65,19 @@ def draw(folder: Path, formats: tuple[str, ...]) -> list[Path]:
     InputError
     """
     from spikewhen.analysis.figures import draw_all
-    from spikewhen.experiments.result import open_run
     from spikewhen.experiments.study.result import FILE, StudyResult
 
     files, judged = sorted(folder.glob("*.h5")), (folder / FILE).is_file()
     if not files and not judged:
         raise InputError("DIR", str(folder), f"a folder with result files (*.h5) or {FILE}")
     written = StudyResult.read(folder).draw(formats) if judged else []
-    return written + (draw_all(folder, [open_run(path) for path in files], formats) if files else [])
+    return written + (draw_all(folder, list(map(_opened, files)), formats) if files else [])
+
+
+def _opened(path: Path) -> Result:
+    from spikewhen.experiments.result import open_run
+    from spikewhen.experiments.reuse import check_identity
+
+    result = open_run(path)
+    check_identity(result, path)
+    return result

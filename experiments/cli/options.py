@@ -72,6 +72,9 @@ LimitTime = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
 ]
+FailFast = Annotated[
+    bool, typer.Option("--fail-fast", help="Stop at the first run that fails, instead of doing the others.")
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON on the standard output, and nothing else there.")
 ]

@@ -12,6 +12,7 @@ from spikewhen.experiments.cli.options import (
     BackendName,
     Config,
     DryRun,
+    FailFast,
     Json,
     LimitDisk,
     LimitMemory,
@@ -55,19 +56,22 @@ def run(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Simulate an experiment and score what its rules learn.
 
     Every run writes RUN_ID.h5, its result, and RUN_ID.json, facts about this machine.
-    The command writes summary.json over all its runs. In an open loop all rules of a
+    The command writes summary.json: its experiment over all runs in the folder, and the
+    experiments that earlier commands ran there. In an open loop all rules of a
     config learn from one simulation. In a closed loop (network.feedback_pa above 0)
     each rule needs a simulation of its own.
 
     Finished runs are skipped; after Ctrl-C the same command goes on where it stopped.
     A rule that diverges is left out and named at the end, with exit code 2; the others
-    keep their results. The very first run compiles for some seconds.
+    keep their results. So do the others where a run fails; all that failed are named
+    at the end. The very first run compiles for some seconds.
     """
     from spikewhen.experiments import batch
     from spikewhen.experiments.config import load_config
@@ -82,16 +86,13 @@ def run(
     if dry_run:
         return echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
     with leaving_no_empty(folder):
-        results = batch.carry_out(jobs, backend, threads)
+        results = batch.carry_out(jobs, backend, threads, fail_fast=fail_fast)
         batch.require_results(results)
-    from spikewhen.experiments.results import (
-        describe_results,
-        refuse_failures,
-        summarise_results,
-        write_summary,
-    )
+    from spikewhen.experiments.results import describe_results, refuse_failures, summarise_results
+    from spikewhen.experiments.summary import write_summary
 
-    entry = summarise_results(Path(config).stem, results, changes)
-    text = write_summary(folder, [entry])
+    name = Path(config).stem
+    text = write_summary(folder, [(name, results, changes)])
+    entry = summarise_results(name, results, changes)
     echo(text if as_json else f"{describe_results(entry)}\nwritten to {folder}", nl=not as_json)
     refuse_failures(results)

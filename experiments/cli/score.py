@@ -24,7 +24,7 @@ def score(
     Use it where scoring failed, or after a change of a score of your own. Nothing is
     simulated. A file is replaced as a whole, and left alone where its scores are the same.
     """
-    from spikewhen.experiments.batch import say
+    from spikewhen.experiments.progress import say
     from spikewhen.experiments.score import score_file
     from spikewhen.reservoir.files import schema
     from spikewhen.reservoir.files.recording import read_run

@@ -13,6 +13,7 @@ from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
     DryRun,
+    FailFast,
     Json,
     LimitDisk,
     LimitMemory,
@@ -86,6 +87,7 @@ def run_study(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -99,7 +101,9 @@ def run_study(
     claim that fails is a result: the exit code is 0.
     """
     limits = (limit_memory, limit_disk, limit_time)
-    _carry_out(place, names, seeds, quick, out, backend, threads, figures, limits, dry_run, as_json)
+    _carry_out(
+        place, names, seeds, quick, out, backend, threads, figures, limits, fail_fast, dry_run, as_json
+    )
 
 
 @study_app.command("new", epilog=examples("spikewhen study new my_paper", "spikewhen study my_paper --quick"))
@@ -135,6 +139,7 @@ def claims(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -148,7 +153,9 @@ def claims(
     fails is a result: the exit code is 0.
     """
     limits = (limit_memory, limit_disk, limit_time)
-    _carry_out(ARTICLE, names, seeds, quick, out, backend, threads, figures, limits, dry_run, as_json)
+    _carry_out(
+        ARTICLE, names, seeds, quick, out, backend, threads, figures, limits, fail_fast, dry_run, as_json
+    )
 
 
 def _carry_out(
@@ -161,6 +168,7 @@ def _carry_out(
     threads: int | None,
     figures: bool,
     limits: tuple[str | None, str | None, str | None],
+    fail_fast: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -184,7 +192,7 @@ def _carry_out(
         found = estimate.table(plan, threads)
         return echo(json.dumps(found) if as_json else estimate.describe(found))
     with leaving_no_empty(folder):
-        failed = carry_out(plan, backend, threads)
+        failed = carry_out(plan, backend, threads, fail_fast=fail_fast)
         result, more = report(plan)
     if result is not None:
         written = f"written to {folder}: claims.json, .md, .html"

@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 
 from spikewhen.experiments.cli.errors import examples
-from spikewhen.experiments.cli.options import DryRun, Json, LimitDisk, LimitMemory, LimitTime, asked_limits
+from spikewhen.experiments.cli.options import (
+    DryRun,
+    FailFast,
+    Json,
+    LimitDisk,
+    LimitMemory,
+    LimitTime,
+    asked_limits,
+)
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
 from spikewhen.reservoir.errors import InputError
 
@@ -53,6 +61,7 @@ def train(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -71,7 +80,9 @@ def train(
 
     overrides = tuple(set_ or ())
     limits = asked_limits(out or files[0], limit_memory, limit_disk, limit_time)
-    chosen = _recordings(files, () if config else rule or ())
+    chosen, damaged = _recordings(files, () if config else rule or ())
+    if damaged and fail_fast:
+        raise damaged[0]
     jobs = training_jobs(chosen, rule, config, overrides, out, limits)
     for folder in dict.fromkeys(job.path.parent for job in jobs):
         check_folder(folder)
@@ -79,7 +90,7 @@ def train(
     if dry_run:
         return echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
     with leaving_no_empty(jobs[0].path.parent):
-        results = batch.carry_out(jobs, "recorded", threads)
+        results = batch.carry_out(jobs, "recorded", threads, fail_fast=fail_fast)
         batch.require_results(results)
     from spikewhen.experiments.results import (
         describe_results,
@@ -94,36 +105,51 @@ def train(
     else:
         echo(describe_results(entry) + "\n\nwritten:")
         echo("\n".join(dict.fromkeys(str(r.path) for r in results if r.labels)))
-    refuse_failures(results)
+    refuse_failures(results, list(map(str, damaged)))
 
 
-def _recordings(places: Sequence[Path], labels: Sequence[str]) -> list[Path]:
+def _recordings(places: Sequence[Path], labels: Sequence[str]) -> tuple[list[Path], list[InputError]]:
     """Return the files, and of each folder those that rules can be trained on: open loops with all spikes.
+
+    Returns
+    -------
+    found : list of Path
+    damaged : list of InputError
+        One for each file that is none of ours, or damaged.
 
     Raises
     ------
     InputError
-        If a folder holds none with these rules.
+        If a folder holds none with these rules, or every file is damaged.
     """
     from spikewhen.experiments.finished import result_files
+    from spikewhen.experiments.reuse import check_identity
     from spikewhen.reservoir.files import schema
     from spikewhen.reservoir.files.recording import read_run
 
     found: list[Path] = []
+    damaged: list[InputError] = []
     for place in places:
-        if not place.is_dir():
-            found.append(place)
-            continue
-        configs = {path: read_run(path, (schema.CONFIG,)).config for path in result_files(place)}
-        fit = [
-            path
-            for path, config in configs.items()
-            if config["record"]["spikes"] == "all"
-            and config["network"]["feedback_pa"] == 0
-            and set(labels) <= set(config["rules"])
-        ]
-        if not fit:
+        fit = []
+        before = len(damaged)
+        for path in result_files(place) if place.is_dir() else [place]:
+            try:
+                recording = read_run(path, (schema.CONFIG,))
+                check_identity(recording, path)
+            except InputError as error:
+                damaged.append(error)
+                continue
+            config = recording.config
+            if not place.is_dir() or (
+                config["record"]["spikes"] == "all"
+                and config["network"]["feedback_pa"] == 0
+                and set(labels) <= set(config["rules"])
+            ):
+                fit.append(path)
+        if not fit and len(damaged) == before:
             of = f" and the rules {', '.join(labels)}" if labels else ""
             raise InputError(str(place), "no such run", f"a run of an open loop with all spikes{of}")
         found += fit
-    return found
+    if not found:
+        raise damaged[0]
+    return found, damaged

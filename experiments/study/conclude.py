@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spikewhen.experiments.batch import say
-from spikewhen.experiments.cli.errors import RunError
+from spikewhen.experiments.cli.errors import RunErrors
+from spikewhen.experiments.progress import say
 from spikewhen.experiments.study.claim import Judged
 from spikewhen.experiments.study.html import to_html
 from spikewhen.experiments.study.markdown import to_markdown
@@ -53,14 +53,15 @@ def report(plan: Plan) -> tuple[StudyResult | None, list[str]]:
 
 
 def complain(failed: Sequence[str]) -> None:
-    """Say in one line that something failed, if anything did.
+    """Say what failed, a line for each, if anything did.
 
     Raises
     ------
     RunError
     """
     if failed:
-        raise RunError(failed[0] if len(failed) == 1 else f"{len(failed)} failures, the first: {failed[0]}")
+        head = [f"{len(failed)} failures; what else was found is kept"] if len(failed) > 1 else []
+        raise RunErrors([*head, *failed])
 
 
 def conclude(plan: Plan, failed: Sequence[str]) -> StudyResult:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from spikewhen.experiments.digest import read_table
+from spikewhen.experiments.reuse import read_finished_run
 from spikewhen.experiments.study.report import VERSION, Table, verdict_table
 from spikewhen.experiments.study.study import Study, load_study
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.recording import Recording, read_run
+from spikewhen.reservoir.files.recording import Recording
 
 FILE = "claims.json"
 
@@ -128,7 +129,7 @@ class StudyResult:
         for run_id in runs.values():
             path = self.folder / "runs" / f"{run_id}.h5"
             if path.exists():
-                self._runs[protocol] = read_run(path)
+                self._runs[protocol] = read_finished_run(path, run_id)
                 return self._runs[protocol]
         raise InputError(FILE, f"no run of the protocol {protocol}", "its run in the folder runs/")
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikewhen.experiments.batch import Left, carry_out_one, say, side_by_side
-from spikewhen.experiments.cli.errors import Interrupted
+from spikewhen.experiments.batch import Left, carry_out_one, side_by_side, tell_abandoned
+from spikewhen.experiments.cli.errors import Interrupted, RunError, explain
 from spikewhen.experiments.jobs import Job, at_once, make_jobs
 from spikewhen.experiments.limits import Limits
+from spikewhen.experiments.progress import say
 from spikewhen.experiments.result import Result
+from spikewhen.experiments.reuse import read_finished_run
 from spikewhen.experiments.study.cache import Measure, has, load, save, warnings_of
 from spikewhen.experiments.study.claim import Claim
 from spikewhen.experiments.study.protocol import Protocol
@@ -27,7 +29,6 @@ from spikewhen.experiments.tables import duration
 from spikewhen.experiments.workers import Tick
 from spikewhen.reservoir.engine import Backend
 from spikewhen.reservoir.errors import ActivityError, InputError
-from spikewhen.reservoir.files.recording import read_run
 
 MEASURING_S = 1.0
 """Of reading a run and measuring it once, about."""
@@ -146,8 +147,10 @@ def _measure_job(job: Job, measures: list[Measure]) -> MeasureJob:
     return MeasureJob(**vars(job), work_ms=round(1000 * seconds), measures=tuple(measures))
 
 
-def carry_out(plan: Plan, backend: str = "cpu", threads: int | None = None) -> list[str]:
-    """Run and measure what is not there yet, several at once.
+def carry_out(
+    plan: Plan, backend: str = "cpu", threads: int | None = None, *, fail_fast: bool = False
+) -> list[str]:
+    """Run and measure what is not there yet, several at once; what fails stops nothing else.
 
     Returns
     -------
@@ -156,7 +159,7 @@ def carry_out(plan: Plan, backend: str = "cpu", threads: int | None = None) -> l
 
     Raises
     ------
-    InputError, Interrupted, RunError, OSError
+    InputError, Interrupted, RunError
         As `spikewhen.experiments.batch.carry_out`.
     """
     failed: list[str] = []
@@ -172,12 +175,16 @@ def carry_out(plan: Plan, backend: str = "cpu", threads: int | None = None) -> l
         for line in (*outcome.warnings, *outcome.failed):
             say(f"warning: {task}: {line}")
         failed.extend(f"{task}: {line}" for line in outcome.failed)
+        if fail_fast and failed:
+            raise RunError(failed[0])
 
+    def fail(task: MeasureJob, error: Exception) -> None:
+        report(task, TaskOutcome([explain(error)[0]], []))
+
+    tell_abandoned(plan.todo)
     threads = at_once(threads, len(plan.todo), backend)
     try:
-        side_by_side(
-            plan.todo, work_on, backend, threads, report, unit=None, size=operator.attrgetter("work_ms")
-        )
+        side_by_side(plan.todo, work_on, backend, threads, report, fail, None, operator.attrgetter("work_ms"))
     except KeyboardInterrupt as error:
         raise Interrupted(count, len(plan.todo), isinstance(error, Left)) from None
     return failed
@@ -210,7 +217,7 @@ def work_on(backend: str, place: Backend, threads: int, task: MeasureJob, tick: 
             return TaskOutcome([str(error)], [])
     elif backend == "gpu":
         place.leave()  # type: ignore[attr-defined]
-    recording = read_run(task.path)
+    recording = read_finished_run(task.path, task.run_id)
     result = Result(recording.arrays, recording.attrs, task.path)
     failed = []
     for measure in task.measures:

@@ -8,9 +8,13 @@ front of a file; other readers of HDF5 pass over it.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import io
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +77,7 @@ class GuardedFile(io.FileIO):
     error: OSError | None = None
 
     def __init__(self, path: Path):
-        super().__init__(path, "w+b")
+        super().__init__(path, "x+b")  # new, so that no link is followed
         self._unwritten: list[tuple[int, bytes]] = []
 
     def write(self, data: Any) -> int:
@@ -116,22 +120,60 @@ class GuardedFile(io.FileIO):
             raise self.error
 
 
+def sync(handle: int) -> None:
+    """Force an open file or folder onto the disk, where its file system can."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP):
+            raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder onto the disk, where it can be read and its file system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        sync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_whole(path: Path, data: str | bytes) -> Path:
     """Write a file so that it is there whole or not at all; text is UTF-8.
+
+    Of several that write one file at a time, each writes a temporary file of its own.
 
     Raises
     ------
     OSError
     """
-    temporary = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open(temporary, "wb") as file:
+        try:
+            return _write(path, data)
+        except FileNotFoundError:  # `sweep_small` came before we had locked it
+            return _write(path, data)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # nobody knows the other name
+
+
+def _write(path: Path, data: str | bytes) -> Path:
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.partial")
+    try:
+        with open(temporary, "xb") as file:
+            with suppress(OSError):  # where there are locks, nobody takes it for left behind
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+            sync(file.fileno())
+            os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     return path

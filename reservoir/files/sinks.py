@@ -6,8 +6,8 @@ reads as the same `spikewhen.reservoir.files.recording.Recording`.
 
 from __future__ import annotations
 
-import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,8 @@ import h5py
 import numpy as np
 
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.integrity import BLOCK, GuardedFile, seal
+from spikewhen.reservoir.files.integrity import BLOCK, GuardedFile, seal, sync, sync_folder
+from spikewhen.reservoir.files.locks import Lock, refuse_other_than_file, same_file
 from spikewhen.reservoir.files.recording import Recording
 
 
@@ -74,24 +75,27 @@ class FileSink:
 
     def __init__(self, path: Path):
         self.path = Path(path)
+        self._temporary = self.path.with_suffix(".partial")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o644)
+            refuse_other_than_file(self.path)
+            self._lock = Lock(self.path.with_suffix(".lock"), self.path)
         except OSError as error:
             raise InputError(
                 "--out", str(self.path.parent), f"a writable folder ({error.strerror})"
             ) from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its owner may have removed the file before we had the lock: then it locks nothing.
-            if not os.path.samestat(os.fstat(self._lock), os.stat(self.path.with_suffix(".lock"))):
-                raise FileNotFoundError
-        except OSError as error:
-            os.close(self._lock)
-            raise InputError("--out", str(self.path), "a run that no other process is writing") from error
-        self._temporary = self.path.with_suffix(".partial")  # a stale one is ours: we hold the lock
-        self._raw = GuardedFile(self._temporary)
-        self._file = h5py.File(self._raw, "w", libver=("v108", "v110"), userblock_size=BLOCK)
+            if refuse_other_than_file(self._temporary):
+                self._temporary.unlink()  # a stale one is ours: we hold the lock
+            self._raw = GuardedFile(self._temporary)
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
+            self._file = h5py.File(self._raw, "w", libver=("v108", "v110"), userblock_size=BLOCK)
+        except BaseException:
+            self._let_go()
+            raise
         # A data set whose last handle is closed loses its chunk cache: every row written would then
         # unpack and pack again the chunk it belongs to.
         self._open: dict[str, h5py.Dataset] = {}
@@ -152,24 +156,36 @@ class FileSink:
         self._raw.check()
         seal(self._raw)
         self._raw.check()
-        os.fsync(self._raw.fileno())
-        self._raw.close()
+        sync(self._raw.fileno())
+        if not (self._lock.holds() and same_file(self._temporary, self._raw.fileno())):
+            raise InputError(
+                str(self._temporary),
+                "removed or replaced while it was written",
+                "a folder whose temporary files nobody removes; run again",
+            )
         os.replace(self._temporary, self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-        self._unlock()
+        self._raw.close()
+        try:
+            sync_folder(self.path.parent)
+        finally:
+            self._lock.release()
 
     def abort(self) -> None:
-        """Throw the unfinished file away."""
+        """Throw the unfinished file away; nothing where it has its name already."""
+        if self._raw.closed:
+            return
         self._open.clear()
         try:
             self._file.close()
         finally:
-            self._raw.close()
-            self._temporary.unlink(missing_ok=True)
-            self._unlock()
+            self._let_go()
 
-    def _unlock(self) -> None:
-        self.path.with_suffix(".lock").unlink(missing_ok=True)
-        os.close(self._lock)
+    def _let_go(self) -> None:
+        """Remove what is still this run's own, and let others write."""
+        try:
+            if same_file(self._temporary, self._raw.fileno()):
+                self._temporary.unlink()
+        finally:
+            with suppress(OSError):
+                self._raw.close()
+            self._lock.release()

@@ -229,7 +229,8 @@ def test_ctrl_c_keeps_finished_runs_and_says_how_many(tmp_path, monkeypatch):
 def many_runs(tmp_path):
     """The command at work on a thousand runs, in a group of its own as at a terminal; its folder."""
     config, out = small.write(tmp_path), tmp_path / "o"
-    command = [*COMMAND, "run", str(config), "--seeds", "0-999", "--threads", "2", "--out", str(out)]
+    words = ["--seeds", "0-999", "--threads", "2", "--out", str(out), "--fail-fast"]
+    command = [*COMMAND, "run", str(config), *words]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -286,7 +287,8 @@ def test_a_full_disk_is_one_line_and_leaves_earlier_runs(done, tmp_path):
     command = [sys.executable, "-c", script, "run", str(config), "--seed", "9", "--out", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 2, ended.stderr
-    assert ended.stderr.startswith(f"error: {tmp_path}") and len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.startswith("error: small seed 9 ") and len(ended.stderr.splitlines()) == 1
+    assert f"{tmp_path}" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert small.files(tmp_path) == []
 

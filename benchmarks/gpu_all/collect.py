@@ -34,11 +34,20 @@ def status(rows: Lines) -> int:
 
 
 def collect(record: Record, path: Path) -> int:
-    """Write the rows as one JSON file; returns the exit status."""
+    """Write the rows as one JSON file, of paths the names only; returns the exit status."""
     rows = record.rows()
-    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(_names_of_paths(rows), indent=1) + "\n", encoding="utf-8")
     print(describe(rows))
     return status(rows)
+
+
+def _names_of_paths(value: Any) -> Any:
+    """Leave out the folders of a machine."""
+    if isinstance(value, dict):
+        return {key: _names_of_paths(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_names_of_paths(held) for held in value]
+    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
 
 
 def _share(row: dict[str, Any], card: dict[str, Any], what: str) -> str:

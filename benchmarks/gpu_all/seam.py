@@ -53,7 +53,7 @@ def machine(context: Context) -> dict[str, Any]:
         "commit": _output("git", "-C", str(ROOT), "rev-parse", "HEAD"),
         "numerics": NUMERICS_VERSION,
         "python": platform.python_version(),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}",
         "cores": os.cpu_count(),
         "packages": versions,
         "nvidia_smi": _output(

@@ -87,7 +87,7 @@ def check(parameters: Any) -> None:
     InputError
         Naming the field, its value and what is allowed.
     """
-    hints = hints_of(type(parameters))
+    hints = hints_of(type(parameters))  # type: ignore[arg-type]
     for f in fields(parameters):
         value, m = getattr(parameters, f.name), f.metadata
         plain = as_declared(hints.get(f.name, Any), value, f.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ MOST_OBJECTS, DEEPEST = 10_000, 8
 """Groups and arrays of a file, and groups within each other."""
 
 
+_FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
 _HEAP = b"GCOL\1\0\0\0"
 
 
@@ -60,6 +62,7 @@ def walk(file: h5py.File, path: Path) -> Iterator[tuple[str, Any]]:
     """
     room = MAX_RATIO * os.path.getsize(path)
     seen = {_address(file)}
+    places: set[int] = set()  # of the parts of arrays
 
     def inside(group: h5py.Group, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
         nonlocal room
@@ -76,6 +79,7 @@ def walk(file: h5py.File, path: Path) -> Iterator[tuple[str, Any]]:
                 raise InputError(str(path), full, most)
             if isinstance(node, h5py.Dataset):
                 room -= _bytes(node, full, path, room)
+                _check_chunks(node, full, path, places)
             elif not isinstance(node, h5py.Group):
                 raise InputError(str(path), full, "groups and arrays only")
             yield full, node
@@ -83,6 +87,30 @@ def walk(file: h5py.File, path: Path) -> Iterator[tuple[str, Any]]:
                 yield from inside(node, full, depth + 1)
 
     yield from inside(file, "", 1)
+
+
+def _check_chunks(data: h5py.Dataset, name: str, path: Path, places: set[int]) -> None:
+    """Every part of an array is there, with its checksum, and in a place of its own.
+
+    HDF5 gives zeros for a part whose entry is lost, and reads another array's part without a word.
+    """
+    if data.chunks is None:
+        return
+    found: list[Any] = []
+    data.id.chunk_iter(found.append)
+    expected = math.prod(-(-n // size) for n, size in zip(data.shape, data.chunks, strict=True))
+    offsets = {part.chunk_offset for part in found}
+    inside = all(
+        at < n and at % size == 0
+        for offset in offsets
+        for at, n, size in zip(offset, data.shape, data.chunks, strict=True)
+    )
+    own = {part.byte_offset for part in found}
+    if len(found) != expected or len(offsets) != expected or len(own) != expected or not inside:
+        raise InputError(str(path), f"{name} lacks a part", "an undamaged HDF5 result file")
+    if any(part.filter_mask for part in found) or own & places:
+        raise InputError(str(path), f"{name} with a part of another", "an undamaged HDF5 result file")
+    places |= own
 
 
 def _address(node: Any) -> tuple[int, int]:
@@ -94,6 +122,10 @@ def _bytes(data: h5py.Dataset, name: str, path: Path, room: int) -> int:
     layout = data.id.get_create_plist()
     if data.is_virtual or layout.get_external_count():
         raise InputError(str(path), name, "data inside the file itself")
+    for i in range(layout.get_nfilters()):
+        code, _, values, _ = layout.get_filter(i)
+        if code not in _FILTERS or (code == h5py.h5z.FILTER_SHUFFLE and values[:1] != (data.dtype.itemsize,)):
+            raise InputError(str(path), name, "numbers packed by shuffle, gzip and Fletcher-32")
     if data.dtype.hasobject:
         raise InputError(str(path), name, "numbers and bytes only")
     size = int(np.prod(data.shape or (), dtype=object)) * data.dtype.itemsize

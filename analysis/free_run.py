@@ -77,20 +77,30 @@ def run_length_ms(recording: Recording, kept_ms: np.ndarray) -> float:
     return float(kept_ms[-1]) if steps is None else int(steps) * read_clock(recording, kept_ms).step_ms
 
 
+def target_of(recording: Recording, kept_ms: np.ndarray, clock_ms: np.ndarray) -> np.ndarray:
+    """Return the target at times since learning began, ``(T, K)``; `kept_ms` are those of a run."""
+    own = schema.block("signal")
+    if own in recording:
+        rows, step_ms = recording[own], read_clock(recording, kept_ms).step_ms
+        return rows[(np.round(clock_ms / step_ms).astype(np.int64) - 1) % len(rows)]
+    frequency, size = recording[schema.block("frequency_hz")], recording[schema.block("amplitude")]
+    return (size * np.sin(2 * np.pi * frequency * clock_ms[:, None] / 1000)).sum(1)[:, None]
+
+
 def score_free_run(recording: Recording, label: str) -> dict[str, np.ndarray]:
     """Return the scores of a run that learned a continuous signal, each (1,).
 
-    The fit needs a target of one frequency; for more it is NaN and the RMSE remains.
+    The fit needs a target of one frequency; for others it is NaN and the RMSE, over all
+    channels, remains.
     """
     t = np.asarray(recording[schema.readout(label, "time_ms")], float)
-    y = recording[schema.readout(label, "probes", "y")][0, :, 0]
-    frequency, size = recording[schema.block("frequency_hz")], recording[schema.block("amplitude")]
-    # The target's phase goes on from run to run.
+    y = recording[schema.readout(label, "probes", "y")][0]
+    # The target goes on from run to run.
     clock = t + recording[schema.probe("after_trial")][0] * run_length_ms(recording, t)
-    target = (size * np.sin(2 * np.pi * frequency * clock[:, None] / 1000)).sum(1)
     values = dict.fromkeys(("free_frequency_hz", "free_amplitude", "free_residual"), np.nan)
-    if len(frequency) == 1:
-        fit = fit_sinusoid(y, t, float(frequency[0]))
+    frequency = recording.arrays.get(schema.block("frequency_hz"), np.zeros(0))
+    if frequency.size == 1:
+        fit = fit_sinusoid(y[:, 0], t, float(frequency[0]))
         values = dict(zip(values, (fit.frequency_hz, fit.amplitude, fit.residual), strict=True))
-    values["free_rmse"] = rmse(y, target)
+    values["free_rmse"] = rmse(y, target_of(recording, t, clock))
     return {name: np.atleast_1d(value) for name, value in values.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,11 @@ from spikewhen.reservoir.files.schema import SCHEMA_VERSION
 from spikewhen.reservoir.health import HealthSpec
 from spikewhen.reservoir.network import NetworkSpec
 from spikewhen.reservoir.own_rules import checked_step
+from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.rules import RULES
 from spikewhen.reservoir.sessions import calling
-from spikewhen.reservoir.spec import Spec, param
+from spikewhen.reservoir.spec import Spec, as_table, param
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec
-from spikewhen.reservoir.training import RecordSpec
 from spikewhen.reservoir.types import NUMERICS_VERSION
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -111,6 +111,11 @@ class Experiment(Shown):
             chosen[name] = rule
         return replace(self, rules=chosen)
 
+    def without(self, label: str) -> Experiment | None:
+        """Return the experiment without one of its rules; None if no rule is left."""
+        rest = {name: rule for name, rule in self.rules.items() if name != label}
+        return replace(self, rules=rest) if rest and label in self.rules else None
+
     def split(self) -> list[Experiment]:
         """One experiment per simulation: with feedback every rule needs its own."""
         if self.network.feedback_pa == 0:
@@ -128,14 +133,14 @@ class Experiment(Shown):
             value = getattr(self, f.name)
             if f.name == "rules":
                 out["rules"] = {
-                    k: {"rule": r.name, **asdict(r), **_foreign(r, RULES)} for k, r in value.items()
+                    k: {"rule": r.name, **as_table(r), **_foreign(r, RULES)} for k, r in value.items()
                 }
             elif f.name == "paradigm":
-                out["paradigm"] = {"name": value.name, **asdict(value), **_foreign(value, PARADIGMS)}
+                out["paradigm"] = {"name": value.name, **as_table(value), **_foreign(value, PARADIGMS)}
             elif f.name == "seeds":
-                out["seeds"] = asdict(value.resolve(seed))
+                out["seeds"] = as_table(value.resolve(seed))
             else:
-                out[f.name] = asdict(value)
+                out[f.name] = as_table(value)
         return out
 
     def run_id(self, seed: int) -> str:

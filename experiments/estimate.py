@@ -21,6 +21,8 @@ NS_OF_SCORES, NS_OF_CEILING = 14e3, 2.4e3
 """Per N^2, where all spikes are kept: replay and geometry, and the ridge ceiling of one block."""
 NS_OF_DRAWING = 5.0
 """Per pair of cells, of drawing the synapses."""
+NS_PER_PIECE = 3e5
+"""The run is cut wherever states of cells are kept."""
 ASSUMED_RATE_HZ = 4.0
 FIXED_S, FIXED_BYTES = 1.0, 300e6
 """Of a warm start (the very first run compiles for some 15 s more), and of the libraries.
@@ -121,6 +123,14 @@ def parts_of(experiment: Any, grid: TimeGrid, size: Size, simulate: bool = True)
         kept_spikes = n * ASSUMED_RATE_HZ * total_ms / 1000 * _share_kept(record, n)
         parts.append(Part(key, passing(total_ms)))
         parts.append(Part(f"record.spikes, {key}", 0.0, 20 * kept_spikes, 6 * kept_spikes))
+    if record.keeps_states:
+        cells = len(record.cells) or record.cells_per_type * (
+            len(spec.excitatory_mix) + len(spec.inhibitory_mix)
+        )
+        moments = kept * trial_ms / record.cells_every_ms
+        states = moments * cells * len(record.variables) * real
+        keys_of = f"record.cells, record.cells_every_ms, {session}"
+        parts.append(Part(keys_of, 1e-9 * NS_PER_PIECE * moments, states, 0.8 * states))
     for label, rule in experiment.rules.items():
         if rule.name == "rls" and hasattr(rule, "shares_p"):
             every_channel = not rule.shares_p and rule.gate.undelivered != "ignore"

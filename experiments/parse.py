@@ -107,7 +107,14 @@ def choose(kind: str, table: Any, key: str, where: str, beside: Path | None) -> 
     if not isinstance(name, str):
         raise InputError(f"{where}.{key}", name, "a name")
     cls = resolve(kind, name, beside, f"{where}.{key}")
-    return parse(cls, {k: v for k, v in table.items() if k != key}, where)
+    return parse(cls, _with_paths(cls, {k: v for k, v in table.items() if k != key}, beside), where)
+
+
+def _with_paths(cls: type, table: dict, beside: Path | None) -> dict:
+    """Return a table whose files are looked for beside the config."""
+    files = {f.name for f in dataclasses.fields(cls) if f.metadata.get("file")}
+    folder = beside or Path.cwd()
+    return {k: str(folder / v) if k in files and isinstance(v, str) and v else v for k, v in table.items()}
 
 
 @cache

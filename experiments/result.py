@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from spikewhen.analysis.score_names import stored
+from spikewhen.experiments.cell_view import Cells
 from spikewhen.experiments.display import Facts, Shown, count, listed
 from spikewhen.experiments.views import (
     Health,
@@ -89,10 +90,13 @@ class Result(Shown, Recording):
     ----------
     path : Path or None
         Of the file; None in memory.
+    failed : dict of str to str
+        Rules that `run` left out because they diverged, with the reason; a file knows of none.
     """
 
     path: Path | None = None
     _open: ExitStack = field(default_factory=ExitStack)
+    failed: dict[str, str] = field(default_factory=dict)
 
     __eq__, __hash__ = object.__eq__, object.__hash__  # `reservoir.files.recording.equal` compares contents
 
@@ -155,6 +159,8 @@ class Result(Shown, Recording):
     def _label(self, label: str | None) -> str:
         if label is None and len(self.labels) == 1:
             return self.labels[0]
+        if label in self.failed:
+            raise InputError("label", label, f"a rule that was not left out: {self.failed[label]}")
         if label not in self.labels:
             raise InputError("label", label, "one of " + ", ".join(self.labels))
         return label
@@ -178,6 +184,11 @@ class Result(Shown, Recording):
     def spikes(self) -> Spikes:
         """Spikes of the training run, of the cells that were recorded."""
         return Spikes(self, self._duration_ms())
+
+    @cached_property
+    def cells(self) -> Cells:
+        """States of the cells that ``record.cells`` chose: v, u, synaptic current."""
+        return Cells(self)
 
     def _duration_ms(self) -> float:
         return float(self.attrs[schema.spikes("reservoir")].get("duration_ms", np.nan))
@@ -254,11 +265,14 @@ class Result(Shown, Recording):
         facts = [("task", ", ".join(parts)), ("events", listed(self.events))]
         spikes = self.spikes
         facts.append(("network", f"{spikes.n_cells} cells, spikes of {spikes.recorded.size} recorded"))
+        if schema.cells("node_ids") in self:
+            facts.append(("cells", f"states of {self.cells.recorded.size}: .cells"))
         facts.append(("health", line))
         facts += [("warning", text) for text in self.warnings]
         for label in self.labels[:4]:
             rule = self.attrs[schema.readout(label)]["rule"]
             facts.append(("readout", f"{label} ({rule}){self._last_error(label)}"))
+        facts += [("left out", f"{label}: {reason}") for label, reason in self.failed.items()]
         if len(self.labels) > 4:
             facts.append(("", f"and {len(self.labels) - 4} more"))
         facts.append(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from spikewhen.experiments.result import ReadLater, Result
 from spikewhen.experiments.reuse import is_there, open_finished_run, read_finished_run
 from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.reservoir.engine import Backend, Engine
-from spikewhen.reservoir.errors import InputError, printable
+from spikewhen.reservoir.errors import ActivityError, InputError, printable
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import FileSink, MemorySink, Sink
@@ -99,13 +99,41 @@ def run(
     Returns
     -------
     Result
+        Where a rule diverges, of a run without it, as in the command: a warning says so, and
+        ``failed`` of the result names the rule and the reason.
 
     Raises
     ------
-    InputError, ActivityError, DeviceError
+    InputError, DeviceError
+    ActivityError
+        If the network's own activity does not stay finite, or no rule is left.
     """
     if out is not None and not scores:
         raise InputError("scores", scores, "True where a file is written: the same run is the same file")
+    try:
+        return _run_all(experiment, seed, out, backend, network, current, scores, progress, limits)
+    except ActivityError as error:
+        rest = experiment.without(error.rule)
+        if rest is None:
+            raise
+        log.warning("%s is left out: %s", error.rule, error)
+        options: dict[str, Any] = dict(out=out, backend=backend, network=network, current=current)
+        result = run(rest, seed, **options, scores=scores, progress=progress, limits=limits)
+        result.failed[error.rule] = str(error)
+        return result
+
+
+def _run_all(
+    experiment: Experiment,
+    seed: int,
+    out: str | Path | None,
+    backend: str | Backend,
+    network: Network | None,
+    current: np.ndarray | None,
+    scores: bool,
+    progress: Progress,
+    limits: Limits | None,
+) -> Result:
     setup = prepare(experiment, seed, network=network, current=current, limits=limits)
     if out is None:
         with shown(progress, setup.steps) as tick:
@@ -135,6 +163,11 @@ def run_to_file(
     -------
     Path
         Of the result file.
+
+    Raises
+    ------
+    ActivityError
+        Also where one rule of several diverges, since the path would be another's.
     """
     setup = prepare(experiment, seed, network=network, current=current)
     path = Path(out) / f"{setup.run_id}.h5"

@@ -26,10 +26,11 @@ from spikewhen.reservoir.network import build_network, check_delays
 from spikewhen.reservoir.network_check import check_network
 from spikewhen.reservoir.own_code import load
 from spikewhen.reservoir.own_rules import checked_constants
+from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.sessions import calling, check_declared, check_samples, check_session
 from spikewhen.reservoir.spec import steps
 from spikewhen.reservoir.time_grid import make_grid
-from spikewhen.reservoir.training import RecordSpec, Trainer
+from spikewhen.reservoir.training import Trainer
 from spikewhen.reservoir.types import Network, Session, TimeGrid
 
 
@@ -177,8 +178,9 @@ def prepare(
     refuse_impossible(experiment, session, grid.readout_step_ms)
     if network is not None:
         network = check_network(network, session.n_cues, session.n_channels)
+    n = experiment.network.n_neurons if network is None else network.n_neurons
+    experiment.record.check_states(n, grid.readout_step_ms, session.time_ms.size)
     if current is not None:
-        n = experiment.network.n_neurons if network is None else network.n_neurons
         shape = session.time_ms.size, n
         current = checked("current", current, shape)
         checked("current", current, shape, grid.dtype)  # whether it fits into the precision

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,13 +22,15 @@ from spikewhen.experiments.reuse import check_identity, is_there, open_finished_
 from spikewhen.experiments.run import Outcome, Source, Tick, tell, write_file, write_memory
 from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.paradigms.meet import Block
-from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording, open_recording
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.files.static import read_network, write_static
+from spikewhen.reservoir.record import STATES, RecordSpec
 from spikewhen.reservoir.replay_engine import RecordedEngine
-from spikewhen.reservoir.training import RecordSpec
+
+log = logging.getLogger(__name__)
 
 FREE = ("rules", "trace", "record", "health")
 """Sections of a config that no spike depends on while the loop is open."""
@@ -65,7 +68,8 @@ def train(
     Returns
     -------
     Result
-        What `spikewhen.run` of that experiment and the recording's seed gives, bit for bit.
+        What `spikewhen.run` of that experiment and the recording's seed gives, bit for bit; also
+        where a rule diverges.
 
     Raises
     ------
@@ -85,10 +89,19 @@ def train(
         path = None if out is None else Path(out) / f"{setup.run_id}.h5"
         if path is not None and is_there(path):
             return open_finished_run(path, setup.run_id)
-        with shown(progress, setup.steps) as tick:
-            if path is None:
-                return write_memory(setup, source, tick, scores)
-            tell(write_file(path, setup, source, tick))
+        try:
+            with shown(progress, setup.steps) as tick:
+                if path is None:
+                    return write_memory(setup, source, tick, scores)
+                tell(write_file(path, setup, source, tick))
+        except ActivityError as error:
+            rest = experiment.without(error.rule)
+            if rest is None:
+                raise
+            log.warning("%s is left out: %s", error.rule, error)
+            result = train(recording, rest, out=out, scores=scores, progress=progress)
+            result.failed[error.rule] = str(error)
+            return result
     return open_finished_run(path, setup.run_id)
 
 
@@ -140,6 +153,8 @@ def recorded_experiment(
             raise InputError("--set", item, f"only {', '.join(FREE)}: all else decided the spikes")
     config = recording.config
     table = {name: config[name] for name in (*SECTIONS, "paradigm")}
+    # The states of cells stand in the recording; spikes alone do not give them.
+    table["record"] = {k: v for k, v in config["record"].items() if k not in STATES}
     attrs = recording.attrs
     if "code" in config["paradigm"]:  # of a user's own: the file names its class
         table["paradigm"] = {**_without_code(config["paradigm"]), "name": attrs[schema.block()]["task"]}
@@ -169,6 +184,7 @@ def trained_setup(recording: Recording, experiment: Experiment, limits: Limits |
         If the experiment would have made other spikes.
     """
     old = recording.config
+    experiment.record.refuse_states()
     setup = prepare(experiment, old["seed"], arrays=old.get("arrays"), limits=limits)
     for name in old | setup.config:
         if name not in FREE:

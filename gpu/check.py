@@ -20,7 +20,8 @@ from typing import NamedTuple
 from spikewhen.gpu.backend import GpuEngine, run_batch
 from spikewhen.gpu.batch import Request
 from spikewhen.gpu.device import CudaDevice, Device
-from spikewhen.gpu.workload import grid_of, network_of, part_of, taught, trials_of
+from spikewhen.gpu.workload import grid_of, network_of, taught, trials_of
+from spikewhen.reservoir.cell_states import part_of
 from spikewhen.reservoir.cpu.engine import CpuEngine
 from spikewhen.reservoir.engine import Activity
 from spikewhen.reservoir.errors import DeviceError
@@ -48,9 +49,10 @@ UNLEARNS = ThreeFactor(
 )
 WAITS = Retrospective(eta=0.1, back=0.02, late_ms=10.0, unlearn=Unlearn(above=0.0, all_at=2.0, after=1))
 LEAST_SQUARES = RLS(memory_trials=20)
+LIMITED = RLS(memory_trials=0.02, interval_ms=1.0, alpha=0.1, growth_limit=1.5)
 ONE_P = RLS(gate=Gate(kind="none", undelivered="zero"), precision="float32")
 CASES = {
-    "open loop, all rules": Case({}, {}, {}, [LOCAL, LMS(eta=0.001), LEAST_SQUARES, ONE_P]),
+    "open loop, all rules": Case({}, {}, {}, [LOCAL, LMS(eta=0.001), LEAST_SQUARES, LIMITED, ONE_P]),
     "open loop, local rule": Case({}, {}, {}, [ThreeFactor()]),
     "open loop, rules that unlearn": Case({}, {}, {}, [UNLEARNS, WAITS]),
     "closed loop, local rule": Case(dict(feedback_pa=20.0), dict(rise_ms=0.0), {}, [LOCAL]),

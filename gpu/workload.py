@@ -75,13 +75,3 @@ def taught(rules: list, n: int, grid: TimeGrid, trials: Trials) -> tuple[list[Re
         for rule in rules
     ]
     return readouts, lessons
-
-
-def part_of(trials: Trials, teaching: list[Teaching], grid: TimeGrid, begin: int, end: int):
-    """Cut readout steps ``begin:end`` out of trials and lessons."""
-    piece = trials._replace(
-        first_step=trials.first_step + begin * grid.steps_per_readout,
-        inputs=trials.inputs[begin:end],
-        trial_end=trials.trial_end[begin:end],
-    )
-    return piece, [Teaching(*[a[begin:end] for a in lesson]) for lesson in teaching]

@@ -1,4 +1,4 @@
-"""A continuous target: learn to produce a sum of sines, then run free.
+"""A continuous target: learn to produce a sum of sines, or signals of one's own, then run free.
 
 With feedback this is the task of FORCE learning (Sussillo & Abbott 2009;
 Nicola & Clopath 2017). Learning happens in `trials` runs of `duration_ms` that
@@ -9,11 +9,12 @@ learning off.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from spikewhen.paradigms.base import Keys, Size, Task
+from spikewhen.paradigms.own_target import OwnTarget
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
 from spikewhen.reservoir.spec import param, steps
@@ -32,9 +33,23 @@ class Signal(Task):
     amplitude: tuple[float, ...] = param((1.0,), "amplitudes of its components")
     duration_ms: float = param(5000.0, "length of a learning run and of the free run", "ms", gt=0)
     trials: int = param(1, "learning runs", ge=1)
+    target: Any = param(
+        "",
+        "in place of sines: a .npy file beside the config, or an array, (T,) or (T, K); a row per readout "
+        "step of a run, or of all runs and the free one in a row",
+        later=True,
+        file=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not (isinstance(self.target, str) and self.target == ""):
+            object.__setattr__(self, "target", OwnTarget.of(self.target))
+            for name, default in (("frequency_hz", (5.0,)), ("amplitude", (1.0,))):
+                if tuple(getattr(self, name)) not in ((), default):
+                    raise InputError(name, getattr(self, name), "nothing beside a target of one's own")
+                object.__setattr__(self, name, ())
+            return
         if not self.frequency_hz or len(self.frequency_hz) != len(self.amplitude):
             raise InputError(
                 "amplitude", self.amplitude, f"one per frequency, {len(self.frequency_hz)} of them"
@@ -44,7 +59,8 @@ class Signal(Task):
         """Return how large the session will be."""
         n = steps("paradigm.duration_ms", self.duration_ms, readout_step_ms)
         keys = Keys("trials", "trials", "duration_ms")
-        return Size(self.trials, 1, n, 1, 0, 1, 0.0, 1, keys)
+        k = self.target.values.shape[1] if self.target else 1
+        return Size(self.trials, 1, n, 1, 0, k, 0.0, 1, keys)
 
     def plan(self, seed: int, readout_step_ms: float) -> SignalSession:
         """Return the session, in which nothing is random."""
@@ -58,8 +74,11 @@ class SignalSession(Session):
         self.spec = spec
         n = steps("paradigm.duration_ms", spec.duration_ms, step_ms)
         self.time_ms = step_ms * (np.arange(n) + 1)
-        self.cues, self.events, self.conditions, self.sigma_ms = (), ("signal",), ("signal",), 0.0
-        self.channels = np.zeros(1, np.int64)
+        self.cues, self.conditions, self.sigma_ms = (), ("signal",), 0.0
+        self.own = self._own_rows(n) if spec.target else None
+        k = 1 if self.own is None else self.own.shape[1]
+        self.events = ("signal",) if k == 1 else tuple(f"signal_{i + 1}" for i in range(k))
+        self.channels = np.arange(k)
         zeros = np.zeros(spec.trials, np.int64)
         nothing = np.full(spec.trials, np.nan)
         self.trials = TrialTable(zeros, zeros - 1, zeros, zeros - 1, nothing, np.zeros(spec.trials))
@@ -69,17 +88,34 @@ class SignalSession(Session):
             "frequency_hz": (np.array(spec.frequency_hz), "Hz"),
             "amplitude": (np.array(spec.amplitude), "1"),
         }
+        if self.own is not None:
+            self.blocks = {"signal": (self.own, "1")}
+
+    def _own_rows(self, n: int) -> np.ndarray:
+        rows, runs = self.spec.target.values, self.spec.trials + 1
+        if len(rows) not in (n, runs * n):
+            allowed = (
+                f"{n} rows, one per readout step of duration_ms, or {runs * n} for all runs and the free one"
+            )
+            raise InputError("paradigm.target", f"{len(rows)} row(s)", allowed)
+        return rows
 
     def inputs(self, trial: int) -> np.ndarray:
         """Return the inputs of a run: the event channel alone, which is silent."""
-        return np.zeros((self.time_ms.size, 1))
+        return np.zeros((self.time_ms.size, len(self.events)))
 
     def probe_inputs(self, probe: int) -> np.ndarray:
         """Return the inputs of the free run, in which the event channel is silent as well."""
         return self.inputs(0)
 
     def target(self, run: int) -> np.ndarray:
-        """Return the target of run `run`, ``(T, 1)``. Its phase goes on from run to run."""
+        """Return the target of run `run`, ``(T, K)``. The phase of sines goes on from run to run.
+
+        An own target of one run is repeated, one of all runs goes on.
+        """
+        if self.own is not None:
+            n = self.time_ms.size
+            return self.own[np.arange(run * n, (run + 1) * n) % len(self.own)]
         t = self.time_ms + run * self.spec.duration_ms
         parts = [
             a * np.sin(2 * np.pi * f * t / 1000.0)
@@ -89,4 +125,4 @@ class SignalSession(Session):
 
     def teaching(self, trial: int) -> TeachingSignal:
         """Return the target, which is taught at all times."""
-        return TeachingSignal(self.time_ms, self.target(trial), CONTINUOUS, np.zeros(1))
+        return TeachingSignal(self.time_ms, self.target(trial), CONTINUOUS, np.zeros(len(self.events)))

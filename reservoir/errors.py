@@ -123,16 +123,21 @@ class ActivityError(ArithmeticError):
         The value found.
     rule : str
         Label of the rule whose readout it is, or "" where it is the network's own state.
+    advice : str
+        What can help for that rule.
     """
 
-    def __init__(self, array: str, neuron: int, time_ms: float, value: float, rule: str = ""):
-        super().__init__(array, neuron, time_ms, value, rule)
+    def __init__(
+        self, array: str, neuron: int, time_ms: float, value: float, rule: str = "", advice: str = ""
+    ):
+        super().__init__(array, neuron, time_ms, value, rule, advice)
         self.array, self.neuron, self.time_ms, self.value, self.rule = array, neuron, time_ms, value, rule
+        self.advice = advice
 
     def __str__(self) -> str:
         found = f"{self.array}[{self.neuron}] = {self.value} at {self.time_ms:.1f} ms"
         if self.rule:
-            return f"the rule diverged: {found}; lower its learning rate"
+            return f"the rule diverged: {found}" + (f"; {self.advice}" if self.advice else "")
         return (
             f"activity blew up: {found}; "
             "lower the input currents, weights or learning rate, or take a smaller dt_ms"

@@ -218,6 +218,8 @@ class Replay:
         self._lengths = np.asarray(recording[schema.trial("steps")], np.int64)
         onsets = np.round(recording[schema.trial("onset_ms")] / self._h).astype(np.int64)
         self._starts = onsets - self._before
+        # Where a probe before the first trial begins.
+        self._settled = round(recording.config["simulation"]["settle_ms"] / self._h)
         self._state, self._clock = self._tracer.start(), 0
         self._marks: dict[int, State] = {0: self._state.copy()}
 
@@ -243,7 +245,8 @@ class Replay:
                 int(recording[schema.probe("after_trial")][q]),
                 int(recording[schema.probe("steps")][q]),
             )
-            self._go_to(int(self._starts[after - 1] + self._lengths[after - 1]) if after else 0)
+            end = self._starts[after - 1] + self._lengths[after - 1] if after else self._settled
+            self._go_to(int(end))
             self._mark()
             gap = round(recording[schema.probe("interval_ms")][q] / self._h)
             # A probe's clock is 0 at cue onset.

@@ -34,6 +34,8 @@ def param(
     le: float | None = None,
     choices: tuple[str, ...] | None = None,
     factory: Any = dataclasses.MISSING,
+    later: bool = False,
+    file: bool = False,
 ) -> Any:
     """Declare one parameter of a frozen dataclass.
 
@@ -51,11 +53,35 @@ def param(
         The allowed words.
     factory : callable, optional
         Makes the default, for mutable or nested values.
+    later : bool
+        Added after runs had got their names: left out of the name, and of files, while it has its default.
+    file : bool
+        A text is the path of a file, in a config beside that config.
     """
     # Not under names that pydantic knows: it would hold a bound of every number against the whole sequence.
     bounds = {">": gt, ">=": ge, "<": lt, "<=": le}
-    metadata = dict(help=help, unit=unit, choices=choices, bounds=bounds)
+    metadata = dict(help=help, unit=unit, choices=choices, bounds=bounds, later=later, file=file)
     return field(default=default, default_factory=factory, metadata=metadata)
+
+
+def as_table(value: Any) -> Any:
+    """Return a parameter set as nested dicts, as a run's name and file have it.
+
+    Like `dataclasses.asdict`, but without what is declared ``later`` and has its default. What
+    is no parameter set may say by a method ``as_table`` what stands for it.
+    """
+    if hasattr(value, "as_table"):
+        return value.as_table()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        named = ((f, getattr(value, f.name)) for f in fields(value))
+        return {f.name: as_table(x) for f, x in named if not (f.metadata.get("later") and x == _default(f))}
+    if isinstance(value, dict):
+        return {key: as_table(x) for key, x in value.items()}
+    return type(value)(map(as_table, value)) if type(value) in (tuple, list) else value
+
+
+def _default(f: dataclasses.Field) -> Any:
+    return f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
 
 
 def _numbers(value: Any):

@@ -9,45 +9,28 @@ run untouched.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from spikewhen.reservoir.arrays import check_label, checked
+from spikewhen.reservoir.cell_states import CellStates, chosen_cells
 from spikewhen.reservoir.engine import Activity, Engine, Readout
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.health import HealthMonitor
 from spikewhen.reservoir.network_check import check_encoders
+from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.rules.base import predict
 from spikewhen.reservoir.sessions import check_session, lesson, shown
-from spikewhen.reservoir.spec import Spec, param, steps
+from spikewhen.reservoir.spec import steps
 from spikewhen.reservoir.types import Network, Session, State, Teaching, TimeGrid, Trials, record_steps
 
 SEGMENT = 25
 ROOM = 2**34
 """Bytes that the arrays over time of one segment may take."""
-
-
-@dataclass(frozen=True)
-class RecordSpec(Spec):
-    """What a run writes into its result file."""
-
-    spikes: str = param("subset", "which cells' spikes are kept", choices=("none", "subset", "all"))
-    spike_subset: int = param(100, "cells in the subset, evenly spaced", ge=1)
-    readouts_every_ms: float = param(1.0, "time between kept readouts", "ms", gt=0)
-    trials: bool = param(True, "keep readouts of training trials, not only of probes")
-    geometry: bool = param(True, "where all spikes are kept: compare weights with refits to the activity")
-
-    def cells(self, n: int) -> np.ndarray:
-        """Return the indices of the cells whose spikes are kept."""
-        if self.spikes == "none":
-            return np.zeros(0, np.int64)
-        count = n if self.spikes == "all" else min(self.spike_subset, n)
-        return np.unique(np.linspace(0, n - 1, count).round().astype(np.int64))
 
 
 class Trainer:
@@ -103,14 +86,20 @@ class Trainer:
             self.current = checked("current", current, shape, grid.dtype)
         self._every = steps("record.readouts_every_ms", self.record.readouts_every_ms, grid.readout_step_ms)
         self._kept = np.zeros(network.n_neurons, bool)
-        self._kept[self.record.cells(network.n_neurons)] = True
+        self._kept[self.record.spiking(network.n_neurons)] = True
         self._steps, self._probe_steps = record_steps(session)
+        self._states = None
+        if self.record.keeps_states:
+            chosen = chosen_cells(self.record.cells, self.record.cells_per_type, network.cell_type)
+            every = self.record.check_states(network.n_neurons, grid.readout_step_ms, session.time_ms.size)
+            self._states = CellStates(chosen, self.record.variables, every, grid)
         gap = session.trials.interval_ms.copy()
         gap[0] += settle_ms
         self._gap = np.round(gap / grid.readout_step_ms).astype(np.int64)
         self._ends = np.cumsum(self._gap + self._steps)
         self._starts = self._ends - self._steps  # readout step at which each trial's record begins
         self._probe_points = np.unique(session.probes.after_trial)
+        self._settle_steps, self._settled = round(settle_ms / grid.readout_step_ms), 0
         self._check_room()
 
     @property
@@ -122,6 +111,7 @@ class Trainer:
         """Run the session; returns the health report."""
         self._create()
         first, stops = self._first_of_blocks(), self._stops()
+        self._settle()
         self._probe(0)
         for begin, end in pairwise(stops):
             if begin in first and begin > 0:
@@ -159,9 +149,23 @@ class Trainer:
                 allowed = f"silences and trials that fit into {ROOM >> 30} GiB, {most * step:.6g} ms at once"
                 raise InputError(where, float(table.interval_ms[at]), allowed)
 
+    def _settle(self) -> None:
+        """Let the network settle on its own where a probe comes before the first trial."""
+        if self._settle_steps and 0 in self._probe_points:
+            trials = self._empty(self._settle_steps, 1, stream=0)._replace(learn=True)
+            teaching = [self._teaching(r, self._settle_steps, [], []) for r in self.readouts.values()]
+            activity = self.engine.run(self.state, trials, list(self.readouts.values()), teaching)
+            self.health.add(activity.spike_step, activity.spike_neuron)
+            self._keep_spikes("reservoir", activity, 0)
+            self._settled = self._settle_steps
+
+    def _begins(self, trial: int) -> int:
+        """Return the readout step at which the silence before a trial begins, or what is left of it."""
+        return int(self._ends[trial - 1]) if trial else self._settled
+
     def _train(self, begin: int, end: int) -> None:
         rows = range(begin, end)
-        offset = int(self._starts[begin] - self._gap[begin])
+        offset = self._begins(begin)
         length = int(self._ends[end - 1]) - offset
         at = [slice(int(self._starts[i]) - offset, int(self._ends[i]) - offset) for i in rows]
         trials = self._empty(length, len(rows), stream=0)._replace(
@@ -176,7 +180,9 @@ class Trainer:
             if lessons[j].event >= 0:
                 trials.outcome[j, lessons[j].event] = 1
         teaching = [self._teaching(r, length, lessons, at) for r in self.readouts.values()]
-        activity = self.engine.run(self.state, trials, list(self.readouts.values()), teaching)
+        readouts = list(self.readouts.values())
+        kept = ("trials", begin, at) if self.record.trials else None
+        activity = self._advance(self.state, trials, readouts, teaching, kept)
         self._check_outputs(activity, trials.first_step)
         self.health.add(activity.spike_step, activity.spike_neuron)
         self._keep_spikes("reservoir", activity, 0)
@@ -184,29 +190,29 @@ class Trainer:
             self._keep_readouts("trials", begin, activity, at)
         self.progress(len(rows))
 
+    def _advance(self, state: State, trials: Trials, readouts: list, teaching: list, where: Any) -> Activity:
+        if self._states is None or where is None:
+            return self.engine.run(state, trials, readouts, teaching)
+        return self._states.run(self.engine, state, trials, readouts, teaching, where)
+
     def _check_outputs(self, activity: Activity, first_step: int) -> None:
+        started = first_step * self.grid.dt_ms
         for label, p_hat in zip(self.readouts, activity.p_hat, strict=True):
-            bad = np.argwhere(~np.isfinite(p_hat))
-            if bad.size:
-                at = first_step * self.grid.dt_ms
-                value = float(p_hat[tuple(bad[0])])
-                raise ActivityError(f"p_hat of {label}", int(bad[0, 1]), at, value, rule=label)
-        for label, y in zip(self.readouts, activity.y, strict=True):
-            bad = np.argwhere(~np.isfinite(y))
-            if bad.size:
-                t, k = map(int, bad[0])
-                time_ms = first_step * self.grid.dt_ms + (t + 1) * self.grid.readout_step_ms
-                raise ActivityError(f"output of {label}", k, time_ms, float(y[t, k]), rule=label)
-        time_ms = (
-            first_step * self.grid.dt_ms + len(activity.y[0]) * self.grid.readout_step_ms if activity.y else 0
-        )
+            for i, k in np.argwhere(~np.isfinite(p_hat))[:1]:
+                advice = "lower the rate eta_w of its what readout"
+                raise ActivityError(f"p_hat of {label}", int(k), started, float(p_hat[i, k]), label, advice)
+        for (label, readout), y in zip(self.readouts.items(), activity.y, strict=True):
+            for t, k in np.argwhere(~np.isfinite(y))[:1]:
+                time_ms = started + (int(t) + 1) * self.grid.readout_step_ms
+                advice = getattr(readout.rule, "advice", "")
+                raise ActivityError(f"output of {label}", int(k), time_ms, float(y[t, k]), label, advice)
+        ended = started + (len(activity.y[0]) * self.grid.readout_step_ms if activity.y else 0)
         for label, readout in self.readouts.items():
-            state = [*zip(readout.state._fields, readout.state, strict=True), ("v", readout.v)]
-            for name, array in state:
+            for name, array in [*zip(readout.state._fields, readout.state, strict=True), ("v", readout.v)]:
                 if array.dtype.kind == "f" and not np.isfinite(array).all():
-                    at = int(np.argmin(np.isfinite(array)))
+                    at, advice = int(np.argmin(np.isfinite(array))), getattr(readout.rule, "advice", "")
                     value = float(array.flat[at])
-                    raise ActivityError(f"{name} of {label}", at, time_ms, value, rule=label)
+                    raise ActivityError(f"{name} of {label}", at, ended, value, label, advice)
 
     def _probe(self, after: int) -> None:
         probes = self.session.probes
@@ -220,7 +226,7 @@ class Trainer:
             n = int(self._probe_steps[q])
             length, where = gap + n, slice(gap, gap + n)
             # The clock runs on, so that spikes under way keep their slots; the noise stream is its own.
-            start = 0 if after == 0 else int(self._ends[after - 1])
+            start = self._begins(after)
             trials = self._empty(length, 1, stream=1 + q)._replace(
                 first_step=start * self.grid.steps_per_readout
             )
@@ -230,7 +236,7 @@ class Trainer:
             trials.trial_end[-1] = 0
             teaching = [self._teaching(r, length, [None], [where]) for r in self.readouts.values()]
             frozen = [r.frozen() for r in self.readouts.values()]
-            activity = self.engine.run(self.state.copy(), trials, frozen, teaching)
+            activity = self._advance(self.state.copy(), trials, frozen, teaching, ("probes", q, [where]))
             onset = start + gap - round(before / self.grid.readout_step_ms)  # of the cue, in readout steps
             self._keep_spikes("probes", activity, onset * self.grid.steps_per_readout, probe=q)
             self._keep_readouts("probes", q, activity, [where])
@@ -274,6 +280,8 @@ class Trainer:
         for label, readout in self.readouts.items():
             schema.create_readout(sink, label, readout.rule, s.sigma_ms, time_ms, rows, (k, real))
             schema.create_weights(sink, label, self._probe_points, (k, self.n_features, real))
+        if self._states is not None:
+            self._states.create(sink, s.time_ms, rows)
         schema.create_spikes(sink, np.flatnonzero(self._kept), self.record.spikes)
 
     def _keep_spikes(self, which: str, activity: Activity, zero: int, probe: int | None = None) -> None:

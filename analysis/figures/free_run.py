@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, VARIANT
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, pretty, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
-from spikewhen.analysis.free_run import fit_sinusoid, run_length_ms
+from spikewhen.analysis.free_run import fit_sinusoid, run_length_ms, target_of
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.files.recording import Recording
 
 BEFORE_MS, AFTER_MS = 600.0, 1400.0
 NUMBERS = {
@@ -28,7 +27,7 @@ ROW_MM = 44.0
 
 def _pick(runs: Runs) -> tuple[Group, list[Series]]:
     for group in runs.groups:
-        if schema.block("frequency_hz") in group.first:
+        if schema.block("frequency_hz") in group.first or schema.block("signal") in group.first:
             series = [s for s in runs.series([group]) if schema.readout(s.label, "probes", "y") in s.runs[0]]
             if series:
                 return group, series[:MAX_LABELS]
@@ -44,15 +43,10 @@ def caption(source: Source) -> str:
         "is shown before it). Middle: the end of the free run with the sinusoid fitted to all of it; a "
         "small error of frequency makes the phase drift, so the fit's frequency, amplitude and residual "
         "(RMS of what is left over the amplitude) judge the output, the plain RMSE does not. Right: "
-        "these numbers, mean over seeds and [least, largest] where there are several. "
+        "these numbers, mean over seeds and [least, largest] where there are several. Of a target of "
+        "several channels the first is drawn, and the RMSE is over all. "
         f"{seeds_of(series)}."
     )
-
-
-def target_of(recording: Recording, clock_ms: np.ndarray) -> np.ndarray:
-    """Return the target at times since learning began."""
-    frequency, size = recording[schema.block("frequency_hz")], recording[schema.block("amplitude")]
-    return (size * np.sin(2 * np.pi * frequency * clock_ms[:, None] / 1000)).sum(1)
 
 
 def draw(source: Source) -> Sheet:
@@ -120,12 +114,12 @@ class _Free(NamedTuple):
 
     @property
     def frequency(self) -> np.ndarray:
-        """Frequencies of the target, Hz."""
-        return self.series.runs[0][schema.block("frequency_hz")]
+        """Frequencies of the target, Hz; none where it is not made of sines."""
+        return self.series.runs[0].arrays.get(schema.block("frequency_hz"), np.zeros(0))
 
     def target(self, time_ms: np.ndarray) -> np.ndarray:
         """Return the target at times from the end of learning."""
-        return target_of(self.series.runs[0], self.zero_ms + time_ms)
+        return target_of(self.series.runs[0], self.time_ms, self.zero_ms + time_ms)[:, 0]
 
     def limits(self, ax: Axes) -> None:
         """Set the axis of values, alike for both parts, with a line at 0."""
@@ -157,9 +151,9 @@ def _switch(on: Drawing, ax: Axes, panel: str, run: _Free) -> None:
 
 
 def _last(run: _Free) -> np.ndarray:
-    """Return which times are the last three periods of the free run."""
-    end_ms = run.time_ms[-1]
-    return run.time_ms > end_ms - min(3000.0 / run.frequency.min(), end_ms)
+    """Return which times are the last three periods of the free run, or its last second."""
+    end_ms, period_ms = run.time_ms[-1], 1000.0 / run.frequency.min(initial=np.inf)
+    return run.time_ms > end_ms - min(3 * period_ms if period_ms > 0 else 1000.0, end_ms)
 
 
 def _end(on: Drawing, ax: Axes, panel: str, run: _Free) -> None:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import LADDER, MIDDLE, PALE, PUBLISHED
+from spikewhen.analysis.figures.marks import log_trials
 from spikewhen.analysis.figures.names import fit, plain
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet
@@ -166,9 +167,8 @@ def _trials(series: Series, block: int) -> np.ndarray:
 
 
 def _trial_axis(ax: Axes, trials: np.ndarray) -> None:
-    ax.set_xscale("log")
-    ax.set_xlim(trials[0] / 1.15, trials[-1] * 1.08)
-    ax.set_xticks([t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if trials[0] <= t <= trials[-1]])
+    log_trials(ax, trials[0], trials[-1], 1.08)
+    ax.set_xticks([t for t in (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if trials[0] <= t <= trials[-1]])
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     ax.minorticks_off()
     ax.set_xlabel("training trials")

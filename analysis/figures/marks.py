@@ -164,12 +164,21 @@ def zero_line(sheet: Sheet, ax: Axes, panel: str, name: str = "no difference", u
         sheet.level(ax, panel, name, 0.0, color=PALE, lw=0.6, zorder=0)
 
 
+def log_trials(ax: Axes, first: float, last: float, room: float) -> None:
+    """Make the axis of trials logarithmic, with a place for 0, a probe before the first trial."""
+    if first > 0:
+        ax.set_xscale("log")
+        ax.set_xlim(first / 1.15, last * room)
+    else:
+        ax.set_xscale("symlog", linthresh=1.0, linscale=0.3)
+        ax.set_xlim(-0.2, max(last, 1) * room)
+
+
 def trial_axis(ax: Axes, trials) -> None:
     """Put the trials of a block on a logarithmic axis."""
     trials = np.asarray(trials, float)
-    ax.set_xscale("log")
-    ax.set_xlim(trials.min() / 1.15, trials.max() * 1.1)
-    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 400) if trials.min() <= t <= trials.max()]
+    log_trials(ax, trials.min(), trials.max(), 1.1)
+    ticks = [t for t in (0, 1, 2, 5, 10, 20, 50, 100, 200, 400) if trials.min() <= t <= trials.max()]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
     ax.set_xlabel("training trials")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 import textwrap
@@ -85,7 +86,8 @@ def config_show(config: Config, set_: Set = None, as_json: Json = False) -> None
 
     experiment = load_config(config, tuple(set_ or ()))
     if as_json:
-        return echo(json.dumps([v._asdict() for s in sections(experiment) for v in s.values]))
+        values = [v._asdict() for s in sections(experiment) for v in s.values]
+        return echo(json.dumps(values, default=os.fspath))
     echo(to_toml(experiment, shutil.get_terminal_size().columns))
 
 
@@ -200,8 +202,8 @@ def _toml(value: Any) -> str:
         return '"none"'
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str | os.PathLike):
+        return json.dumps(os.fspath(value), ensure_ascii=False)
     if isinstance(value, tuple | list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, dict):

@@ -117,6 +117,7 @@ def inspect(path: Path) -> dict[str, Any]:
         "seeds": config["seeds"],
         "paradigm": config["paradigm"]["name"],
         "neurons": _rows(recording, schema.CELL_TYPE),
+        "cells": _rows(recording, schema.cells("node_ids")),
         "own_arrays": "arrays" in config,
         "rules": {label: config["rules"][label]["rule"] for label in recording.labels},
         "blocks": _blocks(recording),
@@ -156,6 +157,10 @@ def _rows(recording: Recording, path: str) -> int:
     return len(recording[path]) if path in recording else 0
 
 
+def _states(cells: int) -> str:
+    return f", states of {cells} kept" if cells else ""
+
+
 def describe(found: dict[str, Any]) -> str:
     """Write it for a person."""
     from spikewhen.experiments.tables import align, size
@@ -168,7 +173,7 @@ def describe(found: dict[str, Any]) -> str:
         ("software", ", ".join(f"{k} {v}" for k, v in software.items() if k != "commit")),
         ("commit", software.get("commit", "unknown")),
         ("task", "{paradigm}: {blocks} blocks, {trials} trials, {probes} probes".format(**found)),
-        ("network", f"{found['neurons']} neurons"),
+        ("network", f"{found['neurons']} neurons" + _states(found["cells"])),
         ("rules", ", ".join(f"{label} ({rule})" for label, rule in found["rules"].items())),
         *(("health", line) for line in found["health"]),
         *(("warning", line) for line in found["warnings"]),

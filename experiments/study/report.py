@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from spikewhen.analysis.bands import jsonable
@@ -17,6 +16,7 @@ from spikewhen.experiments.study.claim import FAILS, FEWEST, HOLDS, OPEN, REPORT
 from spikewhen.experiments.study.run import Plan
 from spikewhen.experiments.study.study import origin
 from spikewhen.experiments.tables import format_seeds
+from spikewhen.reservoir.spec import as_table
 
 VERSION = 3
 Table = Mapping[str, Any]
@@ -93,7 +93,7 @@ def _protocol(plan: Plan, name: str) -> dict[str, Any]:
     measured = next(
         every[name] for every in plan.measures.values() if name in every and all(map(has, every[name]))
     )
-    rules = {k: {"rule": r.name, **asdict(r)} for k, r in jobs[0].experiment.rules.items()}
+    rules = {k: {"rule": r.name, **as_table(r)} for k, r in jobs[0].experiment.rules.items()}
     warnings = {str(m.seed): load(m)["warnings"] for m in measured}
     return {
         "config": protocol.config or plan.study.config,

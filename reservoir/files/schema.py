@@ -15,6 +15,9 @@
     /spikes/                attributes: the health report
             reservoir/      step, timestamps, node_ids
             probes/         step, timestamps, node_ids, probe
+    /cells/                 node_ids (r,), time_ms (U,) of kept states, where record.cells names any
+            trials/         v (n, U, r), u, current
+            probes/         v (q, U, r), u, current
     /readouts/<label>/      time_ms (T,), sigma_ms (1,)
             trials/         y (n, T, K), p_hat (n, K), prediction (n, T, K)
             probes/         y (q, T, K), p_hat (q, K), prediction (q, T, K)
@@ -32,13 +35,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.spec import as_table
 from spikewhen.reservoir.types import NUMERICS_VERSION
 
 if TYPE_CHECKING:
@@ -57,6 +60,9 @@ DRAWN = ("/network/", "/blocks/", "/trials/", "/probes/")
 
 OUTPUTS = ("y", "p_hat", "prediction")
 """What a readout says in a trial or probe."""
+
+CELL_UNITS = {"v": "mV", "u": "pA", "current": "pA"}
+"""What can be kept of the state of a cell, with its unit."""
 
 _WARNING = "warning: "
 
@@ -103,6 +109,11 @@ def probe(name: str) -> str:
 def spikes(which: str, name: str = "") -> str:
     """Return the path of spikes or of their group; `which` is "reservoir", the training run, or "probes"."""
     return _path("spikes", which, name)
+
+
+def cells(which: str = "", name: str = "") -> str:
+    """Return the path of kept states of cells, e.g. ``("trials", "v")``, or of ``time_ms``, ``node_ids``."""
+    return _path("cells", which, name)
 
 
 def readout(label: str = "", *names: str) -> str:
@@ -262,7 +273,7 @@ def create_readout(
     k, real = shape
     sink.put(readout(label, "time_ms"), time_ms, "ms")
     sink.put(readout(label, "sigma_ms"), np.array([sigma_ms]), "ms")
-    parameters = json.dumps(asdict(rule), sort_keys=True)
+    parameters = json.dumps(as_table(rule), sort_keys=True)
     sink.annotate(
         readout(label),
         rule=rule.name,
@@ -275,6 +286,28 @@ def create_readout(
             sink.create(readout(label, which, "y"), (n, time_ms.size, k), real, "1")
             sink.create(readout(label, which, "p_hat"), (n, k), real, "1")
             sink.create(readout(label, which, "prediction"), (n, time_ms.size, k), real, "1")
+
+
+def create_cells(
+    sink: Sink, chosen: np.ndarray, variables: tuple[str, ...], time_ms: np.ndarray, rows: Mapping, real: Any
+) -> None:
+    """Make room for states of cells.
+
+    Parameters
+    ----------
+    chosen : (r,) int ndarray
+    variables : tuple of str
+        Of `CELL_UNITS`.
+    time_ms : (U,) ndarray
+        Of a trial or probe, at which they are kept.
+    rows : mapping of {"trials", "probes"} to int
+    real : dtype
+    """
+    sink.put(cells("node_ids"), chosen, "1")
+    sink.put(cells("time_ms"), time_ms, "ms")
+    for which, n in rows.items():
+        for name in variables if n else ():
+            sink.create(cells(which, name), (n, time_ms.size, chosen.size), real, CELL_UNITS[name])
 
 
 def create_weights(sink: Sink, label: str, after: np.ndarray, shape: tuple) -> None:

@@ -30,6 +30,35 @@ class Sink(Protocol):
     def annotate(self, path: str, **attributes: Any) -> None: ...
 
 
+CHUNK_BYTES, GROWING_ROWS = 2**18, 65536
+"""Of a chunk of whole rows; of an array whose number of rows is not known before."""
+WIDEST_ROW = 2**26
+"""A longer row is cut: HDF5 takes no chunk of 4 GiB, and holds whole chunks in memory."""
+
+
+def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return the shape of the chunks of a data set: whole rows while a row is no longer than `WIDEST_ROW`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        A first dimension of 0 grows.
+    itemsize : int
+        Bytes of an element.
+    """
+    row = itemsize
+    for n in shape[1:]:
+        row *= max(n, 1)
+    if row > WIDEST_ROW:
+        room, cut = WIDEST_ROW // itemsize, []
+        for n in reversed(shape[1:]):
+            cut.append(max(1, min(n, room)))
+            room //= cut[-1]
+        return (1, *reversed(cut))
+    rows = min(shape[0], CHUNK_BYTES // row) if shape[0] else min(GROWING_ROWS, (2**32 - 1) // row)
+    return (max(1, rows), *(max(1, n) for n in shape[1:]))
+
+
 class MemorySink:
     """A sink that collects a run in memory."""
 
@@ -102,13 +131,11 @@ class FileSink:
 
     def create(self, path: str, shape: tuple[int, ...], dtype: Any, units: str) -> None:
         """Make a data set; a first dimension of 0 grows by `append`."""
-        grows = shape[0] == 0
         layout: dict[str, Any] = {}
-        if grows:
-            layout = dict(maxshape=(None, *shape[1:]), chunks=(65536, *shape[1:]))
-        elif np.prod(shape) > 0:
-            row = int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize
-            layout = dict(chunks=(max(1, min(shape[0], 2**18 // max(row, 1))), *shape[1:]))
+        if shape[0] == 0 or np.prod(shape, dtype=object) > 0:
+            layout["chunks"] = chunk_shape(shape, np.dtype(dtype).itemsize)
+        if shape[0] == 0:
+            layout["maxshape"] = tuple(n or None for n in shape)
         self._file.create_dataset(
             path, shape, dtype, compression="gzip", shuffle=True, fletcher32=True, track_times=False, **layout
         )

@@ -36,12 +36,15 @@ class Rule(Spec):
         The same in plain NumPy; what `step` must equal bit for bit.
     device : str, optional
         The same in CUDA C++ (docs/gpu.md); without it the rule runs on the CPU only.
+    advice : str
+        What a user can do about a readout that does not stay finite.
     """
 
     name: ClassVar[str]
     step: ClassVar[Any]
     reference_step: ClassVar[Any]
     device: ClassVar[str | None] = None
+    advice: ClassVar[str] = "lower its learning rate"
 
     factored: bool = param(True, "prediction = p_hat times y; else y alone, taught by what was delivered")
     gate: Gate = param(help="when weights may change", factory=Gate)

@@ -3,6 +3,7 @@
 struct Constants {
     p_type forget, gain;
     i64 interval;
+    p_type limit;
 };
 
 constexpr int BLOCKS = M / 32;  // rows of tiles
@@ -46,6 +47,48 @@ __device__ void correct_and_multiply(p_type *p, const p_type *q, p_type gain, co
     }
 }
 
+// As above; then out = P x is whole, and all threads see it.
+__device__ void correct_and_multiply_all(p_type *p, const p_type *q, p_type gain, const p_type *x, p_type *out,
+                                         p_type *columns)
+{
+    __syncthreads();
+    correct_and_multiply(p, q, gain, x, out, columns);
+    __syncthreads();
+    for (int i = threadIdx.x; i < M; i += THREADS) {
+        p_type below = 0;  // tiles under this column, from the top
+        for (int row = i / 32 + 1; row < BLOCKS; row++)
+            below = below + columns[(row * (row + 1) / 2 + i / 32) * 32 + i % 32];
+        out[i] = out[i] + below;
+    }
+    __syncthreads();
+}
+
+__device__ p_type entry(const p_type *p, int i, int j)
+{
+    const int low = i < j ? i : j, high = i < j ? j : i, row = high / 32;
+    return p[(i64)(row * (row + 1) / 2 + low / 32) * 1024 + high % 32 * 32 + low % 32];
+}
+
+// Take every diagonal entry above the limit down to a hundredth of it, see rls.py; then out = P x again.
+__device__ void limit_growth(p_type *p, p_type *q, p_type limit, const p_type *x, p_type *out, p_type *columns)
+{
+    const p_type left = limit * p_type(0.01);
+    bool over = false;
+    for (int i = threadIdx.x; i < M; i += THREADS)
+        over = over || entry(p, i, i) > limit;
+    if (!__syncthreads_or(over))
+        return;
+    for (int i = 0; i < M; i++) {
+        const p_type own = entry(p, i, i);
+        if (!(own > limit))
+            continue;
+        const p_type factor = root(own - left) / own;
+        for (int j = threadIdx.x; j < M; j += THREADS)
+            q[j] = entry(p, i, j) * factor;
+        correct_and_multiply_all(p, q, p_type(1), x, out, columns);
+    }
+}
+
 __device__ void step(const Constants &c, const State &s, const real *x, const real *y, const real *target,
                      const real *gate, i64 clock, bool trial_end, void *sums, unsigned char *workspace, void *scratch)
 {
@@ -61,16 +104,10 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
             weighted[i] = sqrt_gate * p_type(x[i]);
             q[i] = s.q[a * M + i];
         }
-        __syncthreads();
-        correct_and_multiply(s.p + (i64)a * BLOCKS * (BLOCKS + 1) / 2 * 1024, q, gain, weighted, kappa, columns);
-        __syncthreads();
-        for (int i = threadIdx.x; i < M; i += THREADS) {
-            p_type below = 0;  // tiles under this column, from the top
-            for (int row = i / 32 + 1; row < BLOCKS; row++)
-                below = below + columns[(row * (row + 1) / 2 + i / 32) * 32 + i % 32];
-            kappa[i] = kappa[i] + below;
-        }
-        __syncthreads();
+        p_type *p = s.p + (i64)a * BLOCKS * (BLOCKS + 1) / 2 * 1024;
+        correct_and_multiply_all(p, q, gain, weighted, kappa, columns);
+        if (c.forget < 1)
+            limit_growth(p, q, c.limit, weighted, kappa, columns);
         if (threadIdx.x < 32) {
             const p_type found = dot(weighted, kappa);
             if (threadIdx.x == 0)

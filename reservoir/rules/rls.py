@@ -5,6 +5,12 @@
 (Sussillo & Abbott 2009; Nicola & Clopath 2017). A gate value g weighs a sample:
 x and delta are both multiplied by sqrt(g), which is weighted least squares.
 
+With lambda < 1, P grows as 1 / lambda in directions that no sample excites, a silent
+cell's for instance, until rounding makes it indefinite (windup). Where a diagonal entry
+exceeds ``growth_limit / alpha``, a regularising sample of that one cell is added,
+``P <- P - c P_i P_i^T``, which takes it down to a hundredth of that and leaves w as it is
+(Gunnarsson 1996; Stenlund & Gustafsson 2002). Other directions go on forgetting.
+
 P is kept as lower 32 x 32 tiles, the diagonal ones full; their order and the
 order of additions are part of the numerics contract (docs/numerics.md).
 """
@@ -25,6 +31,9 @@ from spikewhen.reservoir.rules.gate import Gate
 from spikewhen.reservoir.simd import ArrayRow, Vector, add_row, dot, simd_function
 from spikewhen.reservoir.spec import param, steps
 from spikewhen.reservoir.types import LANES, padded
+
+SHARE_LEFT = 0.01
+"""What remains of an entry of P above the limit, as a share of it: ln 100 memories go by until it is back."""
 
 
 class RLSState(NamedTuple):
@@ -76,6 +85,14 @@ def correct_reference(p: np.ndarray, q: np.ndarray, gain) -> None:
         for j in range(i + 1):
             tile = p[tile_index(i, j)]
             tile[:] = (tile - blocks[i][:, None] * blocks[j]) * gain
+
+
+def column_reference(p: np.ndarray, i: int) -> np.ndarray:
+    """Return column `i` of P, which is symmetric, from lower tiles, in plain NumPy."""
+    rows = int(math.sqrt(2 * len(p)))
+    block, lane = divmod(i, LANES)
+    left = [p[tile_index(block, j), lane] for j in range(block)]
+    return np.concatenate(left + [p[tile_index(j, block), :, lane] for j in range(block, rows)])
 
 
 def _make_tile(forgets: bool) -> Any:
@@ -156,8 +173,27 @@ def correct_and_multiply(p, q, gain, x, out):
 
 
 @nb.njit(nogil=True, error_model="numpy")
+def limit_growth(p, q, limit, x, out):
+    """Take every diagonal entry above `limit` down to `SHARE_LEFT` of it; then ``out = P x`` again.
+
+    A sample of cell i alone, of weight b, makes P into ``P - P_i P_i^T b / (1 + b P_ii)``.
+    """
+    left = limit * p.dtype.type(SHARE_LEFT)
+    for i in range(x.size):
+        block, lane = i // 32, i % 32
+        own = p[block * (block + 3) // 2, lane, lane]
+        if own > limit:
+            factor = math.sqrt(own - left) / own
+            for j in range(x.size):
+                low, high = min(i, j), max(i, j)
+                tile = (high // 32) * (high // 32 + 1) // 2 + low // 32
+                q[j] = p[tile, high % 32, low % 32] * factor
+            correct_and_multiply(p, q, p.dtype.type(1), x, out)
+
+
+@nb.njit(nogil=True, error_model="numpy")
 def _step(constants, state, x, y, target, gate, clock, trial_end):
-    forget, gain, interval = constants
+    forget, gain, interval, limit = constants
     w, p, q, pending = state
     if clock % interval != 0:
         return
@@ -172,6 +208,8 @@ def _step(constants, state, x, y, target, gate, clock, trial_end):
             weighted[i] = root * real(x[i])
         # Without a correction q is 0 and changes no bit.
         correct_and_multiply(p[a], q[a], gain if pending[a] else real(1), weighted, kappa)
+        if forget < 1:
+            limit_growth(p[a], q[a], limit, weighted, kappa)
         den = forget + dot(weighted, kappa)
         for k in range(w.shape[0]):
             if shared or k == a:
@@ -184,8 +222,16 @@ def _step(constants, state, x, y, target, gate, clock, trial_end):
         pending[a] = 1
 
 
+def _limit_growth_reference(p: np.ndarray, q: np.ndarray, limit: Any) -> None:
+    for i in range(q.size):
+        own = p[tile_index(i // LANES, i // LANES), i % LANES, i % LANES]
+        if own > limit:
+            q[:] = column_reference(p, i) * (np.sqrt(own - limit * p.dtype.type(SHARE_LEFT)) / own)
+            correct_reference(p, q, p.dtype.type(1))
+
+
 def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
-    forget, gain, interval = constants
+    forget, gain, interval, limit = constants
     w, p, q, pending = state
     if clock % interval != 0:
         return
@@ -193,6 +239,8 @@ def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
     for a in np.flatnonzero(gate[: len(p)] > 0):
         if pending[a]:
             correct_reference(p[a], q[a], gain)
+        if forget < 1:
+            _limit_growth_reference(p[a], q[a], limit)
         root = np.sqrt(real(gate[a]))
         weighted = root * x.astype(real)
         kappa = multiply_reference(p[a], weighted)
@@ -211,6 +259,7 @@ class RLS(Rule):
     step: ClassVar[Any] = staticmethod(_step)
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = device_text(__file__)
+    advice: ClassVar[str] = "raise alpha or memory_trials, or lower growth_limit"
 
     alpha: float = param(1.0, "P(0) = I / alpha", gt=0)
     interval_ms: float = param(2.0, "time between updates", "ms", gt=0)
@@ -218,6 +267,12 @@ class RLS(Rule):
         0.0, "memory in trials that teach the channel (delivered ones, if gated); 0 = forever", ge=0
     )
     trial_ms: float = param(1000.0, "learning time per trial that memory_trials counts", "ms", gt=0)
+    growth_limit: float = param(
+        1e9,
+        "most that forgetting may raise an entry of P on the diagonal to, times its start 1 / alpha",
+        gt=1,
+        later=True,
+    )
     reset: str = param("never", "when P returns to I / alpha, weights kept", choices=("never", "switch"))
     precision: str = param("float64", "of P", choices=("float32", "float64"))
     gate: Gate = param(help="weights of the samples", factory=lambda: Gate(kind="epoch"))
@@ -264,10 +319,11 @@ class RLS(Rule):
         return tiles
 
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
-        """Return (lambda, 1 / lambda, readout steps between updates)."""
+        """Return (lambda, 1 / lambda, readout steps between updates, limit of P_ii)."""
         real = np.dtype(self.precision).type
         interval = np.int64(steps("interval_ms", self.interval_ms, readout_step_ms))
-        return real(self.forgetting), real(1.0 / self.forgetting), interval
+        limit = self.growth_limit / self.alpha if self.memory_trials > 0 else math.inf
+        return real(self.forgetting), real(1.0 / self.forgetting), interval, real(limit)
 
     def at_switch(self, state: RLSState, n_features: int) -> RLSState:
         """Return P to I / alpha where the reset policy says so; weights stay."""

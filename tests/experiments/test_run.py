@@ -15,7 +15,7 @@ from spikewhen.experiments.run import run_to_file
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import read_run
-from spikewhen.reservoir.rules import ThreeFactor, WhatReadout
+from spikewhen.reservoir.rules import RLS, ThreeFactor, WhatReadout
 
 SMALL = (
     "network.n_neurons=60",
@@ -68,6 +68,31 @@ def test_an_output_that_is_not_finite_names_the_readout(small):
     wild = replace(small, rules={"wild": ThreeFactor(eta=1e308, epsilon=1e-300)})
     with pytest.raises(ActivityError, match="wild"):
         run(wild, seed=1000)
+
+
+@pytest.mark.parametrize("into", ["memory", "a file"])
+def test_a_rule_that_diverges_takes_no_other_rule_with_it(small, tmp_path, caplog, into):
+    """From Python as in the command: the run without it, a warning, and the reason where it is asked for."""
+    wild = replace(small, rules={**small.rules, "wild": ThreeFactor(eta=1e308, epsilon=1e-300)})
+    result = run(wild, seed=1000, out=tmp_path if into == "a file" else None)
+    assert result.labels == list(small.rules) and result.run_id == small.run_id(1000)
+    assert result.failed["wild"].startswith("the rule diverged: output of wild[")
+    assert "wild is left out: the rule diverged" in caplog.text and "left out" in repr(result)
+    with pytest.raises(InputError, match="label = 'wild': a rule that was not left out: the rule diverged"):
+        result.readout("wild")
+    alone = run(small, seed=1000)
+    label = result.labels[0]
+    assert result.readout(label).y.array.tobytes() == alone.readout(label).y.array.tobytes()
+
+
+@pytest.mark.parametrize(
+    "rule, advice",
+    [(ThreeFactor(eta=1e308, epsilon=1e-300), "learning rate"), (RLS(alpha=1e-308), "raise alpha")],
+)
+def test_the_line_about_a_diverged_rule_advises_what_can_help_for_that_rule(small, rule, advice):
+    with pytest.raises(ActivityError, match=advice) as caught:
+        run(replace(small, rules={"wild": rule}), seed=1000)
+    assert "\n" not in str(caught.value) and caught.value.rule == "wild"
 
 
 @pytest.mark.parametrize("window", [(200.0, 150.0), (100.0, 100.0)])

@@ -18,7 +18,7 @@ from spikewhen.analysis import score_events
 from spikewhen.experiments import run as runs
 from spikewhen.experiments import train as trained
 from spikewhen.experiments.run import run_to_file
-from spikewhen.experiments.train import recorded_experiment, train_to_file
+from spikewhen.experiments.train import FREE, recorded_experiment, train_to_file
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import read_run
@@ -55,12 +55,13 @@ def done(tmp_path_factory):
         (small.table(), "rls", ("record.trials=false", "record.readouts_every_ms=10.0")),
         (small.table(), "rls", ("record.spikes=none",)),
         (small.table(), "local", ("seeds.task=7",)),
+        (small.table(), "local", ("paradigm.probes_after=[0, 2]",)),
         (SIGNAL, "b", ("rules.b.interval_ms=2.0",)),
     ],
     ids=lambda x: x if isinstance(x, str) else None,
 )
 def test_the_file_is_the_one_that_the_run_would_have_written(tmp_path, table, label, overrides):
-    decides_spikes = tuple(o for o in overrides if o.partition(".")[0] in ("simulation", "network", "seeds"))
+    decides_spikes = tuple(o for o in overrides if o.partition(".")[0] not in FREE)
     other = {**table, "rules": {"other": {"rule": "three_factor", "what": "none", "factored": False}}}
     recording = run_to_file(load_config(other, (KEEP, *decides_spikes)), 1, tmp_path / "recorded")
     wanted = load_config(table, (KEEP, *overrides)).with_rules([label])
@@ -255,3 +256,13 @@ def test_a_rule_of_ones_own_is_trained_from_a_script(done, monkeypatch):
     experiment = replace(load_config(config, (KEEP,)), rules={"own": own_rule(monkeypatch, 0.25)})
     found, there = train(first, experiment), run(experiment, read_run(first).config["seed"])
     assert equal(found, there) and found[schema.rule_state("own", "w")].any()
+
+
+def test_states_of_cells_stay_with_their_recording(tmp_path):
+    """Spikes do not give them: a training keeps none, and is refused where it is asked to."""
+    experiment = load_config(small.table(), (KEEP, "record.cells=[3]", "record.cells_every_ms=100.0"))
+    recording = run_to_file(experiment.with_rules(["local"]), 0, tmp_path)
+    again = train_to_file(recording, recorded_experiment(read_run(recording)), tmp_path)
+    assert again.name == f"{load_config(small.table(), (KEEP,)).with_rules(['local']).run_id(0)}.h5"
+    with pytest.raises(InputError, match=r"record\.cells = \(3,\): none: a recording holds spikes"):
+        train_to_file(recording, experiment, tmp_path)

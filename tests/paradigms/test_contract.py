@@ -12,11 +12,11 @@ from spikewhen.paradigms.base import PlannedSession, Task, bump, probe_table, pu
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.reference import ReferenceBackend
 from spikewhen.reservoir.replay import features
 from spikewhen.reservoir.replay_engine import RecordedEngine
 from spikewhen.reservoir.rules.gate import CONTINUOUS
-from spikewhen.reservoir.training import RecordSpec
 from spikewhen.reservoir.types import record_steps
 
 TASKS = {

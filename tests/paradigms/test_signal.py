@@ -1,13 +1,19 @@
 """A continuous target: sums of sines in runs that follow each other, then a free run."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from lively import lively_network, make_trainer, small_grid
+from small import spikewhen
 
+from spikewhen import Experiment, load_config, run
+from spikewhen.analysis.figures import free_run
 from spikewhen.paradigms.signal import Signal
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.rules import RLS, Gate
+from spikewhen.reservoir.rules import LMS, RLS, Gate
 
 
 def test_the_target_is_the_sum_of_sines_and_its_phase_goes_on():
@@ -40,6 +46,119 @@ def test_force_keeps_a_fed_back_output_on_the_sine_while_it_learns():
     assert np.sqrt(np.mean(error**2)) < 0.4 < np.sqrt(0.5)
     assert recording[schema.readout("force", "probes", "y")].shape == (1, 400, 1)
     assert recording[schema.readout("force", "probes", "y")].any()
+
+
+def rows(n, k=2):
+    return np.random.default_rng(0).random((n, k))
+
+
+def test_an_own_target_of_one_run_is_taught_in_every_run():
+    target = rows(100)
+    s = Signal(target=target, duration_ms=50.0, trials=3).plan(0, 0.5)
+    assert s.events == ("signal_1", "signal_2") and s.n_channels == 2 and s.inputs(0).shape == (100, 2)
+    assert all(np.array_equal(s.target(i), target) for i in range(4))
+    assert np.array_equal(s.teaching(1).signal, target) and s.blocks.keys() == {"signal"}
+
+
+def test_an_own_target_of_all_runs_goes_on_into_the_free_run():
+    target = rows(400, 1)[:, 0]
+    s = Signal(target=target, duration_ms=100.0, trials=3).plan(0, 1.0)
+    assert s.events == ("signal",)
+    assert np.array_equal(np.concatenate([s.target(i)[:, 0] for i in range(4)]), target)
+
+
+def test_an_own_target_is_part_of_what_a_run_is_called():
+    def experiment(array):
+        return Experiment(paradigm=Signal(target=array, duration_ms=100.0), rules={"a": LMS(what=None)})
+
+    a, b = rows(100), rows(100)
+    b[7, 1] += 1e-12
+    assert experiment(a).run_id(0) == experiment(a.tolist()).run_id(0) != experiment(b).run_id(0)
+    assert experiment(a[:, 0]).run_id(0) == experiment(a[:, :1]).run_id(0)
+    assert experiment(a).resolved(0)["paradigm"]["target"]["shape"] == [100, 2]
+    assert "target" not in Experiment(paradigm=Signal(), rules={"a": LMS()}).resolved(0)["paradigm"]
+
+
+def test_the_array_is_taken_as_it_was():
+    target = rows(100)
+    spec = Signal(target=target, duration_ms=100.0)
+    before = target.copy()
+    target[:] = 9
+    assert np.array_equal(spec.plan(0, 1.0).target(0), before)
+    assert pickle.loads(pickle.dumps(spec)) == spec == replace(spec, trials=1) != replace(spec, trials=2)
+
+
+CONFIG = """
+network = { n_neurons = 40, out_degree = 10 }
+simulation = { settle_ms = 0.0 }
+rules.a = { rule = "lms", what = "none", factored = false }
+[paradigm]
+name = "signal"
+duration_ms = 100.0
+target = "mine.npy"
+"""
+
+
+def test_a_file_beside_the_config_is_learned_scored_and_drawn(tmp_path, monkeypatch):
+    """The name of the run knows the file's numbers, not its place."""
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.toml").write_text(CONFIG)
+        np.save(tmp_path / folder / "mine.npy", rows(100).astype(np.float32))
+    monkeypatch.chdir(tmp_path)
+    here, there = (load_config(f"{folder}/a.toml") for folder in ("here", "there"))
+    assert here.run_id(0) == there.run_id(0)
+    result = run(here, progress=False)
+    assert result.events == ("signal_1", "signal_2")
+    assert np.array_equal(result["/blocks/signal"], rows(100).astype(np.float32))
+    y = result.readout("a").y.array[0]
+    expected = np.sqrt(np.mean((y - result["/blocks/signal"]) ** 2))
+    assert result.scores("a")["free_rmse"] == pytest.approx(expected, rel=1e-12)
+    assert np.isnan(result.scores("a")["free_frequency_hz"])
+    assert free_run.draw([result]) and free_run.caption([result])
+    shown = spikewhen("config", "show", "here/a.toml").stdout
+    (tmp_path / "shown.toml").write_text(shown)
+    assert load_config("shown.toml").run_id(0) == here.run_id(0)
+
+
+@pytest.mark.parametrize(
+    "target, line",
+    [
+        (np.zeros(99), "paradigm.target = '99 row(s)': 100, one per readout step of duration_ms, or 200"),
+        (np.zeros((2, 3, 4)), "target = 'ndarray of shape (2, 3, 4)': a .npy file, or an array, of finite"),
+        (np.zeros(0), "target = 'ndarray of shape (0,)'"),
+        ([[1.0], [1.0, 2.0]], "target = 'list of shape unclear'"),
+        (["a", "b"], "target = 'list of shape (2,)'"),
+        (np.array([1.0, np.nan]), "target[1, 0] = nan: a finite number"),
+        (np.ma.masked_array(np.zeros(100), np.zeros(100)), "target = 'MaskedArray of shape (100,)'"),
+        ("nowhere.npy", "target = 'nowhere.npy': an existing .npy file"),
+        (__file__, f"target = {__file__!r}: a readable .npy file"),
+        ({"sha256": "abc", "shape": [1, 1]}, "target = 'abc': the array itself"),
+        (3.0, "target = 'float of shape ()'"),
+        (None, "target = 'NoneType of shape ()'"),
+    ],
+    ids=str,
+)
+def test_an_own_target_that_cannot_be_is_refused_in_one_line(target, line):
+    with pytest.raises(InputError) as caught:
+        Signal(target=target, duration_ms=100.0).plan(0, 1.0)
+    assert (
+        str(caught.value).startswith(line) and "\n" not in str(caught.value) and len(str(caught.value)) < 300
+    )
+
+
+def test_a_file_that_claims_more_than_it_holds_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "huge.npy"
+    with open(path, "wb") as file:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (2**50,)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(InputError, match=r"a readable \.npy file"):
+        Signal(target=path)
+
+
+def test_sines_beside_an_own_target_are_refused():
+    with pytest.raises(InputError, match=r"frequency_hz = .*nothing beside a target of one's own"):
+        Signal((3.0,), (1.0,), target=np.zeros(100))
 
 
 @pytest.mark.parametrize(

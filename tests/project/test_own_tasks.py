@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spikewhen import load_config, run
 from spikewhen.experiments.result import open_run
 from spikewhen.experiments.score import score
 
@@ -55,6 +56,15 @@ def test_the_commands_of_the_page_run_compare_and_draw(folder, said):
         assert re.search(rf"^{label}\s+1\s+[\d.]+ \[", said["compare"], re.MULTILINE)
     drawn = {path.stem for path in (folder / "results/rsg/figures").glob("*.pdf")}
     assert drawn == {"learning", "target", "my_figures"}
+
+
+def test_the_target_of_the_page_is_learned(folder):
+    """Three channels, of four runs of 500 ms and the free one in a row."""
+    np.save(folder / "lorenz.npy", np.sin(np.arange(2500)[:, None] / (20, 30, 50)))
+    result = run(load_config(folder / "lorenz.toml"), progress=False)
+    assert result.events == ("signal_1", "signal_2", "signal_3")
+    assert result.readout("rls").trials.y.array.shape == (4, 500, 3)
+    assert np.isfinite(result.scores("rls")["free_rmse"]).all()
 
 
 def test_the_script_of_the_page_runs(folder):

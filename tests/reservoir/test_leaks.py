@@ -12,8 +12,8 @@ from spikewhen.experiments.config import load_config
 from spikewhen.experiments.run import run
 from spikewhen.paradigms.meet import Block, Meet
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.rules import LMS, RLS, Gate, ThreeFactor, WhatReadout
-from spikewhen.reservoir.training import RecordSpec
 
 P, LATENCY = (0.8, 0.2), (300.0, 600.0)
 BEFORE_ANY_EVENT, OVER_THE_EVENT = 150.0, 350.0

@@ -18,11 +18,11 @@ from lively import equal, make_trainer, short_meet
 from sealing import sealed
 
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files import schema, sinks
 from spikewhen.reservoir.files.integrity import BLOCK, seal
 from spikewhen.reservoir.files.recording import Recording, read_run, run_id
 from spikewhen.reservoir.files.schema import SCHEMA_VERSION
-from spikewhen.reservoir.files.sinks import FileSink, MemorySink
+from spikewhen.reservoir.files.sinks import FileSink, MemorySink, chunk_shape
 from spikewhen.reservoir.files.static import write_static
 
 CONFIG = {
@@ -445,3 +445,55 @@ def test_types_without_a_numpy_equivalent_are_refused(hostile, kind):
         assert "\n" not in str(error)
     else:
         assert kind != "time", "it cannot be read at all"
+
+
+# chunks
+
+
+@pytest.mark.parametrize("shape", [(0, 8192), (0, 2**20), (0, 3, 2**30), (0, 0), (2, 0)])
+def test_an_empty_array_of_any_width_is_saved(tmp_path, shape):
+    """As the state of the local rule: 8,160 cells were simulated, and could not be saved."""
+    sink = FileSink(tmp_path / "a.h5")
+    sink.put("/a", np.zeros(shape), "1")
+    sink.commit()
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["a"].shape == shape
+
+
+@pytest.mark.parametrize("shape", [(3, 2**29), (1, 441_000, 32, 32), (2, 2**16, 2**16)])
+def test_a_row_of_4_gib_or_more_has_its_place(tmp_path, shape):
+    """P of 30,000 cells is one such row; nothing is written here, only its place is made."""
+    sink = FileSink(tmp_path / "a.h5")
+    sink.create("/a", shape, np.float64, "1")
+    assert sink._file["a"].chunks == chunk_shape(shape, 8)
+    assert 2**20 < np.prod(chunk_shape(shape, 8), dtype=object) * 8 <= 2**26
+    sink.abort()
+
+
+def test_a_row_that_is_cut_reads_back_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(sinks, "WIDEST_ROW", 400)
+    rows = np.random.default_rng(0).random((3, 5, 7, 11))
+    sink = FileSink(tmp_path / "a.h5")
+    sink.put("/whole", rows, "1")
+    sink.create("/later", (0, 5, 7, 11), np.float64, "1")
+    sink.append("/later", rows[:2])
+    sink.append("/later", rows[2:])
+    assert sink._file["whole"].chunks == (1, 1, 4, 11)
+    sink.commit()
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert np.array_equal(file["whole"], rows) and np.array_equal(file["later"], rows)
+
+
+@pytest.mark.parametrize(
+    "shape, itemsize, expected",
+    [
+        ((0,), 8, (65536,)),
+        ((0, 1024), 8, (65536, 1024)),
+        ((500,), 8, (500,)),
+        ((500, 1600, 2), 8, (10, 1600, 2)),
+        ((2, 528, 32, 32), 8, (1, 528, 32, 32)),
+    ],
+)
+def test_chunks_of_a_usual_run_stay_what_they_were(shape, itemsize, expected):
+    """So that the bytes of a file do."""
+    assert chunk_shape(shape, itemsize) == expected

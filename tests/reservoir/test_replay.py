@@ -13,9 +13,9 @@ from spikewhen.reservoir.engine import Activity
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.static import write_static
+from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.replay import features, grid_of
 from spikewhen.reservoir.time_grid import SimulationSpec, TraceSpec, make_grid
-from spikewhen.reservoir.training import RecordSpec
 from spikewhen.reservoir.types import padded
 
 TRACES = {

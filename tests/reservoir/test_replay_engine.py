@@ -24,10 +24,10 @@ from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.files.static import read_network, write_static
+from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.replay import KeptSpikes
 from spikewhen.reservoir.replay_engine import RecordedEngine, check_recording
 from spikewhen.reservoir.rules import LMS, RLS
-from spikewhen.reservoir.training import RecordSpec
 
 GRIDS = {
     "float64": small_grid(dt_ms=0.5, steps_per_readout=2),

@@ -13,8 +13,8 @@ from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.files.static import write_static
+from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.replay_engine import RecordedEngine
-from spikewhen.reservoir.training import RecordSpec
 from spikewhen.reservoir.types import Network
 
 

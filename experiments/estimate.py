@@ -124,9 +124,8 @@ def parts_of(experiment: Any, grid: TimeGrid, size: Size, simulate: bool = True)
         parts.append(Part(key, passing(total_ms)))
         parts.append(Part(f"record.spikes, {key}", 0.0, 20 * kept_spikes, 6 * kept_spikes))
     if record.keeps_states:
-        cells = len(record.cells) or record.cells_per_type * (
-            len(spec.excitatory_mix) + len(spec.inhibitory_mix)
-        )
+        types = len(spec.excitatory_mix) + len(spec.inhibitory_mix)
+        cells = len(record.cells) or min(n, record.cells_per_type * types)
         moments = kept * trial_ms / record.cells_every_ms
         states = moments * cells * len(record.variables) * real
         keys_of = f"record.cells, record.cells_every_ms, {session}"

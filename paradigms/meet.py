@@ -83,9 +83,7 @@ class Meet(Task):
     event_strength: float = param(1.0, "amplitude of an injected event, in units of event_pa", ge=0)
     sigma_ms: float = param(30.0, "width of the expectation", "ms", gt=0)
     probes_after: tuple[int, ...] = param(
-        (1, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100),
-        "trials of a block after which to probe; 0 = before its first",
-        ge=0,
+        (1, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100), "trials of a block before each probe, from 0 on", ge=0
     )
     probe_repeats: int = param(10, "probes each time, per cue", ge=0)
     counterbalance: bool = param(True, "swap identity and order of the first two events over seeds")

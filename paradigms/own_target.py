@@ -89,13 +89,15 @@ def _regular(value: Any) -> bool:
 
 
 def _read(path: str, where: str) -> np.ndarray:
-    if not Path(path).is_file():
-        raise InputError(where, path, "an existing .npy file")
     try:
+        if not Path(path).is_file():  # nor a pipe, for which one would wait
+            raise InputError(where, path, "an existing .npy file")
         # Mapped, a file that claims more than it holds is refused before anything is allocated.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(where, path, f"a readable .npy file ({str(error).splitlines()[0]})") from error
+        if isinstance(error, InputError):
+            raise
+        raise InputError(where, path, "a .npy file as numpy.save writes it, of numbers") from error
     if not isinstance(array, np.ndarray):
         raise InputError(where, path, MEANT)
     return array

@@ -33,10 +33,24 @@ class CellStates:
         self.cells, self.variables, self.every, self.grid = cells, variables, every, grid
 
     def create(self, sink: Sink, time_ms: np.ndarray, rows: dict[str, int]) -> None:
-        """Make room for what will be kept; `time_ms` (T,) is that of all readout steps."""
-        self._sink, self._width = sink, time_ms.size // self.every
+        """Make room for what will be kept.
+
+        Parameters
+        ----------
+        sink : Sink
+        time_ms : (T,) ndarray
+            Of all readout steps of the longest trial.
+        rows : dict of {"trials", "probes"} to int
+            How many of each are kept; none makes no array.
+        """
         kept = time_ms[self.every - 1 :: self.every]
-        schema.create_cells(sink, self.cells, self.variables, kept, rows, self.grid.dtype)
+        self._sink, self._width = sink, kept.size
+        sink.put(schema.cells("node_ids"), self.cells, "1")
+        sink.put(schema.cells("time_ms"), kept, "ms")
+        for which, n in rows.items():
+            for name in self.variables if n else ():
+                shape = n, kept.size, self.cells.size
+                sink.create(schema.cells(which, name), shape, self.grid.dtype, schema.CELL_UNITS[name])
 
     def run(
         self,

@@ -288,28 +288,6 @@ def create_readout(
             sink.create(readout(label, which, "prediction"), (n, time_ms.size, k), real, "1")
 
 
-def create_cells(
-    sink: Sink, chosen: np.ndarray, variables: tuple[str, ...], time_ms: np.ndarray, rows: Mapping, real: Any
-) -> None:
-    """Make room for states of cells.
-
-    Parameters
-    ----------
-    chosen : (r,) int ndarray
-    variables : tuple of str
-        Of `CELL_UNITS`.
-    time_ms : (U,) ndarray
-        Of a trial or probe, at which they are kept.
-    rows : mapping of {"trials", "probes"} to int
-    real : dtype
-    """
-    sink.put(cells("node_ids"), chosen, "1")
-    sink.put(cells("time_ms"), time_ms, "ms")
-    for which, n in rows.items():
-        for name in variables if n else ():
-            sink.create(cells(which, name), (n, time_ms.size, chosen.size), real, CELL_UNITS[name])
-
-
 def create_weights(sink: Sink, label: str, after: np.ndarray, shape: tuple) -> None:
     """Make room for weights at the probed moments.
 

@@ -69,7 +69,9 @@ def test_an_own_target_of_all_runs_goes_on_into_the_free_run():
 
 def test_an_own_target_is_part_of_what_a_run_is_called():
     def experiment(array):
-        return Experiment(paradigm=Signal(target=array, duration_ms=100.0), rules={"a": LMS(what=None)})
+        return Experiment(
+            paradigm=Signal(target=array, duration_ms=100.0), rules={"a": LMS(what=None, factored=False)}
+        )
 
     a, b = rows(100), rows(100)
     b[7, 1] += 1e-12
@@ -124,7 +126,7 @@ def test_a_file_beside_the_config_is_learned_scored_and_drawn(tmp_path, monkeypa
 @pytest.mark.parametrize(
     "target, line",
     [
-        (np.zeros(99), "paradigm.target = '99 row(s)': 100, one per readout step of duration_ms, or 200"),
+        (np.zeros(99), "paradigm.target = '99 row(s)': 100 rows, one per readout step of duration_ms"),
         (np.zeros((2, 3, 4)), "target = 'ndarray of shape (2, 3, 4)': a .npy file, or an array, of finite"),
         (np.zeros(0), "target = 'ndarray of shape (0,)'"),
         ([[1.0], [1.0, 2.0]], "target = 'list of shape unclear'"),
@@ -132,7 +134,7 @@ def test_a_file_beside_the_config_is_learned_scored_and_drawn(tmp_path, monkeypa
         (np.array([1.0, np.nan]), "target[1, 0] = nan: a finite number"),
         (np.ma.masked_array(np.zeros(100), np.zeros(100)), "target = 'MaskedArray of shape (100,)'"),
         ("nowhere.npy", "target = 'nowhere.npy': an existing .npy file"),
-        (__file__, f"target = {__file__!r}: a readable .npy file"),
+        (__file__, f"target = {__file__!r}: a .npy file as numpy.save writes it"),
         ({"sha256": "abc", "shape": [1, 1]}, "target = 'abc': the array itself"),
         (3.0, "target = 'float of shape ()'"),
         (None, "target = 'NoneType of shape ()'"),
@@ -152,7 +154,7 @@ def test_a_file_that_claims_more_than_it_holds_is_refused_before_it_is_read(tmp_
     with open(path, "wb") as file:
         header = {"descr": "<f8", "fortran_order": False, "shape": (2**50,)}
         np.lib.format.write_array_header_1_0(file, header)
-    with pytest.raises(InputError, match=r"a readable \.npy file"):
+    with pytest.raises(InputError, match="writes it, of numbers"):
         Signal(target=path)
 
 

@@ -22,8 +22,8 @@ from spikewhen.reservoir.types import ProbeTable, Session, TrialTable, record_st
 MOST_STEPS = 2**40
 """Readout steps of a silence: a bound that keeps sums of them inside 64 bits."""
 
-SIGNAL_TABLES = ("frequency_hz", "amplitude")
-"""Tables of `spikewhen.paradigms.signal`, whose first axis is over the components of its target."""
+SIGNAL_TABLES = ("frequency_hz", "amplitude", "signal")
+"""Tables of `spikewhen.paradigms.signal`, whose first axis is over components, or over time."""
 
 KNOWN_TABLES = ("probability", "latency_ms", "latency_sd_ms", "first_trial", "window", *SIGNAL_TABLES)
 """Tables that scores read, which therefore hold no NaN. In a target NaN means that nothing was taught."""
@@ -201,7 +201,9 @@ def check_declared(session: Session, scores: str) -> None:
             "latency_sd_ms": by_event,
             "first_trial": (b,),
         },
-        "signal": {"frequency_hz": (None,), "amplitude": (None,)},
+        "signal": {"signal": (None, k)}
+        if "signal" in session.blocks
+        else {"frequency_hz": (None,), "amplitude": (None,)},
     }
     for key, shape in needs.get(scores, {}).items():
         if key in session.blocks:

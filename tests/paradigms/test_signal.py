@@ -78,7 +78,12 @@ def test_an_own_target_is_part_of_what_a_run_is_called():
     assert experiment(a).run_id(0) == experiment(a.tolist()).run_id(0) != experiment(b).run_id(0)
     assert experiment(a[:, 0]).run_id(0) == experiment(a[:, :1]).run_id(0)
     assert experiment(a).resolved(0)["paradigm"]["target"]["shape"] == [100, 2]
-    assert "target" not in Experiment(paradigm=Signal(), rules={"a": LMS()}).resolved(0)["paradigm"]
+    assert (
+        "target"
+        not in Experiment(paradigm=Signal(), rules={"a": LMS(what=None, factored=False)}).resolved(0)[
+            "paradigm"
+        ]
+    )
 
 
 def test_the_array_is_taken_as_it_was():

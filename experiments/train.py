@@ -68,8 +68,7 @@ def train(
     Returns
     -------
     Result
-        What `spikewhen.run` of that experiment and the recording's seed gives, bit for bit; also
-        where a rule diverges.
+        What `spikewhen.run` of that experiment and the recording's seed gives, bit for bit.
 
     Raises
     ------

@@ -265,8 +265,6 @@ class Result(Shown, Recording):
         facts = [("task", ", ".join(parts)), ("events", listed(self.events))]
         spikes = self.spikes
         facts.append(("network", f"{spikes.n_cells} cells, spikes of {spikes.recorded.size} recorded"))
-        if schema.cells("node_ids") in self:
-            facts.append(("cells", f"states of {self.cells.recorded.size}: .cells"))
         facts.append(("health", line))
         facts += [("warning", text) for text in self.warnings]
         for label in self.labels[:4]:

@@ -113,14 +113,26 @@ def run(
     try:
         return _run_all(experiment, seed, out, backend, network, current, scores, progress, limits)
     except ActivityError as error:
-        rest = experiment.without(error.rule)
-        if rest is None:
-            raise
-        log.warning("%s is left out: %s", error.rule, error)
+        rest = without_diverged(experiment, error)
         options: dict[str, Any] = dict(out=out, backend=backend, network=network, current=current)
         result = run(rest, seed, **options, scores=scores, progress=progress, limits=limits)
         result.failed[error.rule] = str(error)
         return result
+
+
+def without_diverged(experiment: Experiment, error: ActivityError) -> Experiment:
+    """Return the experiment without the rule that diverged, and say so.
+
+    Raises
+    ------
+    ActivityError
+        If it was not a rule, or no other is left.
+    """
+    rest = experiment.without(error.rule)
+    if rest is None:
+        raise error
+    log.warning("%s is left out: %s", error.rule, error)
+    return rest
 
 
 def _run_all(

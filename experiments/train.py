@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +18,7 @@ from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
 from spikewhen.experiments.result import Result
 from spikewhen.experiments.reuse import check_identity, is_there, open_finished_run, read_finished_run
-from spikewhen.experiments.run import Outcome, Source, Tick, tell, write_file, write_memory
+from spikewhen.experiments.run import Outcome, Source, Tick, tell, without_diverged, write_file, write_memory
 from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.errors import ActivityError, InputError
@@ -29,8 +28,6 @@ from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.files.static import read_network, write_static
 from spikewhen.reservoir.record import STATES, RecordSpec
 from spikewhen.reservoir.replay_engine import RecordedEngine
-
-log = logging.getLogger(__name__)
 
 FREE = ("rules", "trace", "record", "health")
 """Sections of a config that no spike depends on while the loop is open."""
@@ -94,10 +91,7 @@ def train(
                     return write_memory(setup, source, tick, scores)
                 tell(write_file(path, setup, source, tick))
         except ActivityError as error:
-            rest = experiment.without(error.rule)
-            if rest is None:
-                raise
-            log.warning("%s is left out: %s", error.rule, error)
+            rest = without_diverged(experiment, error)
             result = train(recording, rest, out=out, scores=scores, progress=progress)
             result.failed[error.rule] = str(error)
             return result

@@ -44,6 +44,10 @@ ARRAYS: dict[str, tuple[str, tuple[str, ...]]] = {
     "/probes/interval_ms": (REAL, ("q",)),
     "/spikes/([^/]+)/(step|node_ids|probe)": (WHOLE, ("spikes of",)),
     "/spikes/([^/]+)/timestamps": (REAL, ("spikes of",)),
+    "/cells/node_ids": (WHOLE, ("r",)),
+    "/cells/time_ms": (REAL, ("U",)),
+    "/cells/trials/(v|u|current)": (REAL, ("n", "U", "r")),
+    "/cells/probes/(v|u|current)": (REAL, ("q", "U", "r")),
     "/readouts/([^/]+)/time_ms": (REAL, ("T of",)),
     "/readouts/([^/]+)/sigma_ms": (REAL, ("1",)),
     "/readouts/([^/]+)/trials/(y|prediction)": (REAL, ("n", "T of", "K")),
@@ -298,6 +302,7 @@ RANGES: dict[str, tuple[int, str]] = {
     "/network/synapses/target": (0, "N"),
     "/network/synapses/delay_steps": (0, ""),
     "/spikes/(reservoir|probes)/node_ids": (0, "N"),
+    "/cells/node_ids": (0, "N"),
     "/spikes/probes/probe": (0, "q"),
     "/spikes/reservoir/step": (0, ""),
 }

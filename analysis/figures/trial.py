@@ -30,7 +30,7 @@ def _pick(runs: Runs) -> tuple[Group, Series]:
         (group, series)
         for group in runs.meet
         for series in runs.series([group])
-        if series.runs[0][schema.spikes("reservoir", "node_ids")].size
+        if series.runs[0].sliced(schema.spikes("reservoir", "node_ids")).shape[0]
     ]
     if not spiking:
         raise InputError("record.spikes", "none", "some spikes kept, to show a trial")

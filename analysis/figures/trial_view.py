@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -48,11 +49,13 @@ def training_trial(series: Series) -> Shown:
         float(r[schema.readout(series.label, "sigma_ms")][0]),
     )
     event = int(task.seen.event[i])
-    y, p_hat, z = (r[schema.readout(series.label, "trials", k)][i] for k in schema.OUTPUTS)
+    y, p_hat, z = (r.sliced(schema.readout(series.label, "trials", k))[i] for k in schema.OUTPUTS)
     target = np.zeros_like(y)
     if event >= 0:
         target[:, event] = bump(t, task.seen.time_ms[i], sigma)
-    where = r[schema.spikes("reservoir", "timestamps")] - r[schema.trial("onset_ms")][i]
+    onset, wide = r[schema.trial("onset_ms")][i], 1.0  # the ends themselves are found below
+    here = _rows(r, schema.spikes("reservoir", "timestamps"), onset + t[0] - 600 - wide, onset + t[-1] + wide)
+    where = r.sliced(schema.spikes("reservoir", "timestamps"))[here] - onset
     near = (where > t[0] - 600) & (where <= t[-1])
     return Shown(
         f"training trial {i + 1 - task.first_trial[block]} of block {block + 1}",
@@ -60,13 +63,20 @@ def training_trial(series: Series) -> Shown:
         event,
         float(task.seen.time_ms[i]),
         where[near],
-        r[schema.spikes("reservoir", "node_ids")][near],
+        r.sliced(schema.spikes("reservoir", "node_ids"))[here][near],
         y,
         p_hat,
         z,
         target,
         training=True,
     )
+
+
+def _rows(recording: Recording, path: str, begin: float, end: float) -> slice:
+    """Return the rows of an ascending array with values from `begin` to below `end`, read where looked at."""
+    values = recording.sliced(path)
+    rows = range(values.shape[0])
+    return slice(*(bisect_left(rows, bound, key=lambda i: values[i]) for bound in (begin, end)))
 
 
 def last_probe(series: Series) -> Shown:
@@ -89,15 +99,15 @@ def _probe(series: Series, which: Callable) -> Shown:
         np.asarray(r[schema.readout(series.label, "time_ms")], float),
         float(r[schema.readout(series.label, "sigma_ms")][0]),
     )
-    y, p_hat, z = (r[schema.readout(series.label, "probes", k)][q] for k in schema.OUTPUTS)
-    mine = r[schema.spikes("probes", "probe")] == q
+    y, p_hat, z = (r.sliced(schema.readout(series.label, "probes", k))[q] for k in schema.OUTPUTS)
+    mine = _rows(r, schema.spikes("probes", "probe"), q, q + 1)
     return Shown(
         f"cue-only probe after trial {seen} of block {block + 1}",
         int(task.probe_cue[q]),
         -1,
         np.nan,
-        r[schema.spikes("probes", "timestamps")][mine],
-        r[schema.spikes("probes", "node_ids")][mine],
+        r.sliced(schema.spikes("probes", "timestamps"))[mine],
+        r.sliced(schema.spikes("probes", "node_ids"))[mine],
         y,
         p_hat,
         z,

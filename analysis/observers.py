@@ -63,7 +63,7 @@ def run_starts(
     omitted = seen.event < 0
     lag = np.where(omitted, 0.0, seen.time_ms)
     unseen = PRIOR_TRIALS / (n_events + 1) * np.where(omitted, 1.0, 1 / horizon_ms)
-    starts = np.ones(1)
+    starts: np.ndarray = np.ones(1)
     yield starts
     for m in range(len(seen.event)):
         same_cue = seen.cue[:m] == seen.cue[m]

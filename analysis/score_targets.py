@@ -53,7 +53,7 @@ def targets(recording: Recording, time_ms: np.ndarray) -> tuple[np.ndarray, np.n
     if path not in recording:
         raise InputError(path, "missing", 'the target (blocks, conditions, time, events) of scores "target"')
     target = np.asarray(recording[path], float)
-    kept = read_clock(recording, time_ms).index(time_ms)
+    kept = read_clock(recording, time_ms).step_of(time_ms)
     if target.ndim != 4 or kept[-1] >= target.shape[2]:
         raise InputError(path, target.shape, f"(blocks, conditions, {kept[-1] + 1} or more times, events)")
     counts = np.isfinite(target).all(-1)

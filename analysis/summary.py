@@ -8,7 +8,7 @@ numbered from 1 in everything that this module returns, as people count them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,7 +67,7 @@ def final(found: dict[str, np.ndarray], name: str, block: int | None) -> np.ndar
     return at_trial(found, name, block, int(found["trial"][found["block"] == block].max()))
 
 
-def at_trial(found: dict[str, np.ndarray], name: str, block: int | None, trial: int) -> np.ndarray:
+def at_trial(found: Mapping[str, np.ndarray], name: str, block: int | None, trial: int) -> np.ndarray:
     """Return a point score of one block and trial, mean over conditions where defined."""
     rows = np.asarray(found[name], float)[(found["block"] == block) & (found["trial"] == trial)]
     known = np.isfinite(rows)

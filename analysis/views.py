@@ -115,7 +115,7 @@ class Clock(NamedTuple):
         """Return the ends (n,) of strides counted from the record's begin, ms after cue onset."""
         return self.begin_ms + every_ms * np.arange(1, n + 1)
 
-    def index(self, time_ms: np.ndarray) -> np.ndarray:
+    def step_of(self, time_ms: np.ndarray) -> np.ndarray:
         """Return which readout steps end at these times."""
         return np.round((np.asarray(time_ms, float) - self.begin_ms) / self.step_ms).astype(np.int64) - 1
 

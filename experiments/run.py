@@ -258,7 +258,8 @@ def _score(sink: Sink, recording: Recording, setup: Setup, source: Source, outco
         return outcome._replace(lines=[*outcome.lines, failed], scoring_failed=failed)
     write_scores(sink, scored)
     lines = [*outcome.lines, *schema.undefined_lines(scored.undefined)]
-    return outcome._replace(scores=scored.found, lines=lines, main=scored.main)
+    found = {label: dict(table) for label, table in scored.found.items()}
+    return outcome._replace(scores=found, lines=lines, main=scored.main)
 
 
 def reason_of_failure(error: BaseException) -> str:

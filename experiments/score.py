@@ -73,7 +73,8 @@ def score_file(path: str | Path) -> bool:
             label: reasons for label, reasons in scored.undefined.items() if reasons
         }
         for label in {*run.labels, *scored.found}:
-            old, new = schema.read_scores(run, label), scored.found.get(label, {})
+            old = schema.read_scores(run, label)
+            new: dict[str, np.ndarray] = dict(scored.found.get(label, {}))
             same &= old.keys() == new.keys()
             same = same and all(np.array_equal(old[k], new[k], equal_nan=True) for k in new)
     if same:

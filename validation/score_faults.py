@@ -152,8 +152,9 @@ def score_prediction(name: str, contingencies: tuple[tuple[float, float, float],
     readout = Readout(
         TIME_MS, SIGMA_MS, said.z is None, y.reshape(shape), said.p_hat.reshape(-1, k), z.reshape(shape)
     )
-    found = point_scores(task, readout, group_probes(task.probe_block, task.probe_trial, task.probe_cue))
-    found |= calibration_scores(found, task)
+    points = group_probes(task.probe_block, task.probe_trial, task.probe_cue)
+    found = Scores(point_scores(task, readout, points))
+    found.add(calibration_scores(found, task))
     before = said.p_hat[:, 0][block]  # each trial
     for label, predicted in (("brier", before), ("brier_true", p[block])):
         found[label] = np.array([brier(predicted[block == b], event[block == b]) for b in range(n)])

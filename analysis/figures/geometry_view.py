@@ -76,7 +76,7 @@ def found_geometry(
 
 def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
     """Return the scores, computing those in the activity where they are not stored."""
-    found = dict(runs.scores(recording, label))
+    found = Scores(runs.scores(recording, label))
     if "overlap_chance" not in found and _learned(recording, label):
         log.info("geometry of %s, %s: replaying the spikes", recording.run_id, label)
         task = read_task(recording)
@@ -86,5 +86,5 @@ def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
         rows = np.flatnonzero(task.probe_block == last)
         rows = rows[task.probe_trial[rows] == task.probe_trial[rows].max()]
         probes = probe_activity(recording, readout, task, features, EVERY_MS, rows)
-        found |= score_geometry(recording, label, task, last, known, probes)
+        found.add(score_geometry(recording, label, task, last, known, probes))
     return found

@@ -190,14 +190,16 @@ class Runs(list):
         """Return the stored scores of a readout, else compute those that need no spikes."""
         key = id(recording), label
         if key not in self._scores:
-            found = stored(recording, label)
+            found = Scores(stored(recording, label))
             if schema.main_score(recording) not in found and "free_rmse" not in found:
-                found = {**self._computed(recording)[label], **found}
+                found = Scores({**self._computed(recording)[label], **found})
             self._scores[key] = found
         return self._scores[key]
 
     def _computed(self, recording: Recording) -> dict[str, Scores]:
         """Score a recording that holds no scores, all labels at once."""
+        if failed := schema.scoring_failure(recording):
+            raise InputError(recording.run_id, failed, "a run with scores (`spikewhen score FILE`)")
         if id(recording) not in self._whole:
             self._whole[id(recording)] = score_run(recording)
         return self._whole[id(recording)]

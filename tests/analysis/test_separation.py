@@ -127,7 +127,7 @@ def test_times_of_features_do_not_depend_on_the_readouts_kept(kept):
     for recording in (of_file, Recording(ARRAYS)):
         clock = read_clock(recording, time[kept - 1 :: kept])
         np.testing.assert_array_equal(clock.times(105, 10.0), time[9::10])
-        np.testing.assert_array_equal(clock.index(time[kept - 1 :: kept]), np.arange(kept - 1, 1050, kept))
+        np.testing.assert_array_equal(clock.step_of(time[kept - 1 :: kept]), np.arange(kept - 1, 1050, kept))
     np.testing.assert_array_equal(read_clock(of_file, time[[999]]).times(105, 10.0), time[9::10])
 
 

@@ -36,12 +36,16 @@ def _block(recording: Recording) -> int:
 
 
 def training_trial(series: Series) -> Shown:
-    """Return the last trial with an event before the last probes of the first probed block."""
+    """Return the last trial with an event before the last probes of the first probed block.
+
+    Where it was probed before its first trial alone, that first trial.
+    """
     r = series.runs[0]
     task = read_task(r)
     block = _block(r)
     seen = int(task.probe_seen[task.probe_block == block].max())
-    rows = np.flatnonzero((task.trial_block == block) & (np.arange(task.trial_block.size) < seen))
+    rows = np.flatnonzero(task.trial_block == block)
+    rows = rows[rows < seen] if rows[0] < seen else rows[:1]
     came = rows[task.seen.event[rows] >= 0]
     i = int(came[-1] if came.size else rows[-1])
     t, sigma = (

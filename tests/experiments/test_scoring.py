@@ -229,3 +229,16 @@ def test_a_script_gets_its_run_and_a_warning(own, tmp_path, caplog):
         assert result.readout("local").y.array.any() and "ZeroDivisionError" in result.warnings[-1]
     own(GOOD)
     assert sw.score(kept)["local"]["peak"] > 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_arrays_are_in_the_order_of_the_events_whichever_channel_plays_them(seed):
+    """Odd seeds play A on channel 1; with equal probabilities only the latency tells A from B."""
+    from spikewhen.experiments.setup import prepare
+
+    equal = [{"probability": [[0.5, 0.5]], "latency_ms": [[300.0, 600.0]]}]
+    session = prepare(sw.load_config(config(paradigm={"blocks": equal})), seed).session
+    assert session.blocks["latency_ms"][0][0, 0].tolist() == [300.0, 600.0]
+    session = prepare(sw.load_config(config()), seed).session
+    assert session.blocks["probability"][0][0, 0].tolist() == [0.8, 0.2]
+    assert session.events == ("A", "B") and list(session.channels) == ([1, 0] if seed else [0, 1])

@@ -15,6 +15,7 @@ KEY = "sha256"
 def with_digest(table: Mapping[str, Any]) -> dict[str, Any]:
     """Return a table of JSON types with the digest of all the rest of it."""
     rest = {name: value for name, value in table.items() if name != KEY}
+    rest = json.loads(json.dumps(rest, allow_nan=False))  # as it is read: all names are texts
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return {**rest, KEY: hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()}
 

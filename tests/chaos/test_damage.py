@@ -20,7 +20,7 @@ from spikewhen.reservoir.files.recording import read_run
 SHORT, LONG = 150, 8000
 """Damaged files."""
 
-RESEALED_SHORT, RESEALED_LONG = 40, 2000
+RESEALED_SHORT, RESEALED_LONG = 25, 2000
 """Damaged files whose checksum was put right."""
 
 

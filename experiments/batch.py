@@ -136,6 +136,8 @@ def carry_out(
 
 def tell_abandoned(jobs: Iterable[Job]) -> None:
     """Name what killed processes left in the folders of runs, apart from these runs' own; small files go."""
+    jobs = list(jobs)
+    _sweep(job for job in jobs if job.finished)  # killed between the result's name and the end of its lock
     ours = {job.path.with_suffix(".partial") for job in jobs}
     for folder in dict.fromkeys(path.parent for path in ours):
         with suppress(OSError):

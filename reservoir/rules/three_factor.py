@@ -145,7 +145,7 @@ class ThreeFactor(Rule):
         0.0, "beta: share moved to the speaking weights per trial; 0 = off", ge=0, le=1
     )
 
-    unlearn: Unlearn = param(help="what a missed expectation unlearns", factory=Unlearn)
+    unlearn: Unlearn = param(help="what a missed expectation unlearns", factory=Unlearn, later=True)
 
     def init(self, n_channels: int, n_features: int, dtype: Any) -> ThreeFactorState:
         """Return zero weights for `n_channels` outputs."""

@@ -53,10 +53,10 @@ class WhatReadout(Spec):
     )
 
     restart: float = param(
-        0.0, "|s| of any channel at which an annealed rate begins anew; 0 = off", ge=0, le=1
+        0.0, "|s| of any channel at which an annealed rate begins anew; 0 = off", ge=0, le=1, later=True
     )
-    restart_trials: int = param(3, "n from which it begins anew", "trials", ge=1)
-    restart_after: int = param(10, "trials seen before it may", "trials", ge=1)
+    restart_trials: int = param(3, "n from which it begins anew", "trials", ge=1, later=True)
+    restart_after: int = param(10, "trials seen before it may", "trials", ge=1, later=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -123,3 +123,12 @@ def test_commands_killed_at_random_moments(config, right, tmp_path):
             pass
         stderr = end(process, number, dice.random() < 0.5, dice.choice((1, 1, 5)))
         check(config, out, right, process, number, stderr)
+
+
+def test_a_lock_left_beside_a_finished_run_goes_with_the_next_command(config, right, tmp_path):
+    """Killed after the result had its name, before its lock was removed."""
+    assert tiny.run(config, tmp_path, "0").exit_code == 0
+    for path in list(tmp_path.glob("*.h5")):
+        path.with_suffix(".lock").touch()
+    assert tiny.run(config, tmp_path, "0").exit_code == 0
+    assert tiny.leftovers(tmp_path) == []

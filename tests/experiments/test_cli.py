@@ -234,7 +234,7 @@ def many_runs(tmp_path):
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not list(out.glob("*.json")) and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.05)
         yield process, out

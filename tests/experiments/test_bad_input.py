@@ -149,7 +149,7 @@ def test_activity_that_blows_up_names_array_neuron_and_time(tmp_path):
     line = "activity blew up: "
     words = ("--set", "network.weight=1e305", "--seeds", "0-1", "--threads", "1")
     config = small.write(tmp_path)
-    result = small.spikewhen("run", config, "--out", tmp_path / "out", *words)
+    result = small.spikewhen("run", config, "--out", tmp_path / "out", *words, "--fail-fast")
     text = refused(result, "seed 0", line, " ms;")
     assert any(f"{name}[" in text for name in ("v", "u", "current"))
     assert small.files(tmp_path) == ["small.toml"]

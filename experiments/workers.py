@@ -243,8 +243,14 @@ def _environment(defaults: dict[str, str]) -> Iterator[None]:
 
 def _serve(pipe: Any) -> None:
     """Work on what comes through a pipe until it ends."""
+    told: list[int] = []  # to end, by which signal
+
+    def heed() -> None:
+        if told:
+            raise _Terminated(told[0])
 
     def tick(n: int) -> None:
+        heed()
         if pipe.poll():  # nothing is sent during work: it is the end
             raise Stopped
         pipe.send(("tick", n))
@@ -252,27 +258,34 @@ def _serve(pipe: Any) -> None:
     def terminated(number: int, _: Any) -> None:
         for other in ENDING:
             signal.signal(other, signal.SIG_IGN)  # the first is enough: the task is clearing up
-        raise _Terminated(number)
+        told.append(number)
+        if not working:  # else at the next tick: HDF5 would swallow what is raised while it writes
+            heed()
+
+    working: list[Any] = []
 
     for number in ENDING:
         if signal.getsignal(number) is signal.SIG_DFL:  # else nohup, say, had it ignored
             signal.signal(number, terminated)
     try:
-        _work(pipe, tick)
+        _work(pipe, tick, working, heed)
     except _Terminated as error:
         signal.signal(error.number, signal.SIG_DFL)
         os.kill(os.getpid(), error.number)  # so that its end tells what ended it
 
 
-def _work(pipe: Any, tick: Tick) -> None:
+def _work(pipe: Any, tick: Tick, working: list[Any], heed: Callable[[], None]) -> None:
     with suppress(EOFError, OSError, Stopped):
         pipe.send(("tick", 0))  # it has started
         while True:
             work, item = pipe.recv()
+            working.append(item)
             try:
                 message = "done", work(item, tick)
             except Exception as error:
                 message = "failed", _portable(error)
+            working.clear()
+            heed()
             pipe.send(message)
 
 

@@ -46,7 +46,7 @@ template <class T>
 __device__ __forceinline__ T dot(const T *a, const T *b)
 {
     T acc = 0;
-    constexpr int AHEAD = 64 / sizeof(T);  // loads under way; more of them spill registers
+    constexpr int AHEAD = (HEAVY ? 16 : 64) / sizeof(T);  // loads under way; more of them spill registers
 #pragma unroll AHEAD
     for (int i = threadIdx.x & 31; i < M; i += 32)
         acc = acc + a[i] * b[i];

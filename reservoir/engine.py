@@ -47,7 +47,10 @@ class Readout:
         self._size = n_channels, n_features, grid.readout_step_ms, grid.dtype
         self.step = checked_step(self.label, rule)
         with named(f"rules.{self.label}.init"):
-            state = rule.start(*self._size)
+            # A rule without the base class may know `init` alone.
+            state = (
+                rule.start(*self._size) if hasattr(rule, "start") else rule.init(*self._size[:2], grid.dtype)
+            )
         self.state = checked_state(self.label, rule, state, *self._size)
         self.constants = checked_constants(self.label, rule, grid.readout_step_ms, grid.dtype)
         real = np.dtype(grid.dtype).type

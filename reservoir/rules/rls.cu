@@ -69,23 +69,34 @@ __device__ p_type entry(const p_type *p, int i, int j)
     return p[(i64)(row * (row + 1) / 2 + low / 32) * 1024 + high % 32 * 32 + low % 32];
 }
 
-// Take every diagonal entry above the limit down to a hundredth of it, see rls.py; then out = P x again.
-__device__ void limit_growth(p_type *p, p_type *q, p_type limit, const p_type *x, p_type *out, p_type *columns)
+// Whether a diagonal entry is above the limit.
+__device__ bool grown(const p_type *p, p_type limit)
 {
-    const p_type left = limit * p_type(0.01);
     bool over = false;
     for (int i = threadIdx.x; i < M; i += THREADS)
         over = over || entry(p, i, i) > limit;
-    if (!__syncthreads_or(over))
-        return;
-    for (int i = 0; i < M; i++) {
-        const p_type own = entry(p, i, i);
-        if (!(own > limit))
-            continue;
-        const p_type factor = root(own - left) / own;
+    return __syncthreads_or(over);
+}
+
+// out = P x with P corrected; then every diagonal entry above the limit is taken down to a hundredth of it, see rls.py.
+// There is one call of the pass over P, as each takes its registers.
+__device__ void correct_and_limit(p_type *p, p_type *q, p_type gain, bool limited, p_type limit, const p_type *x,
+                                  p_type *out, p_type *columns)
+{
+    const p_type left = limit * p_type(0.01);
+    int i = -1;
+    for (;;) {
+        correct_and_multiply_all(p, q, gain, x, out, columns);
+        if (!limited || (i < 0 && !grown(p, limit)))
+            return;
+        for (i++; i < M && !(entry(p, i, i) > limit); i++)
+            ;
+        if (i == M)
+            return;
+        const p_type own = entry(p, i, i), factor = root(own - left) / own;
         for (int j = threadIdx.x; j < M; j += THREADS)
             q[j] = entry(p, i, j) * factor;
-        correct_and_multiply_all(p, q, p_type(1), x, out, columns);
+        gain = 1;
     }
 }
 
@@ -105,9 +116,7 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
             q[i] = s.q[a * M + i];
         }
         p_type *p = s.p + (i64)a * BLOCKS * (BLOCKS + 1) / 2 * 1024;
-        correct_and_multiply_all(p, q, gain, weighted, kappa, columns);
-        if (c.forget < 1)
-            limit_growth(p, q, c.limit, weighted, kappa, columns);
+        correct_and_limit(p, q, gain, c.forget < 1, c.limit, weighted, kappa, columns);
         if (threadIdx.x < 32) {
             const p_type found = dot(weighted, kappa);
             if (threadIdx.x == 0)

@@ -135,7 +135,7 @@ def whole(task):
     import json
 
     r = train(task)
-    simulation = dict(dt_ms=0.5, readout_step_ms=1.0, noise=20.0)
+    simulation = dict(dt_ms=0.5, readout_step_ms=1.0, noise=20.0, settle_ms=0.0)
     trace = dict(decay_ms=40.0, rise_ms=0.0, bias=0.05, normalise_ms=0.0)
     config = {"simulation": simulation, "trace": trace, "seeds": {"noise": 1}, "network": {}}
     r.arrays[schema.CONFIG] = np.frombuffer(json.dumps(config).encode(), np.uint8)

@@ -310,7 +310,7 @@ def test_a_lesson_peaks_where_the_event_came():
         (dict(cue_ms=2000.0), "cue_ms"),
         (dict(trials_per_block=0), "trials_per_block"),
         (dict(sigma_ms=0.0), "sigma_ms"),
-        (dict(probes_after=(0,)), "probes_after"),
+        (dict(probes_after=(-1,)), "probes_after"),
         (dict(after_ms=float("nan")), "after_ms"),
     ],
 )

@@ -104,7 +104,7 @@ def test_only_what_is_asked_for_is_kept():
     [
         ({"cells": (1, 1)}, "cells"),
         ({"cells": (-1,)}, "cells"),
-        ({"cells": (0.5,)}, "cells"),
+        ({"cells": (0.5,)}, "cells[0]"),
         ({"cells": (1,), "cells_per_type": 1}, "cells_per_type"),
         ({"cells": (1,), "variables": ("w",)}, "variables"),
         ({"cells": (1,), "variables": ()}, "variables"),

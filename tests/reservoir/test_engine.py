@@ -408,7 +408,7 @@ def test_a_network_with_nan_is_refused_before_it_runs(field, value):
     array = np.array(getattr(network.synapses, field))
     array[3] = value
     network = network._replace(synapses=network.synapses._replace(**{field: array}))
-    with pytest.raises(InputError, match=r"network \w+\[3\] = nan: finite numbers"):
+    with pytest.raises(InputError, match=r"network\.synapses\.\w+\[3\] = nan: finite numbers"):
         CpuEngine(network, small_grid())
 
 

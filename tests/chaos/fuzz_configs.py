@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import datetime
 import random
+import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -156,7 +158,9 @@ def outcome(mutant: Mutant, folder: Path, as_file: bool) -> str:
     source: Any = mutant.table
     if as_file:
         source = folder / "mutant.toml"
-        source.write_text(_file(mutant.table), "utf-8", "surrogatepass")
+        with _as_deep_as_it_is():
+            text = _file(mutant.table)
+        source.write_text(text, "utf-8", "surrogatepass")
     try:
         make_jobs("mutant", load_config(source), [0], folder)
     except InputError as error:
@@ -166,6 +170,17 @@ def outcome(mutant: Mutant, folder: Path, as_file: bool) -> str:
 
 def _file(table: dict[str, Any]) -> str:
     return "".join(f"{written(str(key))} = {_in_toml(value)}\n" for key, value in table.items())
+
+
+@contextmanager
+def _as_deep_as_it_is() -> Iterator[None]:
+    """Let a table be written that is nested deeper than Python likes."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _in_toml(value: Any) -> str:

@@ -52,7 +52,7 @@ FAST := tests/reservoir/test_engine.py tests/reservoir/test_rules.py tests/parad
 test-fast: $(STAMP)  ## the engine, the rules and one run: a minute on two cores once kernels are compiled
 	$(BIN)/pytest -n $(JOBS) $(FAST)
 
-verify: $(STAMP)  ## the long equality tests (some 10 minutes)
+verify: $(STAMP)  ## the long tests of equality, and of kills, damage and hostile input (an hour)
 	$(BIN)/pytest -n $(JOBS) -m long
 
 bench: $(STAMP)  ## measure against peers and the machine's limits, on one quiet machine (needs g++)

@@ -73,6 +73,7 @@ __device__ p_type entry(const p_type *p, int i, int j)
 __device__ bool grown(const p_type *p, p_type limit)
 {
     bool over = false;
+#pragma unroll 1
     for (int i = threadIdx.x; i < M; i += THREADS)
         over = over || entry(p, i, i) > limit;
     return __syncthreads_or(over);
@@ -89,11 +90,13 @@ __device__ void correct_and_limit(p_type *p, p_type *q, p_type gain, bool limite
         correct_and_multiply_all(p, q, gain, x, out, columns);
         if (!limited || (i < 0 && !grown(p, limit)))
             return;
+#pragma unroll 1
         for (i++; i < M && !(entry(p, i, i) > limit); i++)
             ;
         if (i == M)
             return;
         const p_type own = entry(p, i, i), factor = root(own - left) / own;
+#pragma unroll 1
         for (int j = threadIdx.x; j < M; j += THREADS)
             q[j] = entry(p, i, j) * factor;
         gain = 1;

@@ -74,6 +74,9 @@ REQUIRED = (
     *(schema.spikes("reservoir", name) for name in ("step", "timestamps", "node_ids")),
     *(schema.spikes("probes", name) for name in ("step", "timestamps", "node_ids", "probe")),
 )
+_W = "/weights/{}/"
+OF_LABEL = ("/readouts/{}/time_ms", "/readouts/{}/sigma_ms", f"{_W}trial", f"{_W}w", f"{_W}v")
+"""What every readout has."""
 MEET = ("probability", "latency_ms", "latency_sd_ms")
 """Blocks of the shipped task; those of other tasks may have any shape."""
 
@@ -140,7 +143,8 @@ def _sizes(nodes: Mapping[str, Any], attrs: Mapping[str, Mapping[str, Any]]) -> 
         for name in [n for n in attrs if re.fullmatch(pattern, n)] if of_labels else [pattern]:
             for key, (kind, needed) in wanted.items():
                 _check_attribute(name, key, attrs.get(name, {}).get(key), kind, needed)
-    for name in REQUIRED:
+    labels = [name.split("/")[2] for name in attrs if re.fullmatch("/readouts/[^/]+", name)]
+    for name in (*REQUIRED, *(path.format(label) for label in labels for path in OF_LABEL)):
         if name not in nodes:
             raise WrongError(f"no {name}", "a whole result file")
     known, blocks = attrs["/"]["numerics_version"], attrs[schema.block()]

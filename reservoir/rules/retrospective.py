@@ -157,7 +157,9 @@ class Retrospective(Rule):
     epsilon: float = param(0.02, "added to |x|^2", gt=0)
     back: float = param(0.005, "share of the trace that the event's onset subtracts", ge=0)
     trace_ms: float = param(1000.0, "time constant of the trace", "ms", gt=0)
-    late_ms: float = param(60.0, "what was predicted later than this before now is not in it", "ms", gt=0)
+    late_ms: float = param(
+        60.0, "what was predicted later than this before now is not in it", "ms", gt=0, le=1000
+    )
     unlearn: Unlearn = param(help="what a missed expectation unlearns, at the event's onset", factory=Unlearn)
     gate: Gate = param(
         help="when weights may change: kind is expectation", factory=lambda: Gate(kind="expectation")
@@ -174,7 +176,7 @@ class Retrospective(Rule):
         self, n_channels: int, n_features: int, dtype: Any, readout_step_ms: float = 1.0
     ) -> RetrospectiveState:
         """Return zero weights, and room for the steps of `late_ms`."""
-        m, late = padded(n_features), max(1, steps("late_ms", self.late_ms, readout_step_ms))
+        m, late = padded(n_features), steps("late_ms", self.late_ms, readout_step_ms)
         return RetrospectiveState(
             w=np.zeros((n_channels, m), dtype),
             trace=np.zeros((n_channels, m), dtype),
@@ -193,6 +195,7 @@ class Retrospective(Rule):
 
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
         """Return (eta, epsilon, factor of the trace per step, back, above, width or 0, after)."""
+        steps("late_ms", self.late_ms, readout_step_ms)  # said before anything is drawn
         real = np.dtype(dtype).type
         keep = math.exp(-readout_step_ms / self.trace_ms)
         above, width, after, _, _ = self.unlearn.constants()

@@ -704,6 +704,8 @@ def test_other_rules_ignore_a_switch(name):
         (lambda: Unlearn(above=0.4, all_at=0.4), "all_at"),
         (lambda: Gate(kind="expectation", undelivered="zero"), "undelivered"),
         (lambda: Retrospective(gate=Gate()), "gate.kind"),
+        (lambda: Retrospective(late_ms=1e9), "late_ms"),
+        (lambda: Retrospective(late_ms=7.0).constants(2.0, np.float64), "late_ms"),
         (lambda: Retrospective(unlearn=Unlearn(rate=0.1)), "unlearn.rate"),
         (lambda: Gate(kind="open"), "kind"),
         (lambda: Gate(half_width_ms=0), "half_width_ms"),

@@ -36,7 +36,7 @@ class Readout:
     count : (1,) int64 ndarray
         Number of readout steps in that sum.
     seen : (1,) int64 ndarray
-        Number of trials the "what" weights learned from.
+        Number of trials the "what" weights learned from, or what `WhatReadout.restart` set it back to.
     surprise : (K,) ndarray
         Running mean of outcome minus p-hat; see `spikewhen.reservoir.rules.what`.
     """

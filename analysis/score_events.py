@@ -19,7 +19,7 @@ from spikewhen.analysis.geometry.overlap import (
     weight_geometry,
     what_window,
 )
-from spikewhen.analysis.observers import HAZARD, observe
+from spikewhen.analysis.observers import HAZARD, NEVER, observe
 from spikewhen.analysis.score_names import KEYS
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.targets import hazard_target, marginal_target
@@ -157,7 +157,7 @@ def point_scores(task: Task, readout: Readout, points: Points) -> dict[str, np.n
             target[first],
             t,
         )
-        for name, rate in (("counting", 0.0), ("change_point", HAZARD))
+        for name, rate in (("counting", NEVER), ("change_point", HAZARD))
     }
     parts = [scores.error_parts(z[points.of_probe == i], target[q], t) for i, q in enumerate(first)]
     by_probe = {

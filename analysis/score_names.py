@@ -41,7 +41,11 @@ SCORES = {
     "error_winner": Score("point", "1", "E of the network's own timing with winner-take-all"),
     "error_true_p": Score("point", "1", "E of the network's own timing with the true p"),
     "error_counting": Score("point", "1", "E of the counting ideal observer"),
-    "error_change_point": Score("point", "1", "E of the change-point ideal observer"),
+    "error_change_point": Score(
+        "point",
+        "1",
+        "E of the change-point ideal observer: p and each latency change apart, at .01 per trial",
+    ),
     "error_ridge": Score("point", "1", "E of the best linear readout with the true p, at a block's end"),
     "timing_error_ms": Score(
         "point+channel", "ms", "|time of peak - latency, the nearer of two|, mean over detected probes"

@@ -10,9 +10,14 @@ from spikewhen.experiments.config import load_config
 
 
 @cache
+def shipped(name: str) -> Any:
+    """Return a rule of meet.toml."""
+    return load_config("meet.toml").rules[name]
+
+
 def local() -> Any:
-    """The local rule of meet.toml."""
-    return load_config("meet.toml").rules["local"]
+    """Return the local rule of meet.toml."""
+    return shipped("local")
 
 
 def changed(rule: Any, *, gate: dict | None = None, what: dict | None = None, **parameters: Any) -> Any:

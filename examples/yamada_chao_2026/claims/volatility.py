@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spikewhen.analysis.bands import band, jsonable
-from spikewhen.analysis.observers import HAZARD, run_starts, trial_weights
+from spikewhen.analysis.observers import HAZARD, Seen, expected_probability, probability_starts
 from spikewhen.analysis.views import read_task
 from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local, surprised
 from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
@@ -45,19 +45,29 @@ VOLATILE = Protocol(
     "volatility_volatile", (blocks(*(((p, 1 - p), AT) for p in LEVELS * 4), trials=20), *KEPT), VARIANTS
 )
 PROTOCOLS = {"a switch every 100 trials": STABLE, "a switch every 20 trials": VOLATILE}
+ANY = np.array([1.0, 1.0, 0.0])
+"""Prior of the observers: any p(A) is as likely as any other, and an event always comes, as here it does."""
+OBSERVERS = {
+    "change_point": "the change-point observer",
+    "change_point_matched": "the change-point observer that knows how often p changes",
+}
+
+
+def observed(seen: Seen, hazard: float) -> np.ndarray:
+    """Return p(A) (n,) as expected before every trial by an observer for whom it changes at a hazard."""
+    starts = zip(
+        seen.cue, probability_starts(seen, ANY, hazard), strict=False
+    )  # the last is of after the run
+    return np.array([expected_probability(s, seen, int(cue), ANY)[0] for cue, s in starts])
 
 
 def measure(protocol: str, recording: Recording) -> dict[str, Any]:
-    """Return RMSE of p-hat(A) before every trial, of each variant and of the change-point observer."""
+    """Return RMSE of p-hat(A) before every trial, of each variant and of two change-point observers."""
     task = read_task(recording)
     truth = task.of_trials(task.probability)[:, 0]
-    starts = run_starts(task.seen, task.probability.shape[2], 1000.0, HAZARD)
-    observer = np.empty(truth.size)
-    for m, posterior in zip(range(truth.size), starts, strict=False):  # the last one is of after the run
-        weights, unseen = trial_weights(posterior, task.seen.cue[:m], int(task.seen.cue[m]))
-        observer[m] = weights @ (task.seen.event[:m] == 0) + unseen / (task.probability.shape[2] + 1)
     p_hat = {label: recording[schema.readout(label, "trials", "p_hat")][:, 0] for label in recording.labels}
-    p_hat["change_point"] = observer
+    p_hat["change_point"] = observed(task.seen, HAZARD.probability)
+    p_hat["change_point_matched"] = observed(task.seen, len(task.probability) / truth.size)
     in_block = np.arange(truth.size) - task.first_trial[task.trial_block]
     length = int(in_block.max()) + 1
     later = task.trial_block > 0
@@ -73,15 +83,15 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
 
 
 def judge(measured: Measured) -> Judged:
-    """RMSE of p-hat: the best fixed rate, annealing and surprise beside the change-point observer."""
+    """RMSE of p-hat: the best fixed rate, annealing and surprise beside change-point observers."""
     findings: list[Finding] = []
     series: dict[str, Any] = {"rates": RATES}
     for name, protocol in PROTOCOLS.items():
         runs = measured[protocol.name]
-        rmse = {label: column(runs, "rmse", label) for label in (*VARIANTS, "change_point")}
+        rmse = {label: column(runs, "rmse", label) for label in (*VARIANTS, *OBSERVERS)}
         best = min((k for k in VARIANTS if k.startswith("fixed")), key=lambda k: float(rmse[k].mean()))
         findings += [
-            finding(f"RMSE of p-hat, change-point observer, {name}", rmse["change_point"]),
+            *(finding(f"RMSE of p-hat, {text}, {name}", rmse[k]) for k, text in OBSERVERS.items()),
             *(finding(f"RMSE of p-hat, {k.replace('_', ' ')}, {name}", rmse[k]) for k in VARIANTS),
             paired(
                 f"RMSE, surprise-scaled minus the best fixed rate ({best.removeprefix('fixed_')}), {name}",
@@ -89,10 +99,10 @@ def judge(measured: Measured) -> Judged:
                 rmse[best],
                 below=0.0,
             ),
-            paired(
-                f"RMSE, surprise-scaled minus the change-point observer, {name}",
-                rmse["surprise"],
-                rmse["change_point"],
+            *(
+                paired(f"RMSE, {a} minus {text}, {name}", rmse[key], rmse[k])
+                for k, text in OBSERVERS.items()
+                for a, key in (("surprise-scaled", "surprise"), ("annealed 0.1", "annealed_0.1"))
             ),
         ]
         findings += [
@@ -100,11 +110,11 @@ def judge(measured: Measured) -> Judged:
                 f"Brier score of {label.replace('_', ' ')} minus that of the true p, {name}",
                 column(runs, "brier", label) - column(runs, "brier", "true p"),
             )
-            for label in ("annealed_0.05", "surprise", "change_point")
+            for label in ("annealed_0.05", "surprise", *OBSERVERS)
         ]
         series[name] = {
             "rmse": {label: band(v) for label, v in rmse.items()},
-            "course": {label: band(column(runs, "course", label)) for label in (*VARIANTS, "change_point")},
+            "course": {label: band(column(runs, "course", label)) for label in (*VARIANTS, *OBSERVERS)},
         }
     return Judged(findings, series)
 

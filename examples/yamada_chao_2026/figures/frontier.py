@@ -20,15 +20,15 @@ SETTLED, SOON = 20, 20
 STABLE, VOLATILE = "a switch every 100 trials", "a switch every 20 trials"
 OTHERS = {
     "surprise": ("scaled by surprise", VARIANT, "^", 3.4),
-    "change_point": ("change-point observer", OBSERVER, "*", 5.5),
+    "change_point_matched": ("matched observer", OBSERVER, "*", 5.5),
 }
 
 TEXT = (
     f"RMSE of p-hat over the first {SOON} trials after a switch against that over the last {SETTLED} of a "
     "block of 100 trials, for fixed rates eta_w (written at the points), for a rate scaled by surprise and "
-    "for the change-point observer. (e) RMSE over all trials against eta_w, fixed, and beginning at 1/n "
-    "(squares), where statistics switch every 100 trials (solid) and every 20 (dashed); lines across, "
-    "surprise and observer"
+    "for an ideal observer that knows how often p changes, not when. (e) RMSE over all trials against "
+    "eta_w, fixed, and beginning at 1/n (squares), where statistics switch every 100 trials (solid) and "
+    "every 20 (dashed); lines across, surprise and observer"
 )
 
 

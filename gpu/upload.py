@@ -92,7 +92,7 @@ def cell_rows(v: Variant, d: StepConstants) -> np.ndarray:
 def number_table(v: Variant, d: StepConstants) -> np.ndarray:
     """Return the numbers of the grid in the order of network.cu."""
     inflow_jump = d.trace_inflow_jump if d.trace_inflow_jump.size else np.zeros_like(d.trace_jump)
-    limits = np.array([np.inf, TINY, TINY**2])
+    limits = np.array([np.inf, TINY, TINY * TINY])
     single = (
         d.noise_scale,
         d.inflow_dt,

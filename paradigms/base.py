@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from spikewhen.reservoir.elementary import exp
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
 from spikewhen.reservoir.sessions import check_tables
@@ -108,7 +109,9 @@ def pulse(
 def bump(time_ms: np.ndarray, at_ms: np.ndarray | float, sigma_ms: float) -> np.ndarray:
     """Return exp(-(t - t_k)^2 / 2 sigma^2), ``(T, K)`` for K times and 0 where one is NaN."""
     at = np.atleast_1d(np.asarray(at_ms, float))
-    return np.nan_to_num(np.exp(-((time_ms[:, None] - at) ** 2) / (2 * sigma_ms**2)))
+    distance = time_ms[:, None] - at
+    power = -(distance * distance) / (2 * sigma_ms * sigma_ms)
+    return exp(np.where(np.isnan(power), -np.inf, power))
 
 
 def trial_table(

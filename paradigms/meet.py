@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from spikewhen.paradigms.base import Keys, Size, Task, pulse
+from spikewhen.paradigms.base import Keys, Size, Task, bump, pulse
+from spikewhen.reservoir.elementary import normal, uniform
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import TeachingSignal
 from spikewhen.reservoir.spec import Spec, param, steps
@@ -272,7 +273,7 @@ class MeetSession(Session):
         return np.round(time_ms / self._step) * self._step
 
     def _intervals(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        return self._on_grid(rng.uniform(self.spec.interval_min_ms, self.spec.interval_max_ms, n))
+        return self._on_grid(uniform(rng, self.spec.interval_min_ms, self.spec.interval_max_ms, n))
 
     def _draw_trials(
         self, rng: np.random.Generator, late_rng: np.random.Generator, block: np.ndarray
@@ -285,7 +286,7 @@ class MeetSession(Session):
         came = channel < self.n_channels
         event = np.argsort(self.channels)[np.where(came, channel, 0)]
         # Cut at 2 SD: the first of 64 draws that lies inside, so every trial uses as many numbers.
-        z = rng.standard_normal((n, 64))
+        z = normal(rng, (n, 64))
         z = z[np.arange(n), np.argmax(np.abs(z) <= 2, axis=1)]
         late = late_rng.random(n) < self.late_share[block, cue, event]
         mean = np.where(late, self.late[block, cue, event], self.latency[block, cue, event])
@@ -345,5 +346,5 @@ class MeetSession(Session):
             time[event] = table.event_time_ms[trial]
             event = int(self.channels[event])
         time = self._by_channel(time)
-        signal = np.exp(-((self.time_ms[:, None] - time) ** 2) / (2 * self.sigma_ms**2))
+        signal = bump(self.time_ms, time, self.sigma_ms)
         return TeachingSignal(self.time_ms, signal, event, time)

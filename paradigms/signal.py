@@ -15,6 +15,7 @@ import numpy as np
 
 from spikewhen.paradigms.base import Keys, Size, Task
 from spikewhen.paradigms.own_target import OwnTarget
+from spikewhen.reservoir.elementary import sine_of_turns
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
 from spikewhen.reservoir.spec import param, steps
@@ -118,7 +119,7 @@ class SignalSession(Session):
             return self.own[np.arange(run * n, (run + 1) * n) % len(self.own)]
         t = self.time_ms + run * self.spec.duration_ms
         parts = [
-            a * np.sin(2 * np.pi * f * t / 1000.0)
+            a * sine_of_turns(f * t / 1000.0)
             for f, a in zip(self.spec.frequency_hz, self.spec.amplitude, strict=True)
         ]
         return np.sum(parts, axis=0)[:, None]

@@ -43,7 +43,7 @@ class HealthMonitor:
         known = before >= 0
         interval = (time - before)[known] * self._dt
         self._sum += np.bincount(cell[known], interval, n)
-        self._square += np.bincount(cell[known], interval**2, n)
+        self._square += np.bincount(cell[known], interval * interval, n)
         self._number += np.bincount(cell[known], minlength=n)
         last = np.ones(cell.size, bool)
         last[:-1] = cell[1:] != cell[:-1]
@@ -62,7 +62,7 @@ class HealthMonitor:
         rate = self.counts / (duration_ms / 1000.0)
         many = self._number >= 5
         mean = self._sum[many] / self._number[many]
-        variance = np.maximum(self._square[many] / self._number[many] - mean**2, 0)
+        variance = np.maximum(self._square[many] / self._number[many] - mean * mean, 0)
         report = {"rate_hz": float(rate.mean())}
         for i, name in enumerate(self._network.type_names):
             report[f"rate_hz_{name}"] = float(rate[self._network.cell_type == i].mean())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikewhen.reservoir.arrays import checked, number, whole
+from spikewhen.reservoir.elementary import exp, normal, single, uniform
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.network_check import check_network as check_network
 from spikewhen.reservoir.network_check import longest_delay
@@ -108,6 +109,9 @@ class NetworkSpec(Spec):
 def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt_ms: float) -> Network:
     """Draw a network.
 
+    Its cells, weights, currents and starting voltages are numbers of float32, so that it is the same
+    network in runs of either precision. What is given as it is stays so: `NetworkSpec.cell`, decay times.
+
     Parameters
     ----------
     spec : NetworkSpec
@@ -140,7 +144,7 @@ def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt
             f"for a delay line a task with cues, an excitatory cell for each, and more cells; "
             f"here {n_cues} cues and {n_exc} excitatory cells of {n}",
         )
-    bias = spec.bias_pa * np.exp(spec.bias_spread * rng.standard_normal(n))
+    bias = single(spec.bias_pa * exp(spec.bias_spread * normal(rng, n)))
     if spec.cell:
         names: list[str] = ["custom"] * n
         cells = Cells(**{k: np.full(n, float(v)) for k, v in spec.cell.items()}, bias=bias)
@@ -151,17 +155,20 @@ def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt
         slow = (spec.slow_a_min, spec.slow_a_max) if spec.slow_a_min > 0 else None
         cells = population(names, bias, spec.model, spec.parameter_spread, excitatory, slow, rng)
     type_names = tuple(dict.fromkeys(names))
+    synapses = _draw_synapses(spec, excitatory, n_cues, dt_ms, rng)
+    encoders = Encoders(
+        cue=_cue_encoder(spec, n_cues, rng),
+        event=_draw_encoder(n_channels, n, spec.event_fraction, spec.event_pa, rng),
+        feedback=single(spec.feedback_pa * uniform(rng, -1, 1, (n_channels, n))),
+    )
+    above_rest = spec.v_start_spread_mv * rng.random(n)
     return Network(
         cells=cells,
-        synapses=_draw_synapses(spec, excitatory, n_cues, dt_ms, rng),
-        encoders=Encoders(
-            cue=_cue_encoder(spec, n_cues, rng),
-            event=_draw_encoder(n_channels, n, spec.event_fraction, spec.event_pa, rng),
-            feedback=spec.feedback_pa * rng.uniform(-1, 1, (n_channels, n)),
-        ),
+        synapses=synapses,
+        encoders=encoders,
         cell_type=np.array([type_names.index(t) for t in names], np.int8),
         type_names=type_names,
-        v_start=cells.v_rest + spec.v_start_spread_mv * rng.uniform(0, 1, n),
+        v_start=np.where(above_rest > 0, single(cells.v_rest + above_rest), cells.v_rest),
     )
 
 
@@ -174,13 +181,13 @@ def _draw_types(mix: dict[str, float], n: int, rng: np.random.Generator) -> list
 
 def _cue_encoder(spec: NetworkSpec, n_cues: int, rng) -> np.ndarray:
     if spec.connectivity == "delay_line":
-        return spec.cue_pa * np.eye(n_cues, spec.n_neurons)  # each into the head of its line
+        return single(spec.cue_pa * np.eye(n_cues, spec.n_neurons))  # each into the head of its line
     return _draw_encoder(n_cues, spec.n_neurons, spec.cue_fraction, spec.cue_pa, rng)
 
 
 def _draw_encoder(n_channels, n, fraction, scale, rng) -> np.ndarray:
     reached = rng.random((n_channels, n)) < fraction
-    return reached * np.abs(rng.standard_normal((n_channels, n))) * scale
+    return single(reached * np.abs(normal(rng, (n_channels, n))) * scale)
 
 
 def _draw_synapses(spec: NetworkSpec, excitatory: np.ndarray, n_cues: int, dt_ms: float, rng) -> Synapses:
@@ -199,18 +206,18 @@ def _draw_synapses(spec: NetworkSpec, excitatory: np.ndarray, n_cues: int, dt_ms
     target = np.concatenate(rows).astype(np.int32)
     pre = np.repeat(np.arange(n), np.diff(indptr))
     if spec.weights == "normal":
-        weight = spec.weight * rng.standard_normal(target.size)
+        weight = spec.weight * normal(rng, target.size)
     else:
-        size = spec.weight * np.exp(spec.weight_spread * rng.standard_normal(target.size))
+        size = spec.weight * exp(spec.weight_spread * normal(rng, target.size))
         weight = np.where(excitatory[pre], size, -spec.inhibition * size)
     if spec.connectivity == "delay_line":
         delay = spec.delay_min_ms + (spec.delay_max_ms - spec.delay_min_ms) * (target - pre) / n
     else:
-        delay = rng.uniform(spec.delay_min_ms, spec.delay_max_ms, target.size)
+        delay = uniform(rng, spec.delay_min_ms, spec.delay_max_ms, target.size)
     return Synapses(
         indptr=indptr,
         target=target,
-        weight=weight,
+        weight=single(weight),
         delay_steps=np.round(delay / dt_ms).astype(np.int32),
         decay_ms=rng.choice(np.array(spec.synapse_decay_ms, float), n),
         rise_ms=spec.synapse_rise_ms,

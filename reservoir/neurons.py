@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from spikewhen.reservoir.elementary import exp, log, normal, single, uniform
 from spikewhen.reservoir.types import Cells
 
 COLUMNS = ("capacitance", "k", "v_rest", "v_threshold", "v_peak", "a", "b", "c", "d")
@@ -51,7 +52,7 @@ def from_2003(a: float, b: float, c: float, d: float) -> tuple[float, ...]:
     tuple of float
         In the order of `COLUMNS`.
     """
-    v_rest = (-(5 - b) - math.sqrt((5 - b) ** 2 - 4 * 0.04 * 140)) / (2 * 0.04)
+    v_rest = (-(5 - b) - math.sqrt((5 - b) * (5 - b) - 4 * 0.04 * 140)) / (2 * 0.04)
     return (1.0, 0.04, v_rest, -125.0 - v_rest, 30.0, a, b, c, d)
 
 
@@ -70,7 +71,7 @@ def population(
     slow_a: tuple[float, float] | None,
     rng: np.random.Generator,
 ) -> Cells:
-    """Draw a heterogeneous population.
+    """Draw a heterogeneous population, in numbers that float32 can hold.
 
     Parameters
     ----------
@@ -92,8 +93,8 @@ def population(
     p = {c: table[:, i].copy() for i, c in enumerate(COLUMNS)}
     n = len(type_names)
     for name in ("capacitance", "k", "a", "d"):
-        p[name] *= np.exp(spread * rng.standard_normal(n))
+        p[name] *= exp(spread * normal(rng, n))
     if slow_a is not None:
-        low, high = np.log(slow_a)
-        p["a"] = np.where(excitatory, np.exp(rng.uniform(low, high, n)), p["a"])
-    return Cells(**p, bias=np.asarray(bias, np.float64))
+        low, high = log(np.array(slow_a))
+        p["a"] = np.where(excitatory, exp(uniform(rng, low, high, n)), p["a"])
+    return Cells(**{c: single(x) for c, x in p.items()}, bias=np.asarray(bias, np.float64))

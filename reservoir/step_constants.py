@@ -1,6 +1,7 @@
 """Per-step constants, derived once in float64 and cast once to the run's precision.
 
-Every backend multiplies by these very numbers, so no backend ever calls exp.
+Every backend multiplies by these very numbers, so no backend ever calls exp; they are made with
+`spikewhen.reservoir.elementary`, so every processor has the same.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spikewhen.reservoir.elementary import exp, log
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.network_check import check_network
 from spikewhen.reservoir.noise import UNIT_SCALE
@@ -75,12 +77,12 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
         return np.ascontiguousarray(np.atleast_1d(np.asarray(x, np.float64)), dtype=real)
 
     weight = np.asarray(syn.weight, np.float64)
-    decay = _exponentials(-dt / np.asarray(syn.decay_ms, np.float64))
+    decay = exp(-dt / np.asarray(syn.decay_ms, np.float64))
     current_factor = decay
     inflow_factor: np.ndarray = np.zeros(0)
     if syn.rise_ms > 0:
         weight = weight / (syn.rise_ms * np.asarray(syn.decay_ms)[syn.target])
-        current_factor, inflow_factor = np.full(n, math.exp(-dt / syn.rise_ms)), decay
+        current_factor, inflow_factor = np.full(n, exp(-dt / syn.rise_ms)), decay
     jump, inflow_jump, tables = trace_tables(grid)
     derived = StepConstants(
         dt_over_c=cast(dt / cells.capacitance),
@@ -122,10 +124,9 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
     return derived
 
 
-def _exponentials(exponents: np.ndarray) -> np.ndarray:
-    """Return e to each power, by the C library: NumPy's own ends in other digits on other processors."""
-    distinct, at = np.unique(exponents, return_inverse=True)
-    return np.array([math.exp(x) for x in distinct])[at].reshape(exponents.shape)
+def _powers(factor: float, most: int) -> np.ndarray:
+    """Return the powers 0 to `most` of a factor, each from the one before: the C library's may differ."""
+    return np.multiply.accumulate(np.array([1.0] + [factor] * most))
 
 
 def trace_tables(grid: TimeGrid):
@@ -138,24 +139,21 @@ def trace_tables(grid: TimeGrid):
     an update every dt gives.
     """
     dt, m = grid.dt_ms, grid.steps_per_readout
-    left = range(m - 1, -1, -1)
+    slow = _powers(exp(-dt / grid.trace_decay_ms), m)
     if grid.trace_rise_ms <= 0:
-        e = math.exp(-dt / grid.trace_decay_ms)
-        return np.array([e**q for q in left]), np.zeros(m), (e**m, 0.0, 0.0)
-    fast = math.exp(-dt / grid.trace_rise_ms)
-    slow = math.exp(-dt / grid.trace_decay_ms)
+        return slow[m - 1 :: -1], np.zeros(m), (slow[m], 0.0, 0.0)
+    fast = _powers(exp(-dt / grid.trace_rise_ms), m)
     jump = 1.0 / (grid.trace_rise_ms * grid.trace_decay_ms)
     # couple[n]: what a unit of the rising state leaves in the trace n steps later
     couple = np.zeros(m + 1)
     for i in range(1, m + 1):
-        couple[i] = couple[i - 1] * fast + slow ** (i - 1) * dt
-    remaining = np.array([slow**q for q in left])
-    return couple[list(left)] * jump, remaining * jump, (fast**m, couple[m], slow**m)
+        couple[i] = couple[i - 1] * fast[1] + slow[i - 1] * dt
+    return couple[m - 1 :: -1] * jump, slow[m - 1 :: -1] * jump, (fast[m], couple[m], slow[m])
 
 
 def normalise_rate(grid: TimeGrid) -> float:
     """Return 1 - exp(-readout step / memory), or 0 without normalisation."""
-    return 1.0 - math.exp(-grid.readout_step_ms / grid.normalise_ms) if grid.normalise_ms > 0 else 0.0
+    return 1.0 - exp(-grid.readout_step_ms / grid.normalise_ms) if grid.normalise_ms > 0 else 0.0
 
 
 def normalise_floor(grid: TimeGrid) -> float:
@@ -165,8 +163,8 @@ def normalise_floor(grid: TimeGrid) -> float:
         return grid.normalise_floor
     if abs(rise - decay) < 1e-6 * decay:
         return grid.normalise_floor / (math.e * decay)
-    at = math.log(decay / rise) * decay * rise / (decay - rise)
-    return grid.normalise_floor * (math.exp(-at / decay) - math.exp(-at / rise)) / (decay - rise)
+    at = log(decay / rise) * decay * rise / (decay - rise)
+    return grid.normalise_floor * (exp(-at / decay) - exp(-at / rise)) / (decay - rise)
 
 
 def start_state(network: Network, grid: TimeGrid, n_slots: int) -> State:

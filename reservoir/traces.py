@@ -45,7 +45,7 @@ def features_reference(trace, mean, variance, readouts, rate, floor, scale, bias
         weight = max(rate, real(1) / real(readouts[0]))
         deviation = trace - mean
         mean[:] = or_zero(mean + weight * deviation, TINY)
-        variance[:] = or_zero(variance + weight * (deviation * deviation - variance), TINY**2)
+        variance[:] = or_zero(variance + weight * (deviation * deviation - variance), TINY * TINY)
         x[:n] = (trace - mean) / (np.sqrt(variance) + floor) * scale
     else:
         x[:n] = trace * scale

@@ -13,7 +13,7 @@ import numpy as np
 
 from spikewhen.reservoir.arrays import checked
 
-NUMERICS_VERSION = 2
+NUMERICS_VERSION = 3
 """Changes whenever the order of operations, and with it any result, changes."""
 
 LANES = 32

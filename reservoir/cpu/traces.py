@@ -39,7 +39,7 @@ def _normalised(
 ) -> None:
     deviation = trace - mean
     mean_next = (mean + deviation * weight).or_zero(TINY)
-    variance_next = (variance + (deviation * deviation - variance) * weight).or_zero(TINY**2)
+    variance_next = (variance + (deviation * deviation - variance) * weight).or_zero(TINY * TINY)
     mean.set(mean_next)
     variance.set(variance_next)
     x.set((trace - mean_next) / (variance_next.sqrt() + floor) * scale)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spikewhen.reservoir.elementary import exp
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.spec import Spec, param
 
@@ -146,7 +147,7 @@ class Gate(Spec):
     def _low_pass(self, gate: np.ndarray, time_ms: np.ndarray) -> np.ndarray:
         if self.time_constant_ms == 0:
             return gate
-        keep = np.exp(-(time_ms[1] - time_ms[0]) / self.time_constant_ms)
+        keep = exp(-(time_ms[1] - time_ms[0]) / self.time_constant_ms)
         out, level = np.empty_like(gate), np.zeros(gate.shape[1])
         for i, row in enumerate(gate):
             level = keep * level + (1 - keep) * row

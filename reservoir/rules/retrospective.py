@@ -25,7 +25,6 @@ The late trace of pre times post, consumed with a negative sign, is our choice.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -33,6 +32,7 @@ import numba as nb
 import numpy as np
 
 from spikewhen.reservoir.dot import dot_reference
+from spikewhen.reservoir.elementary import exp
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.base import Rule, device_text
 from spikewhen.reservoir.rules.gate import Gate
@@ -197,7 +197,7 @@ class Retrospective(Rule):
         """Return (eta, epsilon, factor of the trace per step, back, above, width or 0, after)."""
         steps("late_ms", self.late_ms, readout_step_ms)  # said before anything is drawn
         real = np.dtype(dtype).type
-        keep = math.exp(-readout_step_ms / self.trace_ms)
+        keep = exp(-readout_step_ms / self.trace_ms)
         above, width, after, _, _ = self.unlearn.constants()
         width = width if self.unlearn.at_trial_ends else 0.0
         return tuple(map(real, (self.eta, self.epsilon, keep, self.back, above, width, after)))

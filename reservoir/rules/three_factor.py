@@ -27,6 +27,7 @@ import numba as nb
 import numpy as np
 
 from spikewhen.reservoir.dot import dot_reference
+from spikewhen.reservoir.elementary import exp
 from spikewhen.reservoir.rules.base import Rule, device_text
 from spikewhen.reservoir.rules.unlearn import Unlearn, kept, kept_reference
 from spikewhen.reservoir.simd import dot
@@ -163,7 +164,7 @@ class ThreeFactor(Rule):
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
         """Return (eta, epsilon, eligibility factor, its gain, beta, share of y in delta) and `unlearn`."""
         real = np.dtype(dtype).type
-        keep = math.exp(-readout_step_ms / self.eligibility_ms) if self.eligibility_ms > 0 else 0.0
+        keep = exp(-readout_step_ms / self.eligibility_ms) if self.eligibility_ms > 0 else 0.0
         own = 1.0 if self.teacher == "error" else 0.0
         numbers = self.eta, self.epsilon, keep, 1.0 - keep, self.consolidation, own
         return tuple(map(real, (*numbers, *self.unlearn.constants())))

@@ -73,8 +73,8 @@ class WhatReadout(Spec):
         """Return (eta_w, epsilon, 1 if annealed, surprise, its rate, scale^2, restart^2, its n, after)."""
         real = np.dtype(dtype).type
         numbers = (self.eta_w, self.epsilon, 1.0 if self.anneal else 0.0)
-        surprise = self.surprise, self.surprise_rate, self.surprise_scale**2
-        restart = self.restart**2, self.restart_trials, self.restart_after
+        surprise = self.surprise, self.surprise_rate, self.surprise_scale * self.surprise_scale
+        restart = self.restart * self.restart, self.restart_trials, self.restart_after
         return tuple(map(real, (*numbers, *surprise, *restart)))
 
 

@@ -8,6 +8,7 @@ from lively import short_meet
 
 from spikewhen.paradigms import PARADIGMS
 from spikewhen.paradigms.meet import Block, Meet, counterbalanced
+from spikewhen.reservoir.elementary import normal
 from spikewhen.reservoir.errors import InputError
 
 BIG = 4000
@@ -195,8 +196,8 @@ def test_trials_take_their_numbers_in_one_order_for_ever():
     assert np.array_equal(s.trials.cue, rng.integers(0, 1, 200))
     u = rng.random(200)
     assert np.array_equal(s.trials.event, np.where(u < 0.6, 0, np.where(u < 0.9, 1, -1)))
-    rng.standard_normal((200, 64))
-    assert np.array_equal(s.trials.interval_ms, np.round(rng.uniform(500, 800, 200)))
+    normal(rng, (200, 64))
+    assert np.array_equal(s.trials.interval_ms, np.round(500 + 300 * rng.random(200)))
 
 
 @pytest.mark.parametrize("change", [dict(probe_repeats=0), dict(probes_after=()), dict(probes_after=(2, 3))])

@@ -24,6 +24,7 @@ ALLOWED = {
         "spikewhen.reservoir.types",
         "spikewhen.reservoir.spec",
         "spikewhen.reservoir.sessions",
+        "spikewhen.reservoir.elementary",
         "spikewhen.reservoir.errors",
         "spikewhen.reservoir.rules.gate",
     },

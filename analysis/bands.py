@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spikewhen.analysis.statistics import mean_interval, paired_difference
+from spikewhen.analysis.statistics import differences, mean_interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +18,7 @@ class Band:
     Attributes
     ----------
     mean, low, high : (...) float64 array
-        The mean over seeds and its 95 % BCa bootstrap interval.
+        The mean over seeds and its 95 % interval, `spikewhen.analysis.statistics.mean_interval`.
     seeds : (seeds, ...) float64 array
         The value of every seed. NaN is undefined, inf is "never".
     """
@@ -40,10 +40,7 @@ class Band:
     @classmethod
     def of_difference(cls, a: Any, b: Any) -> Band:
         """Return the band of the differences a - b of (seeds,) values, paired by seed."""
-        found = paired_difference(a, b)
-        with np.errstate(invalid="ignore"):  # inf - inf is undefined
-            seeds = np.asarray(a, float) - np.asarray(b, float)
-        return cls(np.array(found.mean), np.array(found.low), np.array(found.high), seeds)
+        return cls.of(differences(a, b))
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Band:

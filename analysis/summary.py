@@ -14,7 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikewhen.analysis.score_names import KEYS, ordered, score_of
-from spikewhen.analysis.statistics import Interval, Paired, holm, mean_interval, paired_difference
+from spikewhen.analysis.statistics import (
+    Effect,
+    Interval,
+    Paired,
+    differences,
+    effect_size,
+    holm,
+    mean_interval,
+    paired_difference,
+)
 
 Runs = dict[str, dict[str, dict[str, np.ndarray]]]
 PAIRED_AT = (10, 20, 50)
@@ -146,7 +155,9 @@ class Difference(NamedTuple):
 
     block: int | None  # from 1
     trial: int | None
-    paired: Paired  # a - b over seeds, p corrected by Holm's method
+    paired: Paired  # a - b over seeds
+    effect: Effect  # d_z
+    p_holm: float  # corrected over the differences of one comparison
 
 
 def compare(
@@ -156,15 +167,22 @@ def compare(
 
     A score of probed moments is compared at chosen trials and the last probed one of every
     block, a score of blocks in every block, and a score of a run once. Only runs that hold
-    both labels count; p-values are Holm-corrected over the differences returned.
+    both labels count; `p_holm` is corrected over the differences returned, and `corrected_together`
+    corrects over several such lists.
     """
     both = [labels for labels in runs.values() if a in labels and b in labels]
     found = []
     for block, trial in _moments([labels[a] for labels in both], score, trials):
         ours, theirs = ([_at(labels[k], score, block, trial) for labels in both] for k in (a, b))
-        found.append(Difference(None if block is None else block + 1, trial, paired_difference(ours, theirs)))
-    corrected = holm([d.paired.p for d in found])
-    return [d._replace(paired=d.paired._replace(p=float(p))) for d, p in zip(found, corrected, strict=True)]
+        paired, effect = paired_difference(ours, theirs), effect_size(differences(ours, theirs))
+        found.append(Difference(None if block is None else block + 1, trial, paired, effect, np.nan))
+    return corrected_together({b: found})[b]
+
+
+def corrected_together(families: Mapping[str, list[Difference]]) -> dict[str, list[Difference]]:
+    """Correct the p-values of all differences by Holm's method, as one family."""
+    corrected = iter(holm([d.paired.p for found in families.values() for d in found]).tolist())
+    return {name: [d._replace(p_holm=next(corrected)) for d in found] for name, found in families.items()}
 
 
 def _moments(

@@ -13,7 +13,8 @@ from typing import Any
 
 from spikewhen.analysis.bands import csv_text
 from spikewhen.analysis.score_names import heading, main_score
-from spikewhen.analysis.summary import Difference, summarise
+from spikewhen.analysis.statistics import MEAN_INTERVAL, fewest_pairs, smallest_p
+from spikewhen.analysis.summary import Difference, corrected_together, summarise
 from spikewhen.analysis.summary import compare as paired_differences
 from spikewhen.experiments import display
 from spikewhen.experiments.display import count
@@ -41,9 +42,6 @@ SHOWN = {"error": ("error", "error_equal_p", "error_true_p", "brier"), "free_rms
 
 COLUMNS = (*ROW, "note")
 """Of `to_rows` and ``compare.csv``; `note` says why a rule was left out."""
-
-FEWEST_SEEDS = 6
-"""With fewer, no sign-flip test can give p < .05."""
 
 
 class Comparison:
@@ -107,13 +105,14 @@ class Comparison:
 
     @cached_property
     def differences(self) -> dict[str, list[Difference]]:
-        """Paired differences of the score to the reference, by rule."""
+        """Paired differences of the score to the reference, by rule; p corrected over all of them."""
         paired: dict[str, dict] = {}
         for run in self.runs:  # the rules of a seed may stand in several runs
             paired.setdefault(str(run.seed), {}).update(run.scores)
-        return {
+        found = {
             label: paired_differences(paired, label, self.reference, self.score) for label in self.rules[1:]
         }
+        return corrected_together(found)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one row per value, with the keys of `COLUMNS`, and one per rule that failed."""
@@ -151,7 +150,7 @@ class Comparison:
     def json(self) -> str:
         """Return the summary of the runs and the differences, as the text of a JSON file."""
         found = [
-            {"rule": label, "block": d.block, "trial": d.trial, **_finite(d.paired._asdict())}
+            {"rule": label, "block": d.block, "trial": d.trial, **_finite(_numbers(d))}
             for label, every in self.differences.items()
             for d in every
         ]
@@ -228,7 +227,7 @@ class Comparison:
         yield self._title
         at = "at the last probes of each block" if self._of_blocks else "of each run"
         meaning = f" {MEANING_OF_E}." if self.score == "error" else ""
-        yield f"{self._seeds}. Mean over seeds [95 % interval] {at}.{meaning}"
+        yield f"{self._seeds}. Mean over seeds [95 % interval: {MEAN_INTERVAL}] {at}.{meaning}"
         yield self._scores(intervals)
         if any(self.differences.values()):
             yield (
@@ -268,24 +267,37 @@ class Comparison:
                 label,
                 *([str(d.block), _dash(d.trial)] if self._of_blocks else []),
                 interval(d.paired.mean, d.paired.low, d.paired.high),
+                number(d.effect.d_z, "{:.2g}"),
                 str(d.paired.n),
-                number(d.paired.p),
+                number(d.paired.p, "{:.2g}"),
+                number(d.p_holm, "{:.2g}"),
             ]
             for label, every in self.differences.items()
             for d in every
         ]
         moment = ["block", "trial"] if self._of_blocks else []
-        return Table(["rule", *moment, f"difference in {heading(self.score)}", "seeds", "p (Holm)"], rows)
+        columns = (f"difference in {heading(self.score)}", "d_z", "seeds", "p", "p (Holm)")
+        return Table(["rule", *moment, *columns], rows)
 
     def _note_on_p(self) -> str:
-        n = min(d.paired.n for every in self.differences.values() for d in every)
-        note = "p: signs of the differences are flipped; corrected by Holm's method over the rows of a rule."
-        if 0 < n < FEWEST_SEEDS:
+        every = [d for found in self.differences.values() for d in found]
+        n, tests = min(d.paired.n for d in every), sum(d.paired.n > 0 for d in every)
+        note = (
+            "d_z: mean of the differences over their standard deviation. p: signs of the differences are "
+            f"flipped; Holm's correction is over the {count(tests, 'row')} of this table."
+        )
+        if n > 0 and (floor := tests * smallest_p(n)) >= 0.05:
             note += (
                 f" With {count(n, 'seed')} there are {2**n} ways to flip them, so no p can be below "
-                f"{min(1, 2 / 2**n):.3g}. It takes {FEWEST_SEEDS} seeds to get below 0.05."
+                f"{smallest_p(n):.3g}, and no corrected one below {min(1, floor):.3g}. It takes "
+                f"{fewest_pairs(tests)} seeds to get below 0.05."
             )
         return note
+
+
+def _numbers(d: Difference) -> dict[str, Any]:
+    effect = {"d_z": d.effect.d_z, "d_z_low": d.effect.low, "d_z_high": d.effect.high}
+    return {**d.paired._asdict(), "p_holm": d.p_holm, **effect}
 
 
 def _dash(value: int | None) -> str:

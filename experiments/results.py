@@ -224,12 +224,15 @@ def refuse_failures(results: Sequence[RunSummary], more: Sequence[str] = ()) -> 
 
 def describe_results(experiment: dict[str, Any]) -> str:
     """Write the tables a person reads after a run, from one entry of the summary."""
+    from spikewhen.analysis.statistics import MEAN_INTERVAL  # loads SciPy
+
     labels = {label: e for label, e in experiment["labels"].items() if e["blocks"]}
     seeds, runs = experiment["seeds"], experiment["runs"]
     lines = [f"{experiment['name']}: {count(len(seeds), 'seed')}, {count(len(runs), 'run')}"]
     if labels:
         main = heading(experiment["main"])
-        lines.append(f"Mean over seeds at the last probes of each block; {main} with its 95 % interval.")
+        lines.append(f"Mean over seeds at the last probes of each block; {main} with its 95 % interval:")
+        lines.append(f"{MEAN_INTERVAL}. None where there is one seed or all are equal.")
         if experiment["main"] == "error":
             lines.append(f"{MEANING_OF_E}.")
     for label, entry in labels.items():

@@ -345,7 +345,7 @@ def report(n: int = 5, seed: int = 0) -> dict:
 
 @cache
 def _report(n: int, seed: int) -> dict:
-    """Made once in a process: its thousands of bootstrap intervals take seconds."""
+    """Made once in a process: its thousands of intervals take time."""
     maker = Maker(n, seed)
     claims = [
         {

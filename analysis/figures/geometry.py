@@ -42,7 +42,7 @@ def caption(source: Source) -> str:
         "the activity's covariance) and against the ceiling (each readout with itself, fitted to two "
         "halves of the trials). (c) Functional dissociation: increase of each readout's error (RMSE "
         "over that of silence) when the other's directions are projected out; 0 is no loss. Dots, "
-        "seeds; bar, mean with its 95 % BCa interval where there are at least 2 seeds. "
+        "seeds; bar, mean with its 95 % interval (t, widened for skewness) where there are at least 2 seeds. "
         f"{seeds_of(series)}."
     )
 

@@ -35,8 +35,8 @@ def caption(source: Source) -> str:
         measure = "E = RMSE of the prediction on probes over RMSE of silence (0 is perfect, 1 is silence)"
     text = (
         f"Learning within the first block. {measure}, against training trials before the probes, one panel "
-        "per rule: bold line, mean over seeds; thin lines, seeds; band, 95 % BCa interval of the mean where "
-        "there are at least 2 seeds. "
+        "per rule: bold line, mean over seeds; thin lines, seeds; band, 95 % interval of the mean "
+        "(t, widened for skewness) where there are at least 2 seeds. "
     )
     if main == "error" and _has(runs, series, LADDER):
         text += (

@@ -202,4 +202,4 @@ def count(bands) -> str:
     return "n = " + count_seeds([len(b.seeds) for b in bands])
 
 
-INTERVAL = "Means over seeds with 95 % BCa bootstrap intervals; faint: every seed"
+INTERVAL = "Means over seeds with 95 % intervals (t, widened for skewness); faint: every seed"

@@ -75,7 +75,8 @@ def caption(source: Source) -> str:
         "spaced in trials), per rule and event. Vertical lines: block switches, which "
         "no rule is told of unless it is reset at them. Dashes: the true latencies, with the event's p. "
         "Below: E over the same moments (0 is perfect, 1 is silence); bold, mean over seeds; thin, seeds; "
-        f"band, 95 % BCa interval where there are at least 2 seeds. {seeds_of(_all_series(runs, group))}."
+        "band, 95 % interval (t, widened for skewness) where there are at least 2 seeds. "
+        f"{seeds_of(_all_series(runs, group))}."
     )
 
 

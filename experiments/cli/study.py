@@ -173,6 +173,7 @@ def _carry_out(
     as_json: bool,
 ) -> None:
     from spikewhen.experiments.jobs import pick_threads
+    from spikewhen.experiments.progress import say
     from spikewhen.experiments.study import estimate
     from spikewhen.experiments.study.conclude import complain, report
     from spikewhen.experiments.study.report import to_text
@@ -191,6 +192,8 @@ def _carry_out(
     if dry_run:
         found = estimate.table(plan, threads)
         return echo(json.dumps(found) if as_json else estimate.describe(found))
+    if said := estimate.allows(plan):
+        say(said)
     with leaving_no_empty(folder):
         failed = carry_out(plan, backend, threads, fail_fast=fail_fast)
         result, more = report(plan)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from spikewhen.analysis.statistics import fewest_pairs, smallest_p
 from spikewhen.experiments.digest import read_table
+from spikewhen.experiments.display import count
 from spikewhen.experiments.jobs import Job
+from spikewhen.experiments.study.claim import FEWEST, OPEN
 from spikewhen.experiments.study.run import MEASURING_S, Plan
 from spikewhen.experiments.tables import align, duration, size
 
@@ -28,7 +31,29 @@ def table(plan: Plan, threads: int) -> dict[str, Any]:
         "claims": by_claim,
         "all": _cost(job for jobs in plan.jobs.values() for job in jobs)
         | {"measures_to_do": measures, "wall_seconds_to_do": round(max(seconds / threads, longest), 1)},
+        "allows": allows(plan),
     }
+
+
+def allows(plan: Plan) -> str:
+    """Say, before anything is run, which verdicts the number of seeds allows; nothing where it allows all."""
+    n = {c.id: min(len(plan.seeds) * p.seeds for p in c.protocols) for c in plan.claims if c.protocols}
+    if few := [claim for claim, seeds in n.items() if seeds < FEWEST]:
+        seeds = min(n.values())
+        which = "no claim" if len(few) == len(n) else f"none of {', '.join(few)}"
+        return (
+            f"{count(seeds, 'seed')}: {which} can be judged, what is required comes out as {OPEN!r}; "
+            f"signs of differences can be flipped in {2**seeds} ways, so no p is below "
+            f"{smallest_p(seeds):.2g}. Verdicts take {FEWEST} seeds"
+        )
+    tests, seeds = len(n), min(n.values(), default=FEWEST)
+    if (floor := tests * smallest_p(seeds)) >= 0.05:
+        return (
+            f"{count(seeds, 'seed')}: every claim can be judged, but no p that Holm corrects over "
+            f"{count(tests, 'claim')} can be below {min(1, floor):.2g}. For one below 0.05 it takes "
+            f"{fewest_pairs(tests)} seeds"
+        )
+    return ""
 
 
 def _cost(jobs: Iterable[Job]) -> dict[str, Any]:
@@ -70,6 +95,7 @@ def describe(found: dict[str, Any]) -> str:
             f"{everything['measures_to_do']} measures; {found['threads']} runs at once",
             f"estimated, within a factor of 2: {duration(everything['wall_seconds_to_do'])}, "
             f"{size(everything['disk_bytes_to_do'])} of disk",
+            *([found["allows"]] if found["allows"] else []),
         ]
     )
 

@@ -11,8 +11,10 @@ from spikewhen.experiments.study.report import (
     MEANING,
     METHOD,
     Table,
+    families,
     heading,
     judged_only,
+    p_of,
     p_value,
     required,
     rests_on,
@@ -123,7 +125,7 @@ def _claim(report: Table, entry: Table) -> str:
             f"{f['n']}",
             _required(f),
             _verdict(f["verdict"]),
-            _text(p_value(f["p"])),
+            _text(p_of(f)),
         )
         for f in entry["findings"]
     ]
@@ -134,7 +136,7 @@ def _claim(report: Table, entry: Table) -> str:
         [
             f'<h2 id="{_text(entry["id"])}">{_text(entry["id"])}: {_text(entry["title"])}</h2>',
             f"<p>Published: {_text(entry['published'])}. Verdict: {_verdict(entry['verdict'])}."
-            f"{_text(rests_on(entry))}</p>",
+            f"{_text(rests_on(entry) + families(entry))}</p>",
             f"<ul>{notes}</ul>" if notes else "",
             _table(head, rows),
             f'<p class="dim"><code>{_text(command)}</code></p>',

@@ -7,8 +7,10 @@ from spikewhen.experiments.study.report import (
     MEANING,
     METHOD,
     Table,
+    families,
     heading,
     judged_only,
+    p_of,
     p_value,
     required,
     rests_on,
@@ -51,12 +53,13 @@ def to_markdown(report: Table) -> str:
 def _claim(report: Table, entry: Table) -> str:
     rows = [
         f"| {_cell(f['what'])} | {_cell(f['published'])} | {value(f)} | {f['n']} | {required(f)} "
-        f"| {_strong(f['verdict'])} | {p_value(f['p'])} |"
+        f"| {_strong(f['verdict'])} | {p_of(f)} |"
         for f in entry["findings"]
     ]
     lines = [
         f"## {entry['id']}: {entry['title']}\n",
-        f"Published: {entry['published']}. Verdict: {_strong(entry['verdict'])}.{rests_on(entry)}\n",
+        f"Published: {entry['published']}. Verdict: {_strong(entry['verdict'])}."
+        f"{rests_on(entry)}{families(entry)}\n",
     ]
     if entry["notes"]:
         lines.append("\n".join(f"- {note}" for note in entry["notes"]) + "\n")

@@ -7,12 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spikewhen.analysis.bands import jsonable
-from spikewhen.analysis.statistics import holm
+from spikewhen.analysis.statistics import FRACTION_INTERVAL, MEAN_INTERVAL, MEDIAN_INTERVAL, holm
 from spikewhen.experiments import tables
 from spikewhen.experiments.digest import with_digest
 from spikewhen.experiments.provenance import software
 from spikewhen.experiments.study.cache import has, load
-from spikewhen.experiments.study.claim import FAILS, FEWEST, HOLDS, OPEN, REPORTED, Claim, Finding, Judged
+from spikewhen.experiments.study.claim import (
+    FAILS,
+    FEWEST,
+    HOLDS,
+    LEVEL,
+    OPEN,
+    REPORTED,
+    Claim,
+    Finding,
+    Judged,
+)
 from spikewhen.experiments.study.run import Plan
 from spikewhen.experiments.study.study import origin
 from spikewhen.experiments.tables import format_seeds
@@ -23,16 +33,17 @@ Table = Mapping[str, Any]
 """What claims.json holds, or one claim of it."""
 
 MEANING = {
-    HOLDS: "the whole 95 % interval meets the requirement",
+    HOLDS: "the whole interval meets the requirement",
     OPEN: f"the interval lies astride the requirement, or is of fewer than {FEWEST} seeds",
     FAILS: "the whole interval misses the requirement",
     REPORTED: "no requirement was set",
 }
 METHOD = (
-    "Mean over seeds with its 95 % BCa bootstrap interval (medians: a distribution-free one); the seed is "
-    "the unit. The verdict is on the bound of the interval. p: two-sided sign-flip test of a difference "
-    "paired by seed, as it is; Holm: of the test that a claim rests on, corrected over the claims "
-    "reported here."
+    f"The seed is the unit. Mean over seeds with its 95 % interval: {MEAN_INTERVAL}; medians: "
+    f"{MEDIAN_INTERVAL}; fractions: {FRACTION_INTERVAL}. Where all seeds are equal, the interval is that "
+    "of the median. The verdict is on the bound of the interval. p: two-sided sign-flip test of a "
+    "difference paired by seed, as it is, and in brackets as corrected over a family; of an equivalence, "
+    "two one-sided t tests. Holm: of the test that a claim rests on, corrected over the claims reported here."
 )
 
 
@@ -120,10 +131,24 @@ def number(x: Any) -> str:
 
 
 def value(f: Mapping[str, Any]) -> str:
-    """Write a finding's mean and interval."""
+    """Write a finding's mean and interval, and what they are where it is no mean or not 95 %."""
     unit = "" if f["unit"] in ("1", "") else f" {f['unit']}"
     interval = "" if f["low"] is None else f" [{number(f['low'])}, {number(f['high'])}]"
-    return f"{number(f['mean'])}{interval}{unit}"
+    kind = [] if f["of"] == "mean" else [f["of"]]
+    kind += [] if f["level"] == LEVEL else [f"{100 * f['level']:.4g} %"]
+    return f"{number(f['mean'])}{interval}{unit}" + (f" ({', '.join(kind)})" if kind else "")
+
+
+def p_of(f: Mapping[str, Any]) -> str:
+    """Write a finding's p-value, and after it the one corrected over its family."""
+    corrected = f" ({p_value(f['p_holm'])})" if f["p"] is not None and f["family"] else ""
+    return p_value(f["p"]) + corrected
+
+
+def families(entry: Table) -> str:
+    """Say over which families the findings of a claim are corrected."""
+    named = dict.fromkeys(f["family"] for f in entry["findings"] if f["family"])
+    return f" Corrected over: {'; '.join(named)}." if named else ""
 
 
 def required(f: Mapping[str, Any]) -> str:

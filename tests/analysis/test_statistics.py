@@ -1,36 +1,54 @@
-"""Intervals and tests: coverage, exactness, degenerate cases."""
+"""Intervals and tests: exactness and degenerate cases. Coverage is in test_coverage.py."""
 
 from itertools import product
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
 
-from spikewhen.analysis.statistics import holm, mean_interval, paired_difference, sign_flip
+from spikewhen.analysis.statistics import (
+    effect_size,
+    equivalence,
+    fewest_pairs,
+    fraction_interval,
+    holm,
+    mean_interval,
+    median_interval,
+    paired_difference,
+    sign_flip,
+    smallest_p,
+)
 
 numbers = st.floats(-10, 10).map(lambda x: round(x, 3))
 
 
-class TestInterval:
-    def test_the_interval_covers_the_mean_about_as_often_as_it_says(self):
-        rng = np.random.default_rng(0)
-        draws = rng.exponential(1.0, (200, 20))
-        hits = [i.low <= 1 <= i.high for i in (mean_interval(x, resamples=999) for x in draws)]
-        assert 0.86 <= np.mean(hits) <= 0.98
+class TestMean:
+    def test_two_values_have_students_interval(self):
+        found = mean_interval([1.0, 2.0])
+        assert (found.low, found.high) == pytest.approx(scipy.stats.t.interval(0.95, 1, 1.5, 0.5))
 
-    def test_it_leans_further_towards_the_long_tail_than_percentiles_do(self):
-        x = np.random.default_rng(0).exponential(1.0, 20)
-        plain = bootstrap(
-            (x,), np.mean, method="percentile", rng=np.random.default_rng(0)
-        ).confidence_interval
-        found = mean_interval(x)
-        assert found.high > plain.high and found.low > plain.low
+    def test_it_is_students_where_values_are_symmetric(self):
+        x = np.array([-3.0, -1, 0, 1, 3])
+        expected = scipy.stats.t.interval(0.95, 4, 0, scipy.stats.sem(x))
+        assert mean_interval(x)[1:3] == pytest.approx(expected)
 
-    def test_equal_data_give_equal_intervals(self):
-        x = np.random.default_rng(1).standard_normal(10)
-        assert mean_interval(x) == mean_interval(x)
+    @settings(max_examples=50)
+    @given(st.lists(numbers, min_size=2, max_size=12).filter(lambda x: np.ptp(x) > 0.01))
+    def test_it_is_never_narrower_than_students(self, values):
+        found = mean_interval(values)
+        low, high = scipy.stats.t.interval(0.95, len(values) - 1, np.mean(values), scipy.stats.sem(values))
+        assert found.low <= low + 1e-9 and found.high >= high - 1e-9
+
+    @given(st.lists(numbers, min_size=3, max_size=12).filter(lambda x: np.ptp(x) > 0.01))
+    def test_a_mirror_and_a_scale_carry_over(self, values):
+        a, b = mean_interval(values), mean_interval(-10 * np.array(values))
+        assert (a.low, a.high) == pytest.approx((-b.high / 10, -b.low / 10), rel=1e-6, abs=1e-6)
+
+    def test_it_reaches_further_into_the_long_tail(self):
+        found = mean_interval(np.random.default_rng(0).exponential(1.0, 20))
+        assert found.high - found.mean > 1.2 * (found.mean - found.low)
 
     @pytest.mark.parametrize(
         ("values", "expected"),
@@ -38,19 +56,54 @@ class TestInterval:
             ([], (np.nan, np.nan, np.nan, 0)),
             ([np.nan], (np.nan, np.nan, np.nan, 0)),
             ([2.0, np.nan], (2, np.nan, np.nan, 1)),
-            ([0.1, 0.1, 0.1], (0.1, 0.1, 0.1, 3)),
+            ([0.1, 0.1, 0.1], (0.1, np.nan, np.nan, 3)),
             ([1.0, np.inf], (np.inf, np.nan, np.nan, 2)),
         ],
         ids=["nothing", "undefined", "one value", "all equal", "never reached"],
     )
-    def test_degenerate_cases_are_as_stated(self, values, expected):
+    def test_what_bounds_nothing_has_no_interval(self, values, expected):
         np.testing.assert_allclose(mean_interval(values), expected)
 
-    @settings(deadline=None, max_examples=25)
-    @given(st.lists(numbers, min_size=2, max_size=12))
-    def test_the_interval_holds_the_mean(self, values):
-        found = mean_interval(values, resamples=499)
-        assert found.low <= found.mean + 1e-9 and found.high >= found.mean - 1e-9
+
+class TestMedianAndFraction:
+    def test_a_median_of_five_has_no_interval_and_of_six_the_whole_range(self):
+        assert np.isnan(median_interval(range(5)).low)
+        assert median_interval([3, 1, 2, np.inf, 5, 4])[1:3] == (1, np.inf)
+
+    def test_all_of_three_seeds_may_be_less_than_a_third_of_all_seeds(self):
+        assert fraction_interval([1, 1, 1])[:3] == pytest.approx((1, 0.025 ** (1 / 3), 1))
+
+    def test_a_fraction_of_other_values_is_refused(self):
+        with pytest.raises(ValueError, match="0 or 1"):
+            fraction_interval([0.5, 1])
+
+
+class TestEquivalence:
+    def test_a_small_difference_is_within_its_margin_and_a_noisy_one_is_not_shown(self):
+        rng = np.random.default_rng(0)
+        close, p = equivalence(0.001 * rng.standard_normal(10), 0.01)
+        assert -0.01 < close.low < close.high < 0.01 and p < 0.001
+        noisy, p = equivalence(rng.standard_normal(10), 0.01)
+        assert noisy.high > 0.01 and p > 0.05
+
+    def test_p_is_that_of_two_one_sided_t_tests(self):
+        x = np.random.default_rng(1).normal(0.2, 1, 12)
+        greater = scipy.stats.ttest_1samp(x, -0.5, alternative="greater").pvalue
+        less = scipy.stats.ttest_1samp(x, 0.5, alternative="less").pvalue
+        assert equivalence(x, 0.5)[1] == pytest.approx(max(greater, less))
+
+
+class TestEffectSize:
+    def test_its_ends_are_those_whose_t_distributions_leave_two_and_a_half_percent(self):
+        d = np.random.default_rng(2).normal(1, 1, 10)
+        found = effect_size(d)
+        t = found.d_z * np.sqrt(10)
+        assert found.d_z == pytest.approx(d.mean() / d.std(ddof=1))
+        assert scipy.stats.nct.cdf(t, 9, found.low * np.sqrt(10)) == pytest.approx(0.975)
+        assert scipy.stats.nct.cdf(t, 9, found.high * np.sqrt(10)) == pytest.approx(0.025)
+
+    def test_equal_differences_have_none(self):
+        assert np.isnan(effect_size([1.0, 1.0, 1.0])).all()
 
 
 class TestSignFlip:
@@ -67,7 +120,11 @@ class TestSignFlip:
         assert sign_flip(d) == sign_flip(-np.array(d)) == sign_flip(c * np.array(d))
 
     def test_a_consistent_difference_has_the_smallest_p(self):
-        assert sign_flip(np.ones(10)) == 2 / 2**10
+        assert sign_flip(np.ones(10)) == 2 / 2**10 == smallest_p(10)
+
+    def test_the_floor_says_how_many_pairs_a_table_takes(self):
+        assert (fewest_pairs(), fewest_pairs(20)) == (6, 10)
+        assert 20 * smallest_p(9) >= 0.05 > 20 * smallest_p(10)
 
     def test_beyond_sixteen_pairs_it_samples_and_agrees(self):
         d = np.random.default_rng(0).normal(0.3, 1, 17)

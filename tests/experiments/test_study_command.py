@@ -98,6 +98,7 @@ def test_claims_share_runs_and_every_claim_measures_them(done):
     runs = [r for p in report["protocols"].values() for r in p["runs"].values()]
     assert len(set(runs)) == 6 == len(list((out / "runs").glob("*.h5")))
     assert len(list((out / "measures").rglob("*.json"))) == 9
+    assert "3 seeds: no claim can be judged" in result.stderr and "no p is below 0.25" in result.stderr
     assert "6 of 6" in result.stderr and " left: " in result.stderr
     assert set(small.files(out)) >= {*REPORTS}
 

@@ -25,7 +25,16 @@ from spikewhen.reservoir.cell_states import part_of
 from spikewhen.reservoir.cpu.engine import CpuEngine
 from spikewhen.reservoir.engine import Activity
 from spikewhen.reservoir.errors import DeviceError
-from spikewhen.reservoir.rules import LMS, RLS, Gate, Retrospective, ThreeFactor, Unlearn, WhatReadout
+from spikewhen.reservoir.rules import (
+    LMS,
+    RLS,
+    Gate,
+    Retrospective,
+    RLSSurprise,
+    ThreeFactor,
+    Unlearn,
+    WhatReadout,
+)
 
 BETWEEN_HASHES = 100
 """Readout steps, i.e. a thousand steps of 0.1 ms."""
@@ -50,11 +59,12 @@ UNLEARNS = ThreeFactor(
 WAITS = Retrospective(eta=0.1, back=0.02, late_ms=10.0, unlearn=Unlearn(above=0.0, all_at=2.0, after=1))
 LEAST_SQUARES = RLS(memory_trials=20)
 LIMITED = RLS(memory_trials=0.02, interval_ms=1.0, alpha=0.1, growth_limit=1.5)
+SURPRISED = RLSSurprise(surprise_above=0.0, surprise_after=1)
 ONE_P = RLS(gate=Gate(kind="none", undelivered="zero"), precision="float32")
 CASES = {
     "open loop, all rules": Case({}, {}, {}, [LOCAL, LMS(eta=0.001), LEAST_SQUARES, LIMITED, ONE_P]),
     "open loop, local rule": Case({}, {}, {}, [ThreeFactor()]),
-    "open loop, rules that unlearn": Case({}, {}, {}, [UNLEARNS, WAITS]),
+    "open loop, rules that unlearn": Case({}, {}, {}, [UNLEARNS, WAITS, SURPRISED]),
     "closed loop, local rule": Case(dict(feedback_pa=20.0), dict(rise_ms=0.0), {}, [LOCAL]),
     "closed loop, LMS, delays": Case(
         dict(feedback_pa=20.0, delay_max_ms=3.0), dict(normalise_ms=0.0), {}, [LMS(eta=0.001)]

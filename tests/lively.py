@@ -14,7 +14,16 @@ from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.files.static import write_declared, write_static
 from spikewhen.reservoir.network import NetworkSpec, build_network
 from spikewhen.reservoir.record import RecordSpec
-from spikewhen.reservoir.rules import LMS, RLS, Gate, Retrospective, ThreeFactor, Unlearn, WhatReadout
+from spikewhen.reservoir.rules import (
+    LMS,
+    RLS,
+    Gate,
+    Retrospective,
+    RLSSurprise,
+    ThreeFactor,
+    Unlearn,
+    WhatReadout,
+)
 from spikewhen.reservoir.training import Trainer
 from spikewhen.reservoir.types import Teaching, TimeGrid, Trials
 
@@ -78,6 +87,7 @@ VARIANTS = {
     "rls_memory": RLS(memory_trials=5, alpha=0.1, what=WhatReadout(surprise=0.5, surprise_scale=0.05)),
     "rls_limited": RLS(memory_trials=0.02, interval_ms=1.0, alpha=0.1, growth_limit=1.5),
     "rls_float32": RLS(precision="float32"),
+    "rls_surprised": RLSSurprise(memory_trials=5, surprise_above=0.2, surprise_after=1),
 }
 """Every rule, with every option that changes what its step does."""
 

@@ -5,6 +5,7 @@ from spikewhen.reservoir.rules.gate import Gate, TeachingSignal
 from spikewhen.reservoir.rules.lms import LMS
 from spikewhen.reservoir.rules.retrospective import Retrospective
 from spikewhen.reservoir.rules.rls import RLS
+from spikewhen.reservoir.rules.rls_surprise import RLSSurprise
 from spikewhen.reservoir.rules.three_factor import ThreeFactor
 from spikewhen.reservoir.rules.unlearn import Unlearn
 from spikewhen.reservoir.rules.what import WhatReadout
@@ -14,6 +15,7 @@ RULES = {
     "rls": RLS,
     "lms": LMS,
     "retrospective": Retrospective,
+    "rls_surprise": RLSSurprise,
 }
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "RLS",
     "RULES",
     "Gate",
+    "RLSSurprise",
     "Retrospective",
     "Rule",
     "TeachingSignal",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from spikewhen.analysis.bands import band, jsonable
+from spikewhen.examples.yamada_chao_2026.claims import calibration, timing
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
 from spikewhen.examples.yamada_chao_2026.study import STUDY
@@ -69,6 +70,29 @@ def test_a_paired_finding_keeps_its_test():
     x = np.linspace(0, 1, 20)
     found = paired("d", x, x + 0.1 + 0.01 * np.sin(9 * x), below=0.0)
     assert found.verdict == HOLDS and found.p < 1e-4
+
+
+@pytest.mark.parametrize(
+    "protocol", [calibration.ELEVEN, calibration.TWO_CUES, calibration.OMISSION], ids=lambda p: p.name
+)
+def test_the_bound_of_c2_is_the_scatter_of_a_delta_rule(protocol):
+    """A rule of rate .04 that averages outcomes over this design; its RMS is the bound's basis to 6 %."""
+    rng, eta = np.random.default_rng(3), 0.04
+    p = np.array([b.probability for b in protocol.experiment().paradigm.blocks]).ravel()
+    p_hat = p[:, None] * np.ones(400)
+    for _ in range(150):
+        p_hat += eta * ((rng.random(p_hat.shape) < p[:, None]) - p_hat)
+    rms = np.sqrt(np.mean((p_hat - p[:, None]) ** 2))
+    assert calibration.own_rms(p, eta) == pytest.approx(rms, rel=0.06)
+
+
+def test_a_latency_of_two_protocols_counts_once_per_seed():
+    values = {
+        "latency_ms": np.array([[500.0, 500.0, 800.0]] * 2),
+        "error_ms": np.array([[2.0, 4, 9], [np.nan, 6, np.nan]]),
+    }
+    np.testing.assert_array_equal(timing._at(values, "error_ms", 500.0), [3, 6])
+    np.testing.assert_array_equal(timing._at(values, "error_ms", 800.0), [9, np.nan])
 
 
 def test_series_can_be_written_as_json():

@@ -8,7 +8,7 @@ import numpy as np
 
 from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
-from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding
+from spikewhen.experiments.study.claim import Claim, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.curves import curve, scores_of
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.files import schema
@@ -63,6 +63,8 @@ STABILITY = Protocol(
 """20 s of many networks; five times as many seeds as asked for."""
 
 RATE_HZ = (1.0, 6.0)
+CEILINGS = 1.5
+"""Times the ridge ceiling's E that a network may have on a task it was not searched on."""
 
 
 def measure(protocol: str, recording: Recording) -> dict[str, Any]:
@@ -82,7 +84,9 @@ def judge(measured: Measured) -> Judged:
         error, ridge, equal = (column(runs, k) for k in ("error", "error_ridge", "error_equal_p"))
         timing = np.nanmean(column(runs, "timing_error_ms"), axis=1)
         findings += [
-            finding(f"E, {name}", error, below=1.0),
+            finding(f"E, {name}", error),
+            paired(f"E, learned p-hat minus equal p on the same y, {name}", error, equal, below=0.0),
+            finding(f"E / E of the ridge ceiling, {name}", error / ridge, at_most=CEILINGS),
             finding(f"E of the ridge ceiling, {name}", ridge),
             finding(f"timing error, {name}", timing, unit="ms"),
         ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from spikewhen.examples.yamada_chao_2026.claims.rules import local, shipped, surprised
+from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local, shipped, surprised
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
-from spikewhen.experiments.study.protocol import Protocol, blocks, probes
+from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
+from spikewhen.reservoir.rules import RLSSurprise
 
 EVERY = (1, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100)
 BLOCKS = (
@@ -26,6 +27,16 @@ about .10 lower 20 trials later than with alpha 1 and the tuned gate.
 RESET = shipped("rls_reset_at_switches")
 """Least squares told of every switch: P returns to I / alpha, and weights stay."""
 
+
+def resets_itself(above: float) -> RLSSurprise:
+    """Return least squares as shipped, which resets a channel where its surprise exceeds a threshold."""
+    ours = {name: getattr(REMEMBERS_ALL, name) for name in ("alpha", "interval_ms", "gate", "what")}
+    return RLSSurprise(surprise_above=above, **ours)
+
+
+ABOVE = (0.2, 0.35, 0.5)
+SELF_RESET = resets_itself(0.35)
+
 SWITCHES = Protocol(
     "switches",
     (blocks(*BLOCKS), *probes(EVERY, 4), "record.trials=false", "record.geometry=false"),
@@ -35,16 +46,33 @@ SWITCHES = Protocol(
         "rls_tuned": CELLS["rls_factored_gate"],
         "rls_never_reset": REMEMBERS_ALL,
         "rls_reset": RESET,
+        "rls_surprise": SELF_RESET,
     },
 )
 """The task as published: five blocks of 100 trials; all spikes are kept."""
+
+ACAUSAL = (
+    "The teacher of the shipped rule is acausal: its error exists before the event, as a target that rises "
+    "towards it."
+)
+"""A note for every claim that rests on the local rule as shipped."""
+
+STATIONARY = Protocol(
+    "stationary",
+    (blocks(BLOCKS[0], trials=500), *probes((500,), 1), *SHORT),
+    {f"above_{above:g}": resets_itself(above) for above in ABOVE},
+)
+"""Nothing switches: every reset is a false alarm. 20 seeds make 10,000 trials."""
 
 NAIVE = tuple(
     Protocol(
         f"naive_{SWITCH[b]}",
         (blocks(BLOCKS[b]), *probes(EVERY, 4), 'record.spikes="none"', "record.trials=false"),
-        {"local": local()},
+        {"local": local(), "constant_rate": changed(local(), what={"anneal": False})},
     )
     for b in (1, 2, 3)
 )
-"""A network that meets a later block first, as a reference for how fast that block can be learned."""
+"""A network that meets a later block first, as a reference for how fast that block can be learned.
+
+Its p-hat would begin at rate 1/n, which a switched network's does not any more. So the reference for
+switched networks is the readout whose p-hat has the constant rate that theirs has."""

@@ -145,7 +145,6 @@ def _switch_findings(parts: Any) -> list[Finding]:
                 f"{name} switch: {text} moved by the block's end minus the merged output",
                 still[:, -1],
                 whole[:, -1],
-                below=0,
             ),
         ]
         ours, theirs = (column(parts, name, f"error_{label}") for label in LABELS)
@@ -163,12 +162,14 @@ def _switch_findings(parts: Any) -> list[Finding]:
 
 CLAIM = Claim(
     "T",
-    "Parts compose: unseen pairs of probability and latency",
+    "Parts compose, by design: unseen pairs of probability and latency",
     "not in the article",
     (GRID, RATES),
     measure,
     judge,
     (
+        "That parts compose is a property of the design, not a finding: p-hat never sees a latency and y "
+        "never sees a probability. What is found is how much of it survives on noisy activity.",
         "Composing is done by the experimenter, from weights of readouts learned apart on the same activity.",
         "A merged readout learns p s(t): told the ratio of probabilities, it can be rescaled; it has to be "
         "told, a what readout learns it.",

@@ -202,6 +202,8 @@ class PlannedSession(Session):
         condition is what the runs are scored against.
     trial_steps, probe_steps : int ndarray, optional
         Readout steps of trials and probes shorter than T.
+    driven : (T,) ndarray, optional
+        When a network's drive flows (`network.drive_pa`); by default from time 0 on.
     """
 
     time_ms: np.ndarray
@@ -217,6 +219,7 @@ class PlannedSession(Session):
     blocks: dict[str, tuple[np.ndarray, str]] = field(default_factory=dict)
     trial_steps: np.ndarray | None = None
     probe_steps: np.ndarray | None = None
+    driven: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check_tables(self)
@@ -228,6 +231,7 @@ class PlannedSession(Session):
             "target": (self.target, (g, t, k)),
             "trial_steps": (self.trial_steps, (self.trials.block.size,)),
             "probe_steps": (self.probe_steps, (self.probes.block.size,)),
+            "driven": (self.driven, (t,)),
         }
         for name, (array, shape) in shapes.items():
             if array is not None and np.shape(array) != shape:

@@ -47,7 +47,13 @@ class NetworkSpec(Spec):
     slow_a_min: float = param(0.0035, "least recovery rate of excitatory cells; 0 = preset", "1/ms", ge=0)
     slow_a_max: float = param(0.04, "largest recovery rate of excitatory cells", "1/ms", ge=0)
     bias_pa: float = param(65.0, "median constant current", "pA")
-    bias_spread: float = param(0.15, "SD of the log of the constant current", ge=0)
+    bias_spread: float = param(0.15, "SD of the log of the constant current, and of the drive", ge=0)
+    drive_pa: float = param(
+        0.0,
+        "median of a second constant current, which flows from cue onset to the trial's end",
+        "pA",
+        later=True,
+    )
     connectivity: str = param(
         "out_degree",
         "each cell projects to a fixed number of others, or to any cell, itself too, with a probability; "
@@ -144,7 +150,8 @@ def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt
             f"for a delay line a task with cues, an excitatory cell for each, and more cells; "
             f"here {n_cues} cues and {n_exc} excitatory cells of {n}",
         )
-    bias = single(spec.bias_pa * exp(spec.bias_spread * normal(rng, n)))
+    excitability = exp(spec.bias_spread * normal(rng, n))
+    bias = single(spec.bias_pa * excitability)
     if spec.cell:
         names: list[str] = ["custom"] * n
         cells = Cells(**{k: np.full(n, float(v)) for k, v in spec.cell.items()}, bias=bias)
@@ -160,6 +167,7 @@ def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt
         cue=_cue_encoder(spec, n_cues, rng),
         event=_draw_encoder(n_channels, n, spec.event_fraction, spec.event_pa, rng),
         feedback=single(spec.feedback_pa * uniform(rng, -1, 1, (n_channels, n))),
+        drive=single(spec.drive_pa * excitability[None, :]) if spec.drive_pa else np.zeros((0, n)),
     )
     above_rest = spec.v_start_spread_mv * rng.random(n)
     return Network(

@@ -81,7 +81,14 @@ def check_encoders(encoders: Encoders, n: int, n_cues: int | None, n_channels: i
     """Check that each cue and channel reaches `n` cells; returns the encoders in float64."""
     rows = {"cue": n_cues, "event": n_channels, "feedback": n_channels}
     given = encoders._asdict()
-    return Encoders(**{k: checked(f"network.encoders.{k}", given[k], (rows[k], n)) for k in rows})
+    found = {k: checked(f"network.encoders.{k}", given[k], (rows[k], n)) for k in rows}
+    drive = encoders.drive if np.size(encoders.drive) else np.zeros((0, n))
+    drive = checked("network.encoders.drive", drive, (None, n))
+    if len(drive) > 1:
+        raise InputError(
+            "network.encoders.drive", drive.shape, f"one current for each cell, (1, {n}), or none"
+        )
+    return Encoders(**found, drive=drive)
 
 
 def _check_synapses(synapses: Synapses, n: int) -> Synapses:

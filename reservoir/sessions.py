@@ -68,6 +68,7 @@ def check_session(session: Session, readout_step_ms: float) -> None:
         found = int(session.trials.block[at])
         raise InputError(f"session.trials.block[{at}]", found, "blocks in ascending order")
     record_steps(session)
+    drive_course(session)
 
 
 def check_tables(session: Session, readout_step_ms: float | None = None) -> None:
@@ -235,6 +236,21 @@ def shown(session: Session, method: str, row: int, steps: int, dtype: Any = np.f
         given = getattr(session, method)(row)
     rows = steps if np.ndim(given) == 2 and np.shape(given)[0] == steps else session.time_ms.size
     return checked(where, given, (rows, session.n_cues + session.n_channels), dtype)[:steps]
+
+
+def drive_course(session: Session, dtype: Any = np.float64) -> np.ndarray:
+    """Return the amplitude of a network's drive in every readout step of a trial or probe, ``(T,)``.
+
+    Raises
+    ------
+    InputError
+        If the session's own is not (T,) finite numbers.
+    """
+    time, given = session.time_ms, getattr(session, "driven", None)
+    if given is not None:
+        return checked("session.driven", given, time.shape, dtype)
+    step = float(time[1] - time[0])  # a readout step covers [end - step, end)
+    return (time - step >= -1e-6 * step).astype(dtype)
 
 
 def lesson(session: Session, trial: int, steps: int, dtype: Any = np.float64) -> TeachingSignal:

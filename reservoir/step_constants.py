@@ -41,7 +41,7 @@ class StepConstants(NamedTuple):
     target: np.ndarray  # (S,) int32
     weight: np.ndarray  # (S,)
     delay_steps: np.ndarray  # (S,) int32; (0,) = no delays
-    encoders: np.ndarray  # (C, N) cues, then events
+    encoders: np.ndarray  # (C, N) cues, then events, then the drive where there is one
     feedback: np.ndarray  # (K, N)
     noise_scale: np.ndarray  # (1,) pA per unit of the byte sum
     trace_factor: np.ndarray  # (1,) factor of the trace per readout step, as of the current
@@ -104,7 +104,7 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
         delay_steps=np.ascontiguousarray(
             syn.delay_steps if np.any(syn.delay_steps) else np.zeros(0), np.int32
         ),
-        encoders=np.ascontiguousarray(np.concatenate([enc.cue, enc.event]), real),
+        encoders=np.ascontiguousarray(np.concatenate([enc.cue, enc.event, enc.drive]), real),
         feedback=np.ascontiguousarray(enc.feedback, real),
         noise_scale=cast(grid.noise / math.sqrt(dt * grid.noise_hold_steps) * UNIT_SCALE),
         trace_factor=cast(tables[0]),

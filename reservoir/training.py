@@ -24,7 +24,7 @@ from spikewhen.reservoir.health import HealthMonitor
 from spikewhen.reservoir.network_check import check_encoders
 from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.rules.base import predict
-from spikewhen.reservoir.sessions import check_session, lesson, shown
+from spikewhen.reservoir.sessions import check_session, drive_course, lesson, shown
 from spikewhen.reservoir.spec import steps
 from spikewhen.reservoir.types import Network, Session, State, Teaching, TimeGrid, Trials, record_steps
 
@@ -84,6 +84,8 @@ class Trainer:
         if current is not None:  # +Inf would make a cell fire without a trace of it in the state
             shape = session.time_ms.size, network.n_neurons
             self.current = checked("current", current, shape, grid.dtype)
+        self._driven = drive_course(session, grid.dtype)
+        self._n_inputs = session.n_cues + session.n_channels
         self._every = steps("record.readouts_every_ms", self.record.readouts_every_ms, grid.readout_step_ms)
         self._kept = np.zeros(network.n_neurons, bool)
         self._kept[self.record.spiking(network.n_neurons)] = True
@@ -133,7 +135,7 @@ class Trainer:
 
     def _check_room(self) -> None:
         """Refuse a silence so long that the arrays of its segment would not fit."""
-        k, inputs = self.session.n_channels, self.session.n_cues + self.session.n_channels
+        k, inputs = self.session.n_channels, self._n_inputs + len(self.network.encoders.drive)
         extra = self.network.n_neurons if len(self.current) else 0
         each = np.dtype(self.grid.dtype).itemsize * (inputs + extra + 3 * k * len(self.readouts)) + 16
         most, step = ROOM // each, self.grid.readout_step_ms
@@ -173,9 +175,7 @@ class Trainer:
         )
         lessons = [lesson(self.session, i, int(self._steps[i]), self.grid.dtype) for i in rows]
         for j, (i, where) in enumerate(zip(rows, at, strict=True)):
-            trials.inputs[where] = shown(self.session, "inputs", i, int(self._steps[i]), self.grid.dtype)
-            if len(self.current):
-                trials.current[where] = self.current[: self._steps[i]]
+            self._show(trials, where, "inputs", i)
             trials.trial_end[where.stop - 1] = j
             if lessons[j].event >= 0:
                 trials.outcome[j, lessons[j].event] = 1
@@ -230,9 +230,7 @@ class Trainer:
             trials = self._empty(length, 1, stream=1 + q)._replace(
                 first_step=start * self.grid.steps_per_readout
             )
-            trials.inputs[where] = shown(self.session, "probe_inputs", q, n, self.grid.dtype)
-            if len(self.current):
-                trials.current[where] = self.current[:n]
+            self._show(trials, where, "probe_inputs", q)
             trials.trial_end[-1] = 0
             teaching = [self._teaching(r, length, [None], [where]) for r in self.readouts.values()]
             frozen = [r.frozen() for r in self.readouts.values()]
@@ -244,7 +242,7 @@ class Trainer:
 
     def _empty(self, length: int, n_trials: int, stream: int) -> Trials:
         real, n_channels = self.grid.dtype, self.session.n_channels
-        n_inputs = self.session.n_cues + n_channels
+        n_inputs = self._n_inputs + len(self.network.encoders.drive)
         return Trials(
             first_step=0,
             stream=stream,
@@ -254,6 +252,14 @@ class Trainer:
             outcome=np.zeros((n_trials, n_channels), real),
             learn=False,
         )
+
+    def _show(self, trials: Trials, where: slice, method: str, row: int) -> None:
+        """Write what flows into the network during a trial or probe: inputs, drive, extra current."""
+        n = where.stop - where.start
+        trials.inputs[where, : self._n_inputs] = shown(self.session, method, row, n, self.grid.dtype)
+        trials.inputs[where, self._n_inputs :] = self._driven[:n, None]
+        if len(self.current):
+            trials.current[where] = self.current[:n]
 
     def _teaching(self, readout: Readout, length: int, lessons: list, at: list[slice]) -> Teaching:
         real, shape = self.grid.dtype, (length, self.session.n_channels)

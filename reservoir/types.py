@@ -67,6 +67,7 @@ class Encoders(NamedTuple):
     cue: np.ndarray  # (n_cues, N)
     event: np.ndarray  # (K, N)
     feedback: np.ndarray  # (K, N)
+    drive: np.ndarray = np.zeros((0, 0))  # (1, N) flows while a session is driven; (0, ...) = none
 
 
 class Network(NamedTuple):
@@ -130,7 +131,7 @@ class Trials(NamedTuple):
 
     first_step: int  # index of the first dt step on this stream's clock
     stream: int  # noise stream: 0 the training run, 1 + q probe q
-    inputs: np.ndarray  # (T, C) amplitude of each cue and event channel
+    inputs: np.ndarray  # (T, C) amplitude of each cue and event channel, and of the drive where there is one
     current: np.ndarray  # (T, N) extra input current, pA, or (0, N)
     trial_end: np.ndarray  # (T,) int64, index of the trial ending here, else -1
     outcome: np.ndarray  # (n, K) what was delivered; a row of zeros for an omission
@@ -189,6 +190,9 @@ class Session(Protocol):
         Readout steps of each trial and probe, for those shorter than T.
     blocks : dict of str to (ndarray, unit)
         What holds in each block, stored under ``/blocks``; a first axis over the blocks.
+    driven : (T,) ndarray, optional
+        Amplitude of a network's drive in every trial and probe, see ``Encoders.drive``; by default 1 from
+        time 0 on. Between trials it is 0.
     """
 
     time_ms: np.ndarray
@@ -202,6 +206,7 @@ class Session(Protocol):
     blocks: dict[str, tuple[np.ndarray, str]]
     trial_steps: np.ndarray | None = None
     probe_steps: np.ndarray | None = None
+    driven: np.ndarray | None = None
 
     @property
     def n_cues(self) -> int:

@@ -36,6 +36,8 @@ ARRAYS: dict[str, tuple[str, tuple[str, ...]]] = {
     "/network/synapses/decay_ms": (REAL, ("N",)),
     "/network/encoders/cue": (REAL, ("C", "N")),
     "/network/encoders/(event|feedback)": (REAL, ("K", "N")),
+    "/network/encoders/drive": (REAL, ("1", "N")),
+    "/network/driven": (REAL, ("steps",)),
     "/blocks/first_trial": (WHOLE, ("B",)),
     "/blocks/[^/]+": (ANY, ()),
     "/trials/(block|cue|condition|event|steps)": (WHOLE, ("n",)),

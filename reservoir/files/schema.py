@@ -7,7 +7,7 @@
 
     /                       attributes schema_version, numerics_version, run_id
     /config  /software  /warnings           text as bytes
-    /network/               neurons/<name>, cell_type, synapses/<name>, encoders/<name>
+    /network/               neurons/<name>, cell_type, synapses/<name>, encoders/<name>, driven
     /blocks/<name>          what each block of the task sets; attributes events, cues, conditions (names),
                             channels (K,), before_steps and steps of a record, scores, figures
     /trials/<name>          (n,) each
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 3
 CONFIG, SOFTWARE, WARNINGS = "/config", "/software", "/warnings"
-CELL_TYPE = "/network/cell_type"
+CELL_TYPE, DRIVEN = "/network/cell_type", "/network/driven"
 SPIKES = "/spikes"
 """The group whose attributes are the health report."""
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from spikewhen.reservoir.files.schema import (
     CELL_TYPE,
+    DRIVEN,
     block,
     encoder,
     import_path,
@@ -17,6 +18,7 @@ from spikewhen.reservoir.files.schema import (
     trial,
 )
 from spikewhen.reservoir.network_check import check_network
+from spikewhen.reservoir.sessions import drive_course
 from spikewhen.reservoir.types import Cells, Encoders, Network, Session, Synapses, record_steps
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ def write_static(sink: Sink, network: Network, session: Session, onsets_ms: np.n
     for name, array in network.encoders._asdict().items():
         if array.size:
             sink.put(encoder(name), array, "pA")
+    if network.encoders.drive.size:
+        sink.put(DRIVEN, drive_course(session), "1")
     for name, (array, unit) in session.blocks.items():
         sink.put(block(name), array, unit)
     sink.annotate(

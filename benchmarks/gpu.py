@@ -28,9 +28,9 @@ from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.errors import DeviceError
 from spikewhen.reservoir.rules import RLS, Gate, ThreeFactor
 
-PHILOX = 10 * 7 / 8
-"""Instructions per cell and step: ten rounds of 2 wide products, 4 xor in 2, 2 additions to the key that
-the compiler folds, and the moves between; one call serves 4 cells in 2 steps."""
+THREEFRY = (12 * 6 + 16) / 8
+"""Instructions per cell and step: twelve rounds of 2 sums, 2 turns and 2 exclusive ors, and 16 sums of keys;
+one call serves 4 cells in 2 steps."""
 DRAW = 4 / 2 + 4
 """Digit sums (a pair of draws), then shift, subtract, convert, scale."""
 MEMBRANE = 14 + 8
@@ -146,7 +146,7 @@ def instructions_and_bytes(row: Row, n: int) -> tuple[float, float]:
     """Count what one network takes per millisecond of life: warp instructions, and bytes of memory."""
     real = np.dtype(row.precision).itemsize
     warps, steps, spikes = n / 32, 10, RATE_HZ * n / 1000
-    issued = steps * warps * (PHILOX + DRAW + MEMBRANE) + spikes * warps * SPIKE + warps * READOUT
+    issued = steps * warps * (THREEFRY + DRAW + MEMBRANE) + spikes * warps * SPIKE + warps * READOUT
     moved = spikes * n * real  # rows of weights
     for rule in row.rules:
         if isinstance(rule, RLS):

@@ -55,9 +55,9 @@ def needs(n: int, size: int, synapses: int) -> dict[str, Need]:
     return {
         # Reads drive, k, dt/C, a dt, decay (v_r, v_t, v_peak, b belong to a cell type); updates v, u, I.
         "neuron update": Need(5 * row, 6 * row, 8 * row, {plain: 15 * n}),
-        # Philox: 10 rounds of 8 operations (three-way exclusive ors are one) and 4 x 7 of half the width for
-        # sums of digits serve 4 cells twice; a draw is shifted, masked, centred, converted, scaled and added.
-        "noise": Need(4 * n, 4 * n, 4 * n, {integer: (80 + 14) / 8 * n, plain: 6 * n}),
+        # Threefry: 12 rounds of 6 operations, 16 sums of keys and 4 x 7 for sums of digits, of half the width
+        # measured, serve 4 cells twice; a draw is shifted, masked, centred, converted, scaled and added.
+        "noise": Need(4 * n, 4 * n, 4 * n, {integer: (44 + 14) / 8 * n, plain: 6 * n}),
         # Per synaptic event: the target, the weight, and the sum at the target.
         "delivery, per event": Need(4 + size, 2 * size, synapses * (4 + size) + row, {scattered: 1}),
         # Two states of the trace, mean and variance updated, feature and drive written, bias read.

@@ -53,23 +53,34 @@ __device__ __forceinline__ T dot(const T *a, const T *b)
     return fold(acc);
 }
 
-// Philox4x32-10 (Salmon et al. 2011): counter (group, low and high half of draw / 2, 16 stream + purpose).
-__device__ __forceinline__ void philox(u32 c0, u32 c1, u32 c2, u32 c3, u32 k0, u32 k1, u32 out[4])
+// Threefry4x32-12 (Salmon et al. 2011): counter (group, low and high half of draw / 2, 16 stream + purpose), key
+// (k0, k1, 0, 0).
+__device__ __forceinline__ void threefry(u32 x0, u32 x1, u32 x2, u32 x3, u32 k0, u32 k1, u32 out[4])
 {
+    constexpr int TURNS[8][2] = {{10, 26}, {11, 21}, {13, 27}, {23, 5}, {6, 20}, {17, 11}, {25, 10}, {18, 20}};
+    const u32 key[5] = {k0, k1, 0, 0, 0x1BD11BDAu ^ k0 ^ k1};
+    x0 += k0;
+    x1 += k1;
 #pragma unroll
-    for (int r = 0; r < 10; r++) {
-        u64 p0 = (u64)0xD2511F53u * c0, p1 = (u64)0xCD9E8D57u * c2;
-        c0 = (u32)(p1 >> 32) ^ c1 ^ k0;
-        c2 = (u32)(p0 >> 32) ^ c3 ^ k1;
-        c1 = (u32)p1;
-        c3 = (u32)p0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
+    for (int r = 0; r < 12; r++) {
+        u32 &a = r & 1 ? x3 : x1, &b = r & 1 ? x1 : x3;
+        const int bits = TURNS[r & 7][0], others = TURNS[r & 7][1];
+        x0 += a;
+        a = (a << bits | a >> (32 - bits)) ^ x0;
+        x2 += b;
+        b = (b << others | b >> (32 - others)) ^ x2;
+        if (r % 4 == 3) {
+            const int turn = (r + 1) / 4;
+            x0 += key[turn % 5];
+            x1 += key[(turn + 1) % 5];
+            x2 += key[(turn + 2) % 5];
+            x3 += key[(turn + 3) % 5] + turn;
+        }
     }
-    out[0] = c0;
-    out[1] = c1;
-    out[2] = c2;
-    out[3] = c3;
+    out[0] = x0;
+    out[1] = x1;
+    out[2] = x2;
+    out[3] = x3;
 }
 
 // Sums of four four-bit digits of both halves of a word: draw 2 n below, draw 2 n + 1 above.

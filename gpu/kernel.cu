@@ -60,7 +60,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
                     made = draw >> 1;
                     FOR_OWN_GROUPS
                     {
-                        philox(g, (u32)made, (u32)(made >> 32), (u32)stream, key0, key1, words[b]);
+                        threefry(g, (u32)made, (u32)(made >> 32), (u32)stream, key0, key1, words[b]);
 #pragma unroll
                         for (int q = 0; q < 4; q++)
                             words[b][q] = digit_sums(words[b][q]);

@@ -8,8 +8,8 @@ struct Job {
     u64 memory, numbers;  // address, and how many float4 there are
 };
 
-// kind 0: `rounds` rounds of 32 additions and multiplications per thread; 1: the same in integers, as Philox uses
-// them; 2: one pass over the memory.
+// kind 0: `rounds` rounds of 32 additions and multiplications per thread; 1: wide products of integers with
+// exclusive ors; 2: one pass over the memory.
 extern "C" __global__ void __launch_bounds__(256) run(const Job *jobs, int kind, int rounds)
 {
     const u32 place = blockIdx.x * 256 + threadIdx.x;

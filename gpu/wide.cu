@@ -52,7 +52,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE) run(const 
         {
             u32 words[4] = {0, 0, 0, 0};
             if constexpr (NOISY)
-                philox(g, (u32)made, (u32)(made >> 32), (u32)(16 * job.stream + PURPOSE_MEMBRANE),
+                threefry(g, (u32)made, (u32)(made >> 32), (u32)(16 * job.stream + PURPOSE_MEMBRANE),
                        (u32)job.noise_seed, (u32)(job.noise_seed >> 32), words);
             for (int q = 0; q < 4; q++)
                 words[q] = digit_sums(words[q]);

@@ -1,13 +1,14 @@
 """Counter-based noise: any number of the stream at any time, on any machine.
 
-Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
-3"). One call turns a counter of four words and a key of two into four random
-words; each word holds two draws, so one call serves four neurons twice.
+Threefry4x32-12 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
+3"). One call turns a counter of four words and a key into four random words by
+sums, turns and exclusive ors of 32 bits; each word holds two draws, so one call
+serves four neurons twice.
 
 Layout, fixed whatever the number of threads or the length of a segment:
 
 * draw = step divided by the steps a draw is held;
-* key = the 64-bit noise seed;
+* key = the low and high half of the 64-bit noise seed, 0, 0;
 * counter = (group g, low 32 bits of draw // 2, its high 32 bits,
   16 * stream + purpose), stream 0 for the training run and 1 + q for probe q;
 * word q of group g belongs to neuron ``q * Q + g``, with Q a quarter of the
@@ -24,6 +25,8 @@ and their sum is normal (docs/numerics.md).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +37,10 @@ PURPOSE_MEMBRANE = 1
 UNIT_SCALE = 1.0 / math.sqrt(85.0)
 """Turns the sum of four digits minus 30 into unit variance: 4 (16^2 - 1) / 12 = 85."""
 
-M0, M1 = 0xD2511F53, 0xCD9E8D57
-W0, W1 = 0x9E3779B9, 0xBB67AE85
+ROUNDS = 12
+TURNS = ((10, 26), (11, 21), (13, 27), (23, 5), (6, 20), (17, 11), (25, 10), (18, 20))
+"""Bits that the two words of a round are turned by; after eight rounds from the first again."""
+PARITY = 0x1BD11BDA
 LOW = 0xFFFFFFFF
 
 
@@ -44,37 +49,43 @@ def split_key(seed: int) -> tuple[int, int]:
     return seed & LOW, (seed >> 32) & LOW
 
 
-def philox(c0, c1, c2, c3, k0: int, k1: int) -> tuple[np.ndarray, ...]:
-    """Return the words of Philox4x32-10. This definition is in NumPy.
+def threefry(counter: Sequence[Any], key: Sequence[int], rounds: int = ROUNDS) -> tuple[np.ndarray, ...]:
+    """Return the words of Threefry4x32. This definition is in NumPy.
 
     Parameters
     ----------
-    c0, c1, c2, c3 : int or array_like of int
-        Counter words, broadcast against each other.
-    k0, k1 : int
-        Key words.
+    counter : four of int or array_like of int
+        Broadcast against each other.
+    key : two or four of int
+        The last two are 0 if not given.
+    rounds : int
+        Ours are 12; answers are published for 13 and 20.
 
     Returns
     -------
     tuple of four uint64 ndarrays
         Words below 2**32.
     """
-    c = [np.asarray(x, np.uint64) for x in np.broadcast_arrays(c0, c1, c2, c3)]
-    low, high = np.uint64(LOW), np.uint64(32)
-    for _ in range(10):
-        p0, p1 = np.uint64(M0) * c[0], np.uint64(M1) * c[2]
-        c = [
-            (p1 >> high) ^ c[1] ^ np.uint64(k0),
-            p1 & low,
-            (p0 >> high) ^ c[3] ^ np.uint64(k1),
-            p0 & low,
-        ]
-        k0, k1 = (k0 + W0) & LOW, (k1 + W1) & LOW
-    return tuple(c)
+    words = [int(k) & LOW for k in (*key, 0, 0)[:4]]
+    words.append(PARITY ^ words[0] ^ words[1] ^ words[2] ^ words[3])
+    low = np.uint64(LOW)
+    x = [np.asarray(c, np.uint64) for c in np.broadcast_arrays(*counter)]
+    x = [(c + np.uint64(k)) & low for c, k in zip(x, words, strict=False)]
+    for r in range(rounds):
+        for of, by, bits in zip((0, 2), (1, 3) if r % 2 == 0 else (3, 1), TURNS[r % 8], strict=True):
+            x[of] = (x[of] + x[by]) & low
+            turned = (x[by] << np.uint64(bits) | x[by] >> np.uint64(32 - bits)) & low
+            x[by] = turned ^ x[of]
+        if r % 4 == 3:
+            turn = (r + 1) // 4
+            added = [words[(turn + i) % 5] for i in range(4)]
+            added[3] += turn
+            x = [(c + np.uint64(k)) & low for c, k in zip(x, added, strict=True)]
+    return tuple(x)
 
 
 def quarter(n_neurons: int) -> int:
-    """Return the number of Philox calls for one draw of every neuron, a multiple of 32."""
+    """Return the number of calls for one draw of every neuron, a multiple of 32."""
     return padded(-(-n_neurons // 4))
 
 
@@ -96,8 +107,7 @@ def draws(seed: int, draw: int, stream: int, purpose: int, n_neurons: int) -> np
         Sums of four digits minus 30, from -30 to 30.
     """
     pair, half = divmod(draw, 2)
-    k0, k1 = split_key(seed)
-    counter = np.arange(quarter(n_neurons))
-    words = np.concatenate(philox(counter, pair & LOW, pair >> 32, 16 * stream + purpose, k0, k1))
+    counter = np.arange(quarter(n_neurons)), pair & LOW, pair >> 32, 16 * stream + purpose
+    words = np.concatenate(threefry(counter, split_key(seed)))
     total = sum((words >> np.uint64(16 * half + 4 * digit)) & np.uint64(15) for digit in range(4))
     return total.astype(np.int64)[:n_neurons] - 30

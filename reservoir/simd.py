@@ -109,9 +109,10 @@ class Vector:
         steps = ir.Constant(ir.VectorType(self._type, WIDTH), list(range(WIDTH)))
         return self + Vector(self.do, steps)
 
-    def narrow(self) -> Vector:
-        """Keep the low 32 bits of 64-bit integers."""
-        return Vector(self.do, self.do.trunc(self.value, ir.VectorType(ir.IntType(32), WIDTH)))
+    def turned(self, bits: int) -> Vector:
+        """Turn 32-bit integers to the left: what leaves above comes in below."""
+        (value, up), (_, down) = self._pair(bits), self._pair(32 - bits)
+        return Vector(self.do, self.do.or_(self.do.shl(value, up), self.do.lshr(value, down)))
 
     def real_like(self, scalar: Vector) -> Vector:
         """Turn signed integers into real numbers of the type of `scalar`."""

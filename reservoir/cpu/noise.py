@@ -5,27 +5,35 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from spikewhen.reservoir.noise import LOW, M0, M1, W0, W1
+from spikewhen.reservoir.noise import PARITY, ROUNDS, TURNS
 from spikewhen.reservoir.simd import ArrayRow, Vector, simd_function
 
 
 @simd_function
-def _philox_row(
-    out: ArrayRow, quarter: Vector, group: Vector, pair: Vector, last: Vector, key0: Vector, key1: Vector
+def _threefry_row(
+    out: ArrayRow,
+    quarter: Vector,
+    group: Vector,
+    pair_low: Vector,
+    pair_high: Vector,
+    last: Vector,
+    key0: Vector,
+    key1: Vector,
 ) -> None:
-    """Make the draws of 32 groups: word q of group ``group + lane`` goes to ``out[q * quarter + lane]``.
-
-    Everything is 64 bits wide, because that is how the machine multiplies 32-bit
-    numbers; high halves carry rubbish that is masked before each product.
-    """
-    c = [group.counting(), pair & LOW, pair >> 32, last]
-    k0, k1 = key0, key1
-    for _ in range(10):
-        p0, p1 = (c[0] & LOW) * M0, (c[2] & LOW) * M1
-        c = [(p1 >> 32) ^ c[1] ^ k0, p1, (p0 >> 32) ^ c[3] ^ k1, p0]
-        k0, k1 = (k0 + W0) & LOW, (k1 + W1) & LOW
-    for q, word in enumerate(c):
-        word = word.narrow()
+    """Make the draws of 32 groups: word q of group ``group + lane`` goes to ``out[q * quarter + lane]``."""
+    keys = [key0, key1, None, None, (key0 ^ key1) ^ PARITY]  # None: 0, nothing to add
+    x = [group.counting() + key0, pair_low + key1, pair_high, last]
+    for r in range(ROUNDS):
+        for of, by, bits in zip((0, 2), (1, 3) if r % 2 == 0 else (3, 1), TURNS[r % 8], strict=True):
+            x[of] = x[of] + x[by]
+            x[by] = x[by].turned(bits) ^ x[of]
+        if r % 4 == 3:
+            turn = (r + 1) // 4
+            for i in range(4):
+                key = keys[(turn + i) % 5]
+                x[i] = x[i] if key is None else x[i] + key
+            x[3] = x[3] + turn
+    for q, word in enumerate(x):
         pairs = (word & 0x0F0F0F0F) + ((word >> 4) & 0x0F0F0F0F)
         out.later(quarter * q).set((pairs + (pairs >> 8)) & 0x00FF00FF)
 
@@ -36,7 +44,8 @@ def fill_draws(out, key0, key1, pair, stream, purpose):
 
     They still lack the subtraction of 30.
     """
-    u = np.uint64
-    size = out.size // 4
+    u = np.uint32
+    size, last = out.size // 4, u(16 * stream + purpose)
+    low, high = u(np.uint64(pair)), u(np.uint64(pair) >> np.uint64(32))
     for g in range(0, size, 32):
-        _philox_row(out, g, u(size), u(g), u(pair), u(16) * u(stream) + u(purpose), u(key0), u(key1))
+        _threefry_row(out, g, np.uint64(size), u(g), low, high, last, u(key0), u(key1))

@@ -111,7 +111,7 @@ def parts_of(experiment: Any, grid: TimeGrid, size: Size, simulate: bool = True)
         Part(f"paradigm.{keys.trials}", 0.0, trials * BYTES_PER_TRIAL),
         Part(f"paradigm.{keys.probes}", 0.0, probes * BYTES_PER_PROBE),
         Part(f"paradigm.{keys.steps}", 0.0, size.steps * 8.0 * (3 + 2 * inputs + 4 * k)),
-        Part(f"record.readouts_every_ms, {session}", 0.0, readouts, 0.8 * readouts),
+        Part(f"record.readouts_every_ms, {session}", 0.0, readouts, 0.42 * readouts),
         Part("the weights kept at probes", 0.0, weights, 0.8 * weights),
     ]
     times = {
@@ -122,7 +122,7 @@ def parts_of(experiment: Any, grid: TimeGrid, size: Size, simulate: bool = True)
     for key, total_ms in times.items():
         kept_spikes = n * ASSUMED_RATE_HZ * total_ms / 1000 * _share_kept(record, n)
         parts.append(Part(key, passing(total_ms)))
-        parts.append(Part(f"record.spikes, {key}", 0.0, 20 * kept_spikes, 6 * kept_spikes))
+        parts.append(Part(f"record.spikes, {key}", 0.0, 20 * kept_spikes, 4 * kept_spikes))
     if record.keeps_states:
         types = len(spec.excitatory_mix) + len(spec.inhibitory_mix)
         cells = len(record.cells) or min(n, record.cells_per_type * types)
@@ -136,7 +136,8 @@ def parts_of(experiment: Any, grid: TimeGrid, size: Size, simulate: bool = True)
             updates = trials * trial_ms / rule.interval_ms * (k if every_channel else 1)
             p_bytes = (1 if rule.shares_p else k) * n**2 / 2 * np.dtype(rule.precision).itemsize
             seconds = 1e-9 * NS_PER_ENTRY_OF_P * updates * n**2
-            parts.append(Part(f"rules.{label}, network.n_neurons", seconds, 2 * p_bytes, 0.8 * p_bytes))
+            kept_bytes = 0.8 * p_bytes if record.whole_rule_states else 0.0
+            parts.append(Part(f"rules.{label}, network.n_neurons", seconds, 2 * p_bytes, kept_bytes))
     return parts
 
 

@@ -24,6 +24,9 @@ class RecordSpec(Spec):
     readouts_every_ms: float = param(1.0, "time between kept readouts", "ms", gt=0)
     trials: bool = param(True, "keep readouts of training trials, not only of probes")
     geometry: bool = param(True, "where all spikes are kept: compare weights with refits to the activity")
+    whole_rule_states: bool = param(
+        False, "keep also the N x N numbers of a rule's state, such as P of RLS", later=True
+    )
 
     cells: tuple[int, ...] = param(
         (), "cells whose state is kept every cells_every_ms; empty = none", ge=0, later=True

@@ -23,7 +23,6 @@ from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.health import HealthMonitor
 from spikewhen.reservoir.network_check import check_encoders
 from spikewhen.reservoir.record import RecordSpec
-from spikewhen.reservoir.rules.base import predict
 from spikewhen.reservoir.sessions import check_session, drive_course, lesson, shown
 from spikewhen.reservoir.spec import steps
 from spikewhen.reservoir.types import Network, Session, State, Teaching, TimeGrid, Trials, record_steps
@@ -288,24 +287,22 @@ class Trainer:
             schema.create_weights(sink, label, self._probe_points, (k, self.n_features, real))
         if self._states is not None:
             self._states.create(sink, s.time_ms, rows)
-        schema.create_spikes(sink, np.flatnonzero(self._kept), self.record.spikes)
+        schema.create_spikes(sink, np.flatnonzero(self._kept), self.record.spikes, self.grid.dt_ms)
 
     def _keep_spikes(self, which: str, activity: Activity, zero: int, probe: int | None = None) -> None:
         kept = self._kept[activity.spike_neuron]
         step = activity.spike_step[kept] - zero
         self.sink.append(schema.spikes(which, "step"), step)
-        self.sink.append(schema.spikes(which, "timestamps"), (step + 1) * self.grid.dt_ms)  # at a step's end
         self.sink.append(schema.spikes(which, "node_ids"), activity.spike_neuron[kept])
         if probe is not None:
             self.sink.append(schema.spikes(which, "probe"), np.full(step.size, probe, np.int32))
 
     def _keep_readouts(self, which: str, first: int, activity: Activity, at: list[slice]) -> None:
-        for r, (label, readout) in enumerate(self.readouts.items()):
+        for r, label in enumerate(self.readouts):
             y = self._by_event(self._records(activity.y[r], at))
             p_hat = self._by_event(activity.p_hat[r])
-            said = y, p_hat, predict(y, p_hat, readout.rule.factored)
-            for name, rows in zip(schema.OUTPUTS, said, strict=True):
-                self.sink.write(schema.readout(label, which, name), first, rows)
+            self.sink.write(schema.readout(label, which, "y"), first, y)
+            self.sink.write(schema.readout(label, which, "p_hat"), first, p_hat)
 
     def _keep_weights(self, after: int) -> None:
         row = int(np.searchsorted(self._probe_points, after))
@@ -329,7 +326,7 @@ class Trainer:
 
     def _finish(self) -> dict[str, float]:
         for label, readout in self.readouts.items():
-            schema.write_rule_state(self.sink, label, readout)
+            schema.write_rule_state(self.sink, label, readout, self.record.whole_rule_states)
         return self.health.report(self.duration_ms)
 
     def onsets_ms(self) -> np.ndarray:

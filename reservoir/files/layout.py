@@ -45,16 +45,15 @@ ARRAYS: dict[str, tuple[str, tuple[str, ...]]] = {
     "/probes/(after_trial|repeat|block|cue|condition|steps)": (WHOLE, ("q",)),
     "/probes/interval_ms": (REAL, ("q",)),
     "/spikes/([^/]+)/(step|node_ids|probe)": (WHOLE, ("spikes of",)),
-    "/spikes/([^/]+)/timestamps": (REAL, ("spikes of",)),
     "/cells/node_ids": (WHOLE, ("r",)),
     "/cells/time_ms": (REAL, ("U",)),
     "/cells/trials/(v|u|current)": (REAL, ("n", "U", "r")),
     "/cells/probes/(v|u|current)": (REAL, ("q", "U", "r")),
     "/readouts/([^/]+)/time_ms": (REAL, ("T of",)),
     "/readouts/([^/]+)/sigma_ms": (REAL, ("1",)),
-    "/readouts/([^/]+)/trials/(y|prediction)": (REAL, ("n", "T of", "K")),
+    "/readouts/([^/]+)/trials/y": (REAL, ("n", "T of", "K")),
     "/readouts/([^/]+)/trials/p_hat": (REAL, ("n", "K")),
-    "/readouts/([^/]+)/probes/(y|prediction)": (REAL, ("q", "T of", "K")),
+    "/readouts/([^/]+)/probes/y": (REAL, ("q", "T of", "K")),
     "/readouts/([^/]+)/probes/p_hat": (REAL, ("q", "K")),
     "/weights/([^/]+)/trial": (WHOLE, ("m of",)),
     "/weights/([^/]+)/(w|v)": (REAL, ("m of", "K", "N+1")),
@@ -73,8 +72,8 @@ REQUIRED = (
     *(schema.trial(name) for name in ("onset_ms", "steps")),
     *(schema.probe(name) for name in ("after_trial", "repeat", "block", "cue", "condition")),
     *(schema.probe(name) for name in ("interval_ms", "steps")),
-    *(schema.spikes("reservoir", name) for name in ("step", "timestamps", "node_ids")),
-    *(schema.spikes("probes", name) for name in ("step", "timestamps", "node_ids", "probe")),
+    *(schema.spikes("reservoir", name) for name in ("step", "node_ids")),
+    *(schema.spikes("probes", name) for name in ("step", "node_ids", "probe")),
 )
 _W = "/weights/{}/"
 OF_LABEL = ("/readouts/{}/time_ms", "/readouts/{}/sigma_ms", f"{_W}trial", f"{_W}w", f"{_W}v")
@@ -83,7 +82,8 @@ MEET = ("probability", "latency_ms", "latency_sd_ms")
 """Blocks of the shipped task; those of other tasks may have any shape."""
 
 Text, Names, Numbers = "a text", "names", "whole numbers"
-_SPIKES = {"recorded": (Numbers, True), "subset": (Text, True), "duration_ms": ("a number", False)}
+_SPIKES = {"recorded": (Numbers, True), "subset": (Text, True)}
+_SPIKES |= {"dt_ms": ("a number", True), "duration_ms": ("a number", False)}
 ATTRIBUTES: dict[str, dict[str, tuple[str, bool]]] = {
     "/": {"run_id": (Text, True), "numerics_version": ("a whole number", True)},
     "/blocks": {
@@ -100,6 +100,7 @@ ATTRIBUTES: dict[str, dict[str, tuple[str, bool]]] = {
         **dict.fromkeys(("rule", "rule_class", "parameters"), (Text, True)),
         "factored": ("true or false", True),
     },
+    "/rule_state/[^/]+": {"left_out": (Text, True)},
     "/scores": {"failed": (Text, False)},
     "/scores/[^/]+": {"main": (Text, False)},
     "/scores/[^/]+/[^/]+": {"undefined": (Text, False)},
@@ -313,7 +314,7 @@ RANGES: dict[str, tuple[int, str]] = {
     "/spikes/reservoir/step": (0, ""),
 }
 """Least value, and the size below which whole numbers of an array lie; "" where there is none."""
-FINITE = "/trials/onset_ms|/probes/interval_ms|/spikes/[^/]+/timestamps|/readouts/[^/]+/time_ms"
+FINITE = "/trials/onset_ms|/probes/interval_ms|/readouts/[^/]+/time_ms"
 
 
 def check_values(name: str, array: np.ndarray, sizes: Mapping[str, int]) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import layout, schema
+from spikewhen.reservoir.files.derived import Derived, derive
 from spikewhen.reservoir.files.integrity import check_seal
 from spikewhen.reservoir.files.schema import run_id as run_id
 from spikewhen.reservoir.files.walk import check_heaps, walk
@@ -30,7 +31,8 @@ class Recording:
     Attributes
     ----------
     arrays : dict of str to ndarray
-        E.g. ``"/readouts/local/probes/prediction"``, ``(q, T, K)``.
+        E.g. ``"/readouts/local/probes/y"``, ``(q, T, K)``. What follows from others, such as
+        ``prediction``, is not among them, but is given like them (`spikewhen.reservoir.files.derived`).
     attrs : dict of str to dict
         Attributes of groups, data sets and the root ``"/"``; every array with
         a dimension has ``units``.
@@ -43,15 +45,22 @@ class Recording:
     sizes: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def __getitem__(self, path: str) -> np.ndarray:
+        if path not in self.arrays and (derived := self._derived(path)) is not None:
+            return derived[:]
         return self.arrays[path]
 
     def __contains__(self, path: str) -> bool:
-        return path in self.arrays
+        return path in self.arrays or self._derived(path) is not None
 
     def sliced(self, path: str) -> Any:
         """Return an array of which slices will be read; one that stands in an open file is left there."""
+        if path not in self.arrays and (derived := self._derived(path)) is not None:
+            return derived
         unread = getattr(self.arrays, "unread", None)
         return self[path] if unread is None else unread(path)
+
+    def _derived(self, path: str) -> Derived | None:
+        return derive(path, self.arrays, self.attrs, self.sliced)
 
     @property
     def config(self) -> dict:

@@ -13,16 +13,17 @@
     /trials/<name>          (n,) each
     /probes/<name>          (q,) each
     /spikes/                attributes: the health report
-            reservoir/      step, timestamps, node_ids
-            probes/         step, timestamps, node_ids, probe
+            reservoir/      step, node_ids; attribute dt_ms
+            probes/         step, node_ids, probe; attribute dt_ms
     /cells/                 node_ids (r,), time_ms (U,) of kept states, where record.cells names any
             trials/         v (n, U, r), u, current
             probes/         v (q, U, r), u, current
     /readouts/<label>/      time_ms (T,), sigma_ms (1,)
-            trials/         y (n, T, K), p_hat (n, K), prediction (n, T, K)
-            probes/         y (q, T, K), p_hat (q, K), prediction (q, T, K)
+            trials/         y (n, T, K), p_hat (n, K)
+            probes/         y (q, T, K), p_hat (q, K)
     /weights/<label>/       trial (m,), w (m, K, N+1), v (m, K, N+1)
-    /rule_state/<label>/    w (K, M) and the rule's other fields, v (K, M), surprise (K,)
+    /rule_state/<label>/    w (K, M) and the rule's other fields, v (K, M), surprise (K,); attribute left_out:
+                            shape and type of fields that only record.whole_rule_states keeps
     /scores/<label>/<name>  attribute of the label: main; of a score that is NaN for a reason: undefined;
                             of /scores where scoring failed: failed
 
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
     from spikewhen.reservoir.files.sinks import Sink
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 CONFIG, SOFTWARE, WARNINGS = "/config", "/software", "/warnings"
 CELL_TYPE, DRIVEN = "/network/cell_type", "/network/driven"
 SPIKES = "/spikes"
@@ -58,7 +59,7 @@ SPIKES = "/spikes"
 DRAWN = ("/network/", "/blocks/", "/trials/", "/probes/")
 """Beginnings of the paths of everything that is drawn before a run begins."""
 
-OUTPUTS = ("y", "p_hat", "prediction")
+OUTPUTS = ("y", "p_hat", "prediction")  # the last follows from the others: see derived.py
 """What a readout says in a trial or probe."""
 
 CELL_UNITS = {"v": "mV", "u": "pA", "current": "pA"}
@@ -285,7 +286,6 @@ def create_readout(
         if n:
             sink.create(readout(label, which, "y"), (n, time_ms.size, k), real, "1")
             sink.create(readout(label, which, "p_hat"), (n, k), real, "1")
-            sink.create(readout(label, which, "prediction"), (n, time_ms.size, k), real, "1")
 
 
 def create_weights(sink: Sink, label: str, after: np.ndarray, shape: tuple) -> None:
@@ -305,7 +305,7 @@ def create_weights(sink: Sink, label: str, after: np.ndarray, shape: tuple) -> N
         sink.create(weights(label, "v"), (after.size, *size), real, "1")
 
 
-def create_spikes(sink: Sink, recorded: np.ndarray, subset: str) -> None:
+def create_spikes(sink: Sink, recorded: np.ndarray, subset: str, dt_ms: float) -> None:
     """Make room for spikes of the training run and of the probes.
 
     Parameters
@@ -313,19 +313,24 @@ def create_spikes(sink: Sink, recorded: np.ndarray, subset: str) -> None:
     recorded : (r,) int ndarray
         Cells whose spikes are kept.
     subset : {"none", "subset", "all"}
+    dt_ms : float
     """
     for which in ("reservoir", "probes"):
         sink.create(spikes(which, "step"), (0,), np.int64, "dt")
-        sink.create(spikes(which, "timestamps"), (0,), np.float64, "ms")
         sink.create(spikes(which, "node_ids"), (0,), np.int32, "1")
-        sink.annotate(spikes(which), recorded=recorded, subset=subset)
+        sink.annotate(spikes(which), recorded=recorded, subset=subset, dt_ms=dt_ms)
     sink.create(spikes("probes", "probe"), (0,), np.int32, "1")
 
 
-def write_rule_state(sink: Sink, label: str, trained: Readout) -> None:
-    """Write the whole state of a readout at the end of a run, its channels in the engine's order."""
+def write_rule_state(sink: Sink, label: str, trained: Readout, whole: bool) -> None:
+    """Write a readout's state at the end, channels in the engine's order; bulky fields only if `whole`."""
+    left_out = {}
     for name, array in zip(trained.state._fields, trained.state, strict=True):
-        sink.put(rule_state(label, name), array, "1")
+        if whole or name not in trained.rule.bulky:
+            sink.put(rule_state(label, name), array, "1")
+        else:
+            left_out[name] = [list(array.shape), array.dtype.name]
+    sink.annotate(rule_state(label), left_out=json.dumps(left_out, sort_keys=True))
     sink.put(rule_state(label, "v"), trained.v, "1")
     sink.put(rule_state(label, "surprise"), trained.surprise, "1")
 

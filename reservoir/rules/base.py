@@ -45,6 +45,8 @@ class Rule(Spec):
     reference_step: ClassVar[Any]
     device: ClassVar[str | None] = None
     advice: ClassVar[str] = "lower its learning rate"
+    bulky: ClassVar[tuple[str, ...]] = ()
+    """Fields of the state of some N x N numbers, which a file holds only where it is asked for them."""
 
     factored: bool = param(True, "prediction = p_hat times y; else y alone, taught by what was delivered")
     gate: Gate = param(help="when weights may change", factory=Gate)

@@ -260,6 +260,7 @@ class RLS(Rule):
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = device_text(__file__)
     advice: ClassVar[str] = "raise alpha or memory_trials, or lower growth_limit"
+    bulky: ClassVar[tuple[str, ...]] = ("p",)
 
     alpha: float = param(1.0, "P(0) = I / alpha", gt=0)
     interval_ms: float = param(2.0, "time between updates", "ms", gt=0)

@@ -161,7 +161,7 @@ CHANGES |= {
     "run_id with escapes": _attribute("/", "run_id", "\x1b[31m"),
     "numerics 99": _attribute("/", "numerics_version", 99),
     "numerics a text": _attribute("/", "numerics_version", "2"),
-    "schema 4": _attribute("/", "schema_version", 4),
+    "schema 5": _attribute("/", "schema_version", 5),
     "software not JSON": lambda f: text(f, "software", b"x"),
     "software a list": lambda f: text(f, "software", b"[]"),
     "software of numbers": lambda f: text(f, "software", b'{"numpy": 2}'),
@@ -183,7 +183,7 @@ CHANGES |= {
     "subset a number": _attribute("spikes/reservoir", "subset", 3),
     "rise NaN": _attribute("network/synapses", "rise_ms", float("nan")),
     "main of nobody": _attribute("scores/local", "main", "nothing"),
-    "prediction 1-d": _replace("readouts/local/probes/prediction", lambda a: a.ravel()),
+    "prediction 1-d": _replace("readouts/local/probes/y", lambda a: a.ravel()),
     "prediction of other probes": _replace("readouts/local/probes/prediction", lambda a: a[:1]),
     "prediction of text": _replace("readouts/local/probes/prediction", lambda a: np.zeros(a.shape, "S3")),
     "prediction NaN": _replace("readouts/local/probes/prediction", lambda a: a * np.nan),
@@ -211,7 +211,7 @@ CHANGES |= {
     "spikes of cell -1": _set("spikes/reservoir/node_ids", -1),
     "node_ids float": _replace("spikes/reservoir/node_ids", lambda a: a.astype(float)),
     "spikes of probe 99": _set("spikes/probes/probe", 99),
-    "times of spikes NaN": _set("spikes/reservoir/timestamps", np.nan),
+    "times of spikes NaN": _attribute("spikes/reservoir", "dt_ms", np.nan),
     "spikes back in time": _replace("spikes/reservoir/step", lambda a: a[::-1]),
     "cell_type 99": _set("network/cell_type", 99),
     "cell_type of 10^8 cells": lambda f: (
@@ -224,6 +224,8 @@ CHANGES |= {
     "weight of text": _replace("network/synapses/weight", lambda a: np.zeros(a.shape, "S3")),
     "v_rest NaN": _set("network/neurons/v_rest", np.nan),
     "rule state of text": _replace("rule_state/local/v", lambda a: np.zeros(a.shape, "S3")),
+    "left out of nobody": _attribute("rule_state/local", "left_out", "[]"),
+    "left out a number": _attribute("rule_state/local", "left_out", 3),
     "weights of other cells": _replace("weights/local/w", lambda a: a[..., :3]),
 }
 for _name in ("block", "cue", "condition", "event", "steps", "event_time_ms", "onset_ms"):

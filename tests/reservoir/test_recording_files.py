@@ -334,7 +334,7 @@ def test_a_foreign_hdf5_file_is_refused(tmp_path):
     assert f"a result file of version {SCHEMA_VERSION}" in refusal(path)
 
 
-@pytest.mark.parametrize("version", [0, 2, 4, "3", [3, 3], 3.5])
+@pytest.mark.parametrize("version", [0, 2, 5, "4", [4, 4], 4.5])
 def test_another_schema_version_is_refused(tmp_path, version):
     path = tmp_path / "new.h5"
     with sealed(path, "w") as file:

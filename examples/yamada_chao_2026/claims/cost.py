@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+
+import numpy as np
 
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
@@ -31,10 +34,21 @@ def cost_of(recording: Recording, label: str) -> dict[str, float]:
     operations = 2.0 * n * channels * steps_per_s  # y of every channel
     learning = channels if parameters["gate"]["undelivered"] != "ignore" else 1
     if "interval_ms" in parameters:
-        matrices = learning if len(recording[schema.rule_state(label, "p")]) > 1 else 1
+        matrices = learning if _shapes(recording, label)["p"][0][0] > 1 else 1
         operations += (3.5 * n * n * matrices + 4.0 * n * learning) * 1000.0 / parameters["interval_ms"]
     else:
         operations += (4.0 * n + 2.0 * n * learning) * steps_per_s
-    prefix = f"{schema.rule_state(label)}/"
-    state = sum(a.nbytes for path, a in recording.arrays.items() if path.startswith(prefix))
+    fields = _shapes(recording, label).values()
+    state = sum(math.prod(shape) * np.dtype(real).itemsize for shape, real in fields)
     return {"operations per second": operations, "bytes of state": float(state)}
+
+
+def _shapes(recording: Recording, label: str) -> dict[str, tuple]:
+    """Shape and type of every field of a rule's state, of those too that the file does not hold."""
+    prefix = f"{schema.rule_state(label)}/"
+    kept = {
+        path.removeprefix(prefix): (a.shape, a.dtype)
+        for path, a in recording.arrays.items()
+        if path.startswith(prefix)
+    }
+    return kept | json.loads(recording.attrs[schema.rule_state(label)]["left_out"])

@@ -62,6 +62,7 @@ search: $(STAMP)  ## search network and rules again, from where the journal in r
 	$(SEARCH) regime --minutes 60
 	$(SEARCH) validate
 	$(SEARCH) rules --minutes 120
+	$(SEARCH) rivals --minutes 180
 	$(SEARCH) memories
 	$(SEARCH) what
 	$(SEARCH) report > docs/search_trials.csv

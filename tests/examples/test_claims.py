@@ -8,13 +8,19 @@ import pytest
 
 from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims import calibration, timing
-from spikewhen.examples.yamada_chao_2026.claims.rules import local
+from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local, shipped
+from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
 from spikewhen.examples.yamada_chao_2026.study import STUDY
 from spikewhen.experiments.config import load_config
+from spikewhen.experiments.run import run
 from spikewhen.experiments.study.claim import FAILS, HOLDS, OPEN, REPORTED, Claim, finding, paired
+from spikewhen.experiments.study.curves import curves
+from spikewhen.experiments.study.protocol import SHORT, blocks, probes
 from spikewhen.experiments.study.run import carry_out, make_plan
 
+SMALL_BUT_ALIVE = ("network.n_neurons=200", "network.out_degree=20")
+UNTUNED = {"baseline": 0.4, "half_width_ms": 100.0}
 SMALL = ("network.n_neurons=60", "network.out_degree=10", "health.silent_max=1.0")
 
 
@@ -112,3 +118,17 @@ def test_what_is_measured_can_be_judged(claim: Claim, tmp_path):
     judged = claim.judge(plan.measured(claim.id))
     assert judged.findings
     json.dumps(jsonable(judged.series), allow_nan=False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1000, 1006))
+def test_no_shipped_rule_is_unstable(seed):
+    """A small network. The merged rule at the rate of the factored one diverges, so this can fail."""
+    small = (*SMALL_BUT_ALIVE, blocks(*BLOCKS[:2], trials=80), *probes((20, 40, 60, 80), 2), *SHORT)
+    experiment = load_config("meet.toml", small)
+    unstable = changed(shipped("local_merged"), eta=shipped("local").eta, consolidation=0.0, gate=UNTUNED)
+    found = run(replace(experiment, rules={**experiment.rules, "unstable": unstable}), seed)
+    errors = {label: np.array(curves(found, label, ("error",))["error"], float) for label in found.labels}
+    assert errors.pop("unstable").max() > 1.1
+    for label, error in errors.items():
+        assert error[:, -1].max() < 0.95, label

@@ -146,6 +146,17 @@ def test_every_cell_of_the_factorial_starts_inside_its_space():
         assert tuned.gate.undelivered == ("ignore" if tuned.factored else "zero")
 
 
+def test_every_rival_of_the_local_rule_has_its_budget_and_starts_inside_its_space():
+    for name, (rule, space) in rules.RIVALS.items():
+        assert all(p.low <= rules.START[p.path] <= p.high for p in space), name
+        tuned = rules.with_values(rule, {p.path: rules.START[p.path] for p in space})
+        assert tuned.factored and tuned.gate.undelivered == "ignore" and tuned.what.anneal
+        paths = {p.path for p in space}
+        assert ("alpha" in paths) == ("rls" in name) and "what.eta_w" in paths
+        assert ("gate.half_width_ms" in paths) == (rule.gate.kind == "window")
+    assert {r.reset for name, (r, _) in rules.RIVALS.items() if "told" in name} == {"switch"}
+
+
 @pytest.mark.parametrize(
     "identity", [WhatReadout(), WhatReadout(anneal=True), WhatReadout(surprise=0.3, anneal=True)]
 )

@@ -9,6 +9,7 @@ from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import INK, LADDER, MIDDLE, PALE, PUBLISHED, Look, channel_colour
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip, trial_axis
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
+from spikewhen.examples.yamada_chao_2026.claims.shared import ACAUSAL
 from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C1",)
@@ -32,7 +33,7 @@ def caption(report: StudyResult) -> str:
         "(counting; expecting changes at hazard .01); ridge, the best linear readout of the same activity "
         "given the true p, fitted to the whole block. (b) E(n)/E(1) with the ratios reported by Yamada and "
         "Chao (5 seeds, no interval given). (c) E after the last trial. (d) p-hat after the last trial; "
-        f"lines, the true probabilities. {INTERVAL}; {n}."
+        f"lines, the true probabilities. {ACAUSAL} {INTERVAL}; {n}."
     )
 
 

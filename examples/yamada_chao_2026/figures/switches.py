@@ -23,6 +23,7 @@ from spikewhen.analysis.figures.colours import (
 )
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, median, strip, zero_line
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
+from spikewhen.examples.yamada_chao_2026.claims.shared import ACAUSAL
 from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C4", "C5")
@@ -43,14 +44,16 @@ def caption(report: StudyResult) -> str:
     return (
         "After switches, of which no rule is told but the one reset at them. (a) E over the five blocks "
         "of 100 trials (probes after 1 to 100 trials of each): the local rule, recursive least squares "
-        "(RLS; gate and rate of p-hat its own, tuned with as many candidates as each rule of figure 6), a "
+        "(RLS; the one that forgets has a gate and a rate of p-hat of its own, tuned with as many candidates "
+        "as each rule of figure 6; the others have those of meet.toml), a "
         "naive network that meets that block first, the change-point observer; grey bars, the best linear "
         "readout of the block's activity given the true p. (b) E of the local rule minus that of each RLS "
         "on the same spikes, by seed; below 0 the local rule is better; colours as in (a). (c) Trials of "
-        "the block until E is within 10 % of what a naive network reaches after 100 trials; bar, the "
+        "the block until E is within 10 % of what naive networks reach on average after 100 trials; bar, the "
         "median, in which those that never get there "
         "count. (d) Amplitude left at the old latency, of that before the switch. (e) Savings: "
-        f"1 - trials to the end level of block 1, on return, over trials the first time. {INTERVAL}; {n}."
+        f"1 - trials to the end level of block 1, on return, over trials the first time. "
+        f"{ACAUSAL} {INTERVAL}; {n}."
     )
 
 

@@ -60,6 +60,14 @@ def rules(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) -
 
 
 @app.command()
+def rivals(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) -> None:
+    """Phase 2: the local rule and every kind of least squares, each searched as widely as the others."""
+    from spikewhen.examples.yamada_chao_2026.search.rules import search_rivals
+
+    search_rivals(folder, 60 * minutes, worker)
+
+
+@app.command()
 def memories(worker: Worker = 0, folder: Folder = DEFAULT) -> None:
     """Phase 2: least squares by what it remembers."""
     from spikewhen.examples.yamada_chao_2026.search.rules import search_memories

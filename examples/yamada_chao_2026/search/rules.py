@@ -15,7 +15,7 @@ from spikewhen.examples.yamada_chao_2026.search.evaluate import task
 from spikewhen.examples.yamada_chao_2026.search.recorded import Simulated, once_per_process, train_and_score
 from spikewhen.examples.yamada_chao_2026.search.space import SEARCH_SEEDS, Parameter, replaced, suggest
 from spikewhen.examples.yamada_chao_2026.search.study import mean_over_seeds, open_study
-from spikewhen.reservoir.rules import RLS, Gate, ThreeFactor, WhatReadout
+from spikewhen.reservoir.rules import RLS, Gate, RLSSurprise, ThreeFactor, WhatReadout
 
 BUDGET = 14
 """Candidates per cell, pruned ones counted."""
@@ -38,6 +38,7 @@ START = {
     "gate.baseline": 0.4,
     "gate.half_width_ms": 100.0,
     "what.eta_w": 0.05,
+    "surprise_above": 0.35,
 }
 """Of the first candidate of every cell: the local rule of phase 1, RLS from the hand search."""
 
@@ -86,13 +87,18 @@ def search_rules(folder: Path, seconds: float, worker: int = 0) -> None:
     worker : int
         Several processes may work at once; a cell may then get a candidate or two more.
     """
+    _spend(folder, seconds, worker, CELLS, BUDGET)
+
+
+def _spend(folder: Path, seconds: float, worker: int, cells: dict[str, Any], budget: int) -> None:
+    """Give the next candidate to the cell that has had fewest."""
     simulated = once_per_process(task())
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        studies = {name: open_study(folder, name, worker) for name in CELLS}
-        name = min(CELLS, key=lambda name: len(studies[name].trials))
-        study, (rule, space) = studies[name], CELLS[name]
-        if len(study.trials) >= BUDGET:
+        studies = {name: open_study(folder, name, worker) for name in cells}
+        name = min(cells, key=lambda name: len(studies[name].trials))
+        study, (rule, space) = studies[name], cells[name]
+        if len(study.trials) >= budget:
             return
         if not study.trials:
             study.enqueue_trial({p.path: START[p.path] for p in space})
@@ -109,6 +115,38 @@ def _over_seeds(trial: optuna.Trial, candidate: Any, simulated: Callable[[int], 
         return found.value(), {"errors": {label: e.round(4).tolist() for label, e in found.errors.items()}}
 
     return mean_over_seeds(trial, SEARCH_SEEDS, value_of)
+
+
+SURPRISE = Parameter("surprise_above", 0.05, 1.0, True, "surprise at which a channel's P begins anew")
+
+
+def rival(rule: type, gate: str, *space: Parameter, **fixed: Any) -> tuple[Any, tuple[Parameter, ...]]:
+    """Return least squares with a window, or with weight 1 from the cue on, and what is tuned of it."""
+    made = rule(gate=Gate(kind=gate), what=WhatReadout(anneal=True), interval_ms=8.0, **fixed)
+    return made, (ALPHA, *space, *(WINDOW if gate == "window" else ()), *WHAT)
+
+
+RIVALS: dict[str, tuple[Any, tuple[Parameter, ...]]] = {
+    "rival_local": CELLS["local_factored_gate"],
+    **{
+        f"rival_{name}_{gate}": rival(rule, gate, *space, **fixed)
+        for gate in ("window", "epoch")
+        for name, rule, space, fixed in (
+            ("rls_memory", RLS, (MEMORY,), {}),
+            ("rls_told", RLS, (), {"memory_trials": 0.0, "reset": "switch"}),
+            ("rls_surprise", RLSSurprise, (SURPRISE,), {}),
+        )
+    },
+}
+"""The rivals of claim C5, the local rule among them: every kind of least squares searched as widely."""
+
+RIVAL_BUDGET = 60
+"""Candidates of each rival, pruned ones counted: the same for the local rule and for every least squares."""
+
+
+def search_rivals(folder: Path, seconds: float, worker: int = 0) -> None:
+    """Spend the budget of every rival, or the time; parameters as of `search_rules`."""
+    _spend(folder, seconds, worker, RIVALS, RIVAL_BUDGET)
 
 
 ALPHAS = (0.1, 0.3, 1.0, 3.0)

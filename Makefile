@@ -60,6 +60,7 @@ bench: $(STAMP)  ## measure against peers and the machine's limits, on one quiet
 
 search: $(STAMP)  ## search network and rules again, from where the journal in results/search ends (hours)
 	$(SEARCH) regime --minutes 60
+	$(SEARCH) regime-rls --minutes 60
 	$(SEARCH) validate
 	$(SEARCH) rules --minutes 120
 	$(SEARCH) rivals --minutes 180

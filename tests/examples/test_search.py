@@ -6,7 +6,7 @@ import numpy as np
 import optuna
 import pytest
 
-from spikewhen.examples.yamada_chao_2026.search import rules, what
+from spikewhen.examples.yamada_chao_2026.search import regime, rules, what
 from spikewhen.examples.yamada_chao_2026.search.evaluate import (
     BLOCKS,
     BROKEN,
@@ -22,6 +22,7 @@ from spikewhen.examples.yamada_chao_2026.search.report import trials_csv
 from spikewhen.examples.yamada_chao_2026.search.space import (
     FRESH_SEEDS,
     REGIME,
+    REGIME_RLS,
     SEARCH_SEEDS,
     applied,
     read,
@@ -55,6 +56,21 @@ def test_what_is_shipped_lies_inside_the_space():
         assert p.low <= read(shipped, p.path) <= p.high, p.path
     for guess in GUESSES:
         assert set(guess) <= {p.path for p in REGIME}
+
+
+def test_least_squares_gets_a_network_of_its_own_by_as_many_parameters(monkeypatch, tmp_path):
+    assert len(REGIME_RLS) == len(REGIME)
+    asked = []
+    monkeypatch.setattr(
+        regime, "score", lambda experiment, seed: asked.append(experiment) or Score({}, 0.0, 0.0)
+    )
+    monkeypatch.setattr(
+        regime, "_until", lambda study, objective, seconds: study.optimize(objective, n_trials=1)
+    )
+    regime.search_regime_rls(tmp_path, 0.0)
+    (rule,) = asked[0].rules.values()
+    assert (rule.name, rule.reset, rule.alpha, rule.gate.baseline) == ("rls", "switch", 0.1, 1.0)
+    assert asked[0].network == task().network and asked[0].trace == task().trace
 
 
 def test_a_value_is_replaced_in_dataclasses_dicts_and_tuples():

@@ -19,11 +19,7 @@ SWITCH = ("learning", "timing", "probability", "both", "return")
 """What changes at the start of each block."""
 
 REMEMBERS_ALL = shipped("rls_never_reset")
-"""Recursive least squares that never forgets (lambda = 1), with the alpha, gate and "what" of meet.toml.
-
-They were found by hand and are better than what 14 candidates found: told of a switch of timing, E is
-about .10 lower 20 trials later than with alpha 1 and the tuned gate.
-"""
+"""Recursive least squares that never forgets (lambda = 1), with the alpha, gate and "what" of meet.toml."""
 RESET = shipped("rls_reset_at_switches")
 """Least squares told of every switch: P returns to I / alpha, and weights stay."""
 

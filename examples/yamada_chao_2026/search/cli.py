@@ -24,6 +24,14 @@ def regime(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) 
 
 
 @app.command()
+def regime_rls(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) -> None:
+    """Phase 1 for the rival: network and trace together with least squares that is told of every switch."""
+    from spikewhen.examples.yamada_chao_2026.search.regime import search_regime_rls
+
+    search_regime_rls(folder, 60 * minutes, worker)
+
+
+@app.command()
 def refine(
     trial: Annotated[int, typer.Argument(help="number of a candidate of phase 1")],
     minutes: Minutes = 5,

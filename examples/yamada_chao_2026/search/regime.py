@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 
 from spikewhen.examples.yamada_chao_2026.search.evaluate import Score, score, task
 from spikewhen.examples.yamada_chao_2026.search.recorded import once_per_process, train_and_score
-from spikewhen.examples.yamada_chao_2026.search.space import REGIME, SEARCH_SEEDS, applied, read, suggest
+from spikewhen.examples.yamada_chao_2026.search.space import (
+    REGIME,
+    REGIME_RLS,
+    SEARCH_SEEDS,
+    applied,
+    read,
+    suggest,
+)
 from spikewhen.examples.yamada_chao_2026.search.study import mean_over_seeds, open_study
+from spikewhen.reservoir.rules import RLS, Gate, WhatReadout
 from spikewhen.reservoir.time_grid import make_grid
 
 NAME = "regime"
@@ -101,6 +110,30 @@ def search_regime(folder: Path, seconds: float, worker: int = 0) -> None:
 
     def objective(trial: optuna.Trial) -> float:
         experiment = applied(start, suggest(trial, REGIME))
+        return mean_over_seeds(trial, SEARCH_SEEDS, lambda seed: _told(score(experiment, seed)))
+
+    _until(study, objective, seconds)
+
+
+def search_regime_rls(folder: Path, seconds: float, worker: int = 0) -> None:
+    """Try networks for least squares that is told of every switch; parameters as of `search_regime`.
+
+    Network and trace of `meet.toml` were chosen with the local rule. This is the same search with its rival.
+    """
+    rule = RLS(
+        alpha=0.1,
+        interval_ms=8.0,
+        reset="switch",
+        gate=Gate(kind="window", baseline=1.0),
+        what=WhatReadout(anneal=True),
+    )
+    start = replace(task(), rules={"rls": rule})
+    study = open_study(folder, f"{NAME}_rls", worker)
+    if worker == 0 and not study.trials:
+        study.enqueue_trial({p.path: read(start, p.path) for p in REGIME_RLS})
+
+    def objective(trial: optuna.Trial) -> float:
+        experiment = applied(start, suggest(trial, REGIME_RLS))
         return mean_over_seeds(trial, SEARCH_SEEDS, lambda seed: _told(score(experiment, seed)))
 
     _until(study, objective, seconds)

@@ -49,6 +49,13 @@ REGIME = (
 (|e||x| is about 1 with normalised features), cell mixes and out-degree (the hand search moved nothing).
 Fixed by the claims: noise, step, size, no reset."""
 
+REGIME_RLS = (
+    *(p for p in REGIME if not p.path.startswith("rules.")),
+    Parameter("rules.rls.alpha", 0.001, 10.0, True, "ridge of the first trials"),
+    *(p._replace(path=p.path.replace("local", "rls")) for p in REGIME if ".gate." in p.path),
+)
+"""As many parameters for a network that least squares, told of every switch, is to learn from."""
+
 
 def read(part: Any, path: str) -> Any:
     """Look up a dotted path in nested dataclasses, dicts and tuples."""

@@ -1,8 +1,8 @@
 """Scoring a run in the way that its task declares.
 
 A task names its scores (`spikewhen.paradigms.base.Task.scores`), and the name is stored in
-the file: "events" (`spikewhen.analysis.score_events`), "target" (`score_targets`), "signal"
-(`free_run`), "none", or ``"module:function"`` of a user's own,
+the file: "events" (`spikewhen.analysis.score_events`), "target" (`score_targets`), "times"
+(`score_times`), "signal" (`free_run`), "none", or ``"module:function"`` of a user's own,
 
     ``score(recording) -> {label: {name: values or (values, unit)}}``.
 """
@@ -20,6 +20,7 @@ from spikewhen.analysis.free_run import score_signal
 from spikewhen.analysis.score_events import score_events
 from spikewhen.analysis.score_names import KEYS, SCORES
 from spikewhen.analysis.score_targets import score_targets
+from spikewhen.analysis.score_times import score_times
 from spikewhen.analysis.views import Features, Scores
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
@@ -40,6 +41,7 @@ class Scorer(NamedTuple):
 SCORERS: dict[str, Scorer | None] = {
     "events": Scorer(score_events, "error"),
     "target": Scorer(score_targets, "error"),
+    "times": Scorer(score_times, "error"),
     "signal": Scorer(score_signal, "free_rmse"),
     "none": None,
 }

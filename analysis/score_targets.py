@@ -80,7 +80,7 @@ def score_targets(
                 ceiling = points.mean(ridge_errors(recording, readout, points, features, every_ms))
             found["error_ridge"] = ceiling
         n = int(np.max(recording[schema.trial("block")])) + 1
-        found["trials_to_settle"] = np.array([_settled(found, b) for b in range(n)])
+        found["trials_to_settle"] = np.array([settled(found, b) for b in range(n)])
         out[label] = found
     return out
 
@@ -107,7 +107,8 @@ def _point_scores(recording: Recording, readout: Readout, points: Points) -> dic
     return found
 
 
-def _settled(found: Scores, block: int) -> float:
+def settled(found: Scores, block: int) -> float:
+    """Return the trials until E stays within 10 % of a block's last one, NaN without probes."""
     trials = np.unique(found["trial"][found["block"] == block])
     if not trials.size:
         return np.nan

@@ -2,11 +2,15 @@
 
 from spikewhen.paradigms.base import PlannedSession, Task
 from spikewhen.paradigms.meet import Block, Meet
+from spikewhen.paradigms.reward_timing import RewardTiming
+from spikewhen.paradigms.set_go import SetGo
 from spikewhen.paradigms.signal import Signal
 
 PARADIGMS = {
     "meet": Meet,
     "signal": Signal,
+    "reward_timing": RewardTiming,
+    "set_go": SetGo,
 }
 
-__all__ = ["PARADIGMS", "Block", "Meet", "PlannedSession", "Signal", "Task"]
+__all__ = ["PARADIGMS", "Block", "Meet", "PlannedSession", "RewardTiming", "SetGo", "Signal", "Task"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
@@ -13,7 +14,7 @@ from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
 from spikewhen.reservoir.sessions import check_tables
 from spikewhen.reservoir.spec import Spec
-from spikewhen.reservoir.types import ProbeTable, Session, TrialTable
+from spikewhen.reservoir.types import ItemTable, ProbeTable, Session, TrialTable
 
 
 class Keys(NamedTuple):
@@ -49,7 +50,8 @@ class Task(Spec):
         As in a config's ``name = "..."``.
     scores : str
         How runs are scored: "target" (target and window per condition), "events" (MEET),
-        "signal" (a free run), "none", or ``"module:function"`` of one's own.
+        "times" (events with a distribution of times), "signal" (a free run), "none", or
+        ``"module:function"`` of one's own.
     figures : tuple of str
         What is drawn: names of shipped figures, or modules of one's own.
     """
@@ -177,6 +179,55 @@ def probe_table(
     return ProbeTable(after_trial, repeat, blocks, cues, condition, silence)
 
 
+def event_items(trials: TrialTable, n_cues: int, duration_ms: float, amplitude: float = 1.0) -> ItemTable:
+    """Make the items by which every delivered event enters the reservoir, on its own channel.
+
+    Parameters
+    ----------
+    trials : TrialTable
+    n_cues : int
+        Input channels before those of the events.
+    duration_ms : float
+    amplitude : float
+        In units of ``network.event_pa``.
+    """
+    came = np.flatnonzero(trials.event >= 0)
+    n = came.size
+    return ItemTable(
+        came,
+        n_cues + trials.event[came],
+        trials.event_time_ms[came],
+        np.full(n, float(duration_ms)),
+        np.full(n, float(amplitude)),
+    )
+
+
+def check_what_window(label: str, rule: Any, before_ms: float, earliest_ms: float) -> None:
+    """Refuse a "what" window that begins before the trial, or ends after the first possible event.
+
+    Parameters
+    ----------
+    label : str
+        Of the rule.
+    rule : object
+    before_ms : float
+        Trial time before the onset of what starts it.
+    earliest_ms : float
+        Before which no event comes.
+
+    Raises
+    ------
+    InputError
+    """
+    what = getattr(rule, "what", None)
+    if what is not None and what.window_start_ms < -before_ms:
+        allowed = f"at least {-before_ms:g}, inside the trial (before_ms)"
+        raise InputError(f"rules.{label}.what.window_start_ms", what.window_start_ms, allowed)
+    if what is not None and what.window_end_ms > earliest_ms:
+        allowed = f"at most {earliest_ms:g}, before any event can come"
+        raise InputError(f"rules.{label}.what.window_end_ms", what.window_end_ms, allowed)
+
+
 @dataclass
 class PlannedSession(Session):
     """A session given by tables: what every condition shows, and what is taught.
@@ -204,6 +255,10 @@ class PlannedSession(Session):
         Readout steps of trials and probes shorter than T.
     driven : (T,) ndarray, optional
         When a network's drive flows (`network.drive_pa`); by default from time 0 on.
+    items : ItemTable, optional
+        Stimuli of single trials, added to what the condition shows (`event_items`).
+    event_ends_trial : bool
+        Nothing is taught from the onset of the trial's event on, by any rule.
     """
 
     time_ms: np.ndarray
@@ -220,6 +275,8 @@ class PlannedSession(Session):
     trial_steps: np.ndarray | None = None
     probe_steps: np.ndarray | None = None
     driven: np.ndarray | None = None
+    items: ItemTable | None = None
+    event_ends_trial: bool = False
 
     def __post_init__(self) -> None:
         check_tables(self)
@@ -246,8 +303,15 @@ class PlannedSession(Session):
             self.blocks = {**self.blocks, "target": (self._taught(), "1")}
 
     def inputs(self, trial: int) -> np.ndarray:
-        """Return what the trial's condition shows, ``(T, C)``."""
-        return self.shown[self.trials.condition[trial]]
+        """Return what the trial's condition shows, and the items of the trial, ``(T, C)``."""
+        shown, items = self.shown[self.trials.condition[trial]], self.items
+        if items is None:
+            return shown
+        out = np.array(shown, float)
+        for i in range(*np.searchsorted(items.trial, (trial, trial + 1))):
+            on = pulse(self.time_ms, float(items.onset_ms[i]), float(items.duration_ms[i]))
+            out[on, items.channel[i]] += items.amplitude[i]
+        return out
 
     def probe_inputs(self, probe: int) -> np.ndarray:
         """Return what the probe's condition shows, ``(T, C)``."""
@@ -264,7 +328,8 @@ class PlannedSession(Session):
         at = np.full(len(self.events), np.nan)
         if event >= 0:
             at[event] = self.trials.event_time_ms[trial]
-        return TeachingSignal(self.time_ms, bump(self.time_ms, at, self.sigma_ms), event, at)
+        stop = float(at[event]) if self.event_ends_trial and event >= 0 else math.inf
+        return TeachingSignal(self.time_ms, bump(self.time_ms, at, self.sigma_ms), event, at, stop)
 
     def _taught(self) -> np.ndarray:
         """Return the mean of what is taught in each block and condition, (B, G, T, K); NaN without trials."""

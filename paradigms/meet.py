@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from spikewhen.paradigms.base import Keys, Size, Task, bump, pulse
+from spikewhen.paradigms.base import Keys, Size, Task, bump, check_what_window, pulse
 from spikewhen.reservoir.elementary import normal, uniform
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import TeachingSignal
@@ -137,26 +137,12 @@ class Meet(Task):
 
     def check_rule(self, label: str, rule: Any) -> None:
         """Refuse a "what" window that begins before the trial, or ends after the first possible event."""
-        what = getattr(rule, "what", None)
-        if what is None:
-            return
         earliest = min(
             min(row) - 2 * (max(sd) if sd else 0.0)
             for b in self.blocks
             for row, sd in zip(b.latency_ms, b.latency_sd_ms or ((),) * len(b.latency_ms), strict=True)
         )
-        if what.window_start_ms < -self.before_ms:
-            raise InputError(
-                f"rules.{label}.what.window_start_ms",
-                what.window_start_ms,
-                f"at least {-self.before_ms:g}, inside the trial (before_ms)",
-            )
-        if what.window_end_ms > earliest:
-            raise InputError(
-                f"rules.{label}.what.window_end_ms",
-                what.window_end_ms,
-                f"at most {earliest:g}, before any event can come (latency_ms less twice latency_sd_ms)",
-            )
+        check_what_window(label, rule, self.before_ms, earliest)
 
     def size(self, readout_step_ms: float) -> Size:
         """Return how large the session will be; its silence as its mean."""

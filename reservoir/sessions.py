@@ -7,6 +7,7 @@ against `spikewhen.reservoir.types.Session` before the first step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +18,7 @@ from spikewhen.reservoir.arrays import check_name, checked, number
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.own_code import reason_of
 from spikewhen.reservoir.rules.gate import TeachingSignal
-from spikewhen.reservoir.types import ProbeTable, Session, TrialTable, record_steps
+from spikewhen.reservoir.types import ItemTable, ProbeTable, Session, TrialTable, record_steps
 
 MOST_STEPS = 2**40
 """Readout steps of a silence: a bound that keeps sums of them inside 64 bits."""
@@ -25,7 +26,14 @@ MOST_STEPS = 2**40
 SIGNAL_TABLES = ("frequency_hz", "amplitude", "signal")
 """Tables of `spikewhen.paradigms.signal`, whose first axis is over components, or over time."""
 
-KNOWN_TABLES = ("probability", "latency_ms", "latency_sd_ms", "first_trial", "window", *SIGNAL_TABLES)
+TIME_TABLES = ("p_event", "times_ms", "weights")
+"""Tables of events with a distribution of times, see `spikewhen.paradigms.event_times`."""
+
+KNOWN_TABLES = (
+    *("probability", "latency_ms", "latency_sd_ms", "first_trial", "window"),
+    *TIME_TABLES,
+    *SIGNAL_TABLES,
+)
 """Tables that scores read, which therefore hold no NaN. In a target NaN means that nothing was taught."""
 
 
@@ -102,6 +110,7 @@ def check_tables(session: Session, readout_step_ms: float | None = None) -> None
         raise InputError(
             f"session.trials.event_time_ms[{at}]", float("nan"), "the time of an event that came"
         )
+    _check_items(session.items, n, cues + k)
     probes = _table("probes", session.probes, ProbeTable)
     q = probes.block.size
     after = _column("probes.after_trial", probes.after_trial, q, 0, n)
@@ -115,6 +124,20 @@ def check_tables(session: Session, readout_step_ms: float | None = None) -> None
     longest = MOST_STEPS * (readout_step_ms or 1.0)
     checked("session.trials.interval_ms", trials.interval_ms, (n,), low=0, high=longest)
     checked("session.probes.interval_ms", probes.interval_ms, (q,), low=0, high=longest)
+
+
+def _check_items(items: ItemTable | None, n_trials: int, n_inputs: int) -> None:
+    if items is None:
+        return
+    rows = np.size(items.trial)
+    trial = _column("items.trial", items.trial, rows, 0, n_trials - 1)
+    if np.any(np.diff(trial) < 0):
+        at = int(np.argmax(np.diff(trial) < 0)) + 1
+        raise InputError(f"session.items.trial[{at}]", int(trial[at]), "trials in ascending order")
+    _column("items.channel", items.channel, rows, 0, n_inputs - 1)
+    for name in ("onset_ms", "duration_ms", "amplitude"):
+        low = 0.0 if name == "duration_ms" else -math.inf
+        checked(f"session.items.{name}", getattr(items, name), (rows,), low=low)
 
 
 def _check_time(time_ms: Any, step_ms: float | None) -> None:
@@ -200,6 +223,12 @@ def check_declared(session: Session, scores: str) -> None:
             "probability": by_event,
             "latency_ms": by_event,
             "latency_sd_ms": by_event,
+            "first_trial": (b,),
+        },
+        "times": {
+            "p_event": by_event,
+            "times_ms": (*by_event, None),
+            "weights": (*by_event, None),
             "first_trial": (b,),
         },
         "signal": {"signal": (None, k)}
@@ -290,9 +319,13 @@ def _taught(where: str, lesson: Any, session: Session, steps: int, dtype: Any) -
     times = checked(f"{where}.event_time_ms", lesson.event_time_ms, (k,), nan=True)
     if event >= 0 and np.isnan(times[event]):
         raise InputError(f"{where}.event_time_ms[{event}]", float("nan"), "the time of the event that came")
+    stop = getattr(lesson, "stop_ms", math.inf)
+    if isinstance(stop, bool) or not isinstance(stop, (int, float, np.number)) or math.isnan(stop):
+        raise InputError(f"{where}.stop_ms", stop, "a time after the onset, or infinity for none")
     return TeachingSignal(
         checked(f"{where}.time_ms", lesson.time_ms, (rows,)),
         checked(f"{where}.signal", lesson.signal, (rows, k)),
         int(event),
         times,
+        float(stop),
     )

@@ -168,6 +168,16 @@ class ProbeTable(NamedTuple):
     interval_ms: np.ndarray
 
 
+class ItemTable(NamedTuple):
+    """Stimuli of single training trials, each ``(i,)``; ordered by `trial`."""
+
+    trial: np.ndarray  # int64
+    channel: np.ndarray  # int64, column of the inputs: the cues, then the event channels
+    onset_ms: np.ndarray  # on the clock of the trial
+    duration_ms: np.ndarray
+    amplitude: np.ndarray
+
+
 class Session(Protocol):
     """What a task asks of a network: a plan, drawn once from the task seed.
 
@@ -193,6 +203,8 @@ class Session(Protocol):
     driven : (T,) ndarray, optional
         Amplitude of a network's drive in every trial and probe, see ``Encoders.drive``; by default 1 from
         time 0 on. Between trials it is 0.
+    items : ItemTable, optional
+        Stimuli of single trials, stored under ``/items``; `inputs` shows them as well.
     """
 
     time_ms: np.ndarray
@@ -207,6 +219,7 @@ class Session(Protocol):
     trial_steps: np.ndarray | None = None
     probe_steps: np.ndarray | None = None
     driven: np.ndarray | None = None
+    items: ItemTable | None = None
 
     @property
     def n_cues(self) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 
 from spikewhen.analysis.figures import (
     calibration,
+    event_times,
     free_run,
     geometry,
     learning,
@@ -39,6 +40,7 @@ FIGURES: dict[str, ModuleType] = {
     "schematic": schematic,
     "trial": trial,
     "target": target,
+    "event_times": event_times,
     "learning": learning,
     "recalibration": recalibration,
     "calibration": calibration,

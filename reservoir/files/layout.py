@@ -28,12 +28,11 @@ WHOLE, REAL, ANY, BYTES = "iu", "f", "biuf", "u"
 
 ARRAYS: dict[str, tuple[str, tuple[str, ...]]] = {
     "/(config|software|warnings)": (BYTES, ("*",)),
-    "/network/neurons/[^/]+": (REAL, ("N",)),
+    "/network/(neurons/[^/]+|synapses/decay_ms)": (REAL, ("N",)),
     "/network/cell_type": (WHOLE, ("N",)),
     "/network/synapses/indptr": (WHOLE, ("N+1",)),
     "/network/synapses/(target|delay_steps)": (WHOLE, ("S",)),
     "/network/synapses/weight": (REAL, ("S",)),
-    "/network/synapses/decay_ms": (REAL, ("N",)),
     "/network/encoders/cue": (REAL, ("C", "N")),
     "/network/encoders/(event|feedback)": (REAL, ("K", "N")),
     "/network/encoders/drive": (REAL, ("1", "N")),
@@ -44,6 +43,8 @@ ARRAYS: dict[str, tuple[str, tuple[str, ...]]] = {
     "/trials/(event_time_ms|onset_ms)": (REAL, ("n",)),
     "/probes/(after_trial|repeat|block|cue|condition|steps)": (WHOLE, ("q",)),
     "/probes/interval_ms": (REAL, ("q",)),
+    "/items/(trial|channel)": (WHOLE, ("i",)),
+    "/items/(onset_ms|duration_ms|amplitude)": (REAL, ("i",)),
     "/spikes/([^/]+)/(step|node_ids|probe)": (WHOLE, ("spikes of",)),
     "/cells/node_ids": (WHOLE, ("r",)),
     "/cells/time_ms": (REAL, ("U",)),
@@ -262,6 +263,9 @@ def _check_blocks(
         wanted |= {name: table for name in ("late_ms", "late_share") if schema.block(name) in nodes}
     if scores == "target":
         wanted |= {name: curve for name in ("target", "window") if schema.block(name) in nodes}
+    if scores == "times":
+        of_event, some = (*curve[:2], curve[3]), getattr(nodes.get(schema.block("times_ms")), "shape", ())
+        wanted |= {"p_event": of_event} | dict.fromkeys(("times_ms", "weights"), (*of_event, *some[3:4]))
     if scores == "signal":
         waves = nodes[schema.block("frequency_hz")].shape if schema.block("frequency_hz") in nodes else (0,)
         wanted |= dict.fromkeys(("frequency_hz", "amplitude"), waves[:1])
@@ -292,7 +296,7 @@ def _json(nodes: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _small(nodes: Mapping[str, Any]) -> list[str]:
     """Names of the tables that say which row of another is meant."""
-    kept = ("/trials/", "/probes/", "/blocks/")
+    kept = ("/trials/", "/probes/", "/blocks/", "/items/")
     return [name for name in nodes if name.startswith(kept) or name.endswith("/time_ms")] + [schema.CELL_TYPE]
 
 
@@ -301,20 +305,16 @@ RANGES: dict[str, tuple[int, str]] = {
     "/(trials|probes)/cue": (-1, "C"),
     "/(trials|probes)/condition": (-1, "G"),
     "/trials/event": (-1, "K"),
+    "/items/trial": (0, "n"),
     "/(trials|probes)/steps": (0, "steps+1"),
-    "/probes/after_trial": (0, "n+1"),
-    "/probes/repeat": (0, ""),
-    "/blocks/first_trial": (0, "n+1"),
+    "/probes/after_trial|/blocks/first_trial": (0, "n+1"),
     "/network/cell_type": (0, "types"),
-    "/network/synapses/target": (0, "N"),
-    "/network/synapses/delay_steps": (0, ""),
-    "/spikes/(reservoir|probes)/node_ids": (0, "N"),
-    "/cells/node_ids": (0, "N"),
+    "/network/synapses/target|/cells/node_ids|/spikes/(reservoir|probes)/node_ids": (0, "N"),
     "/spikes/probes/probe": (0, "q"),
-    "/spikes/reservoir/step": (0, ""),
+    "/probes/repeat|/items/channel|/network/synapses/delay_steps|/spikes/reservoir/step": (0, ""),
 }
 """Least value, and the size below which whole numbers of an array lie; "" where there is none."""
-FINITE = "/trials/onset_ms|/probes/interval_ms|/readouts/[^/]+/time_ms"
+FINITE = "/trials/onset_ms|/items/.*|/probes/interval_ms|/readouts/[^/]+/time_ms"
 
 
 def check_values(name: str, array: np.ndarray, sizes: Mapping[str, int]) -> None:

@@ -12,6 +12,7 @@
                             channels (K,), before_steps and steps of a record, scores, figures
     /trials/<name>          (n,) each
     /probes/<name>          (q,) each
+    /items/<name>           (i,) each: stimuli of single trials, where the task has any
     /spikes/                attributes: the health report
             reservoir/      step, node_ids; attribute dt_ms
             probes/         step, node_ids, probe; attribute dt_ms
@@ -56,7 +57,7 @@ CELL_TYPE, DRIVEN = "/network/cell_type", "/network/driven"
 SPIKES = "/spikes"
 """The group whose attributes are the health report."""
 
-DRAWN = ("/network/", "/blocks/", "/trials/", "/probes/")
+DRAWN = ("/network/", "/blocks/", "/trials/", "/probes/", "/items/")
 """Beginnings of the paths of everything that is drawn before a run begins."""
 
 OUTPUTS = ("y", "p_hat", "prediction")  # the last follows from the others: see derived.py
@@ -105,6 +106,11 @@ def trial(name: str) -> str:
 def probe(name: str) -> str:
     """Return the path of an array over probes."""
     return f"/probes/{name}"
+
+
+def item(name: str) -> str:
+    """Return the path of an array over the stimuli of single trials."""
+    return f"/items/{name}"
 
 
 def spikes(which: str, name: str = "") -> str:

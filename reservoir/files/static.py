@@ -12,6 +12,7 @@ from spikewhen.reservoir.files.schema import (
     block,
     encoder,
     import_path,
+    item,
     neurons,
     probe,
     synapses,
@@ -76,6 +77,8 @@ def write_static(sink: Sink, network: Network, session: Session, onsets_ms: np.n
     sink.put(trial("steps"), trial_steps, "1")
     for name, array in session.probes._asdict().items():
         sink.put(probe(name), array, _unit(name))
+    for name, array in session.items._asdict().items() if session.items is not None else ():
+        sink.put(item(name), array, _unit(name))
     sink.put(probe("steps"), probe_steps, "1")
 
 

@@ -7,6 +7,7 @@ network's activity, so it is computed once per trial, outside the loop.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ class TeachingSignal(NamedTuple):
     signal: np.ndarray  # (T, K) s_k(t), around the delivered or else the expected time
     event: int  # delivered channel, -1 = omission; -2 = a signal that is always there
     event_time_ms: np.ndarray  # (K,) delivered, else expected time
+    stop_ms: float = math.inf  # from here on nothing is taught, whatever the gate
 
 
 CONTINUOUS = -2
@@ -102,6 +104,12 @@ class Gate(Spec):
         InputError
             If the gate is to open on another channel and there is one only.
         """
+        target, gate = self._teach(teaching)
+        if math.isfinite(teaching.stop_ms):  # last, so that no low-pass carries plasticity past it
+            gate = gate * (teaching.time_ms[:, None] < teaching.stop_ms)
+        return target, gate
+
+    def _teach(self, teaching: TeachingSignal) -> tuple[np.ndarray, np.ndarray]:
         t = teaching.time_ms[:, None]
         target = teaching.signal
         if teaching.event == CONTINUOUS:

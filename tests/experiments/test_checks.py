@@ -8,7 +8,7 @@ import small
 
 import spikewhen as sw
 from spikewhen.experiments.checks import remarks
-from spikewhen.experiments.config import load_config
+from spikewhen.experiments.config import CONFIGS, load_config
 from spikewhen.experiments.setup import prepare
 from spikewhen.paradigms.base import PlannedSession, Task, probe_table, trial_table
 from spikewhen.reservoir.errors import InputError
@@ -111,7 +111,7 @@ def test_what_cannot_happen_as_asked_is_told_in_one_line(name):
     assert all("\n" not in text and len(text) < 200 for text in found)
 
 
-@pytest.mark.parametrize("name", ["meet", "two_cues", "calibration", "force_sine"])
+@pytest.mark.parametrize("name", sorted(p.stem for p in CONFIGS.glob("*.toml")))
 def test_the_shipped_configs_ask_for_nothing_that_cannot_happen(name):
     for seed in (0, 1):
         setup = prepare(load_config(f"{name}.toml"), seed)

@@ -16,7 +16,7 @@ import small
 from lively import equal
 
 from spikewhen.experiments import batch
-from spikewhen.experiments.config import load_config
+from spikewhen.experiments.config import CONFIGS, load_config
 from spikewhen.experiments.jobs import make_jobs
 from spikewhen.experiments.run import run
 from spikewhen.reservoir.files import schema
@@ -156,7 +156,7 @@ def test_config_commands(tmp_path):
     assert "meet.toml" in small.spikewhen("config", "list").stdout
 
 
-@pytest.mark.parametrize("name", ["meet.toml", "two_cues.toml", "force_sine.toml", "calibration.toml"])
+@pytest.mark.parametrize("name", [p.name for p in CONFIGS.glob("*.toml")])
 def test_what_config_show_prints_is_a_config_of_the_same_run(name, tmp_path):
     path = small.write(tmp_path, small.spikewhen("config", "show", name).stdout)
     assert load_config(path).run_id(3) == load_config(name).run_id(3)

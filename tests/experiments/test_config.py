@@ -16,7 +16,8 @@ SHIPPED = sorted(path.name for path in CONFIGS.glob("*.toml"))
 
 
 def test_the_promised_configs_are_shipped():
-    assert set(SHIPPED) == {"calibration.toml", "force_sine.toml", "meet.toml", "two_cues.toml"}
+    names = ("calibration", "force_sine", "meet", "reward_timing", "set_go", "two_cues")
+    assert set(SHIPPED) == {f"{name}.toml" for name in names}
 
 
 @pytest.mark.parametrize("name", SHIPPED)

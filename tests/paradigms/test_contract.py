@@ -9,6 +9,9 @@ from unequal import Unequal
 
 from spikewhen.paradigms import PARADIGMS, Signal
 from spikewhen.paradigms.base import PlannedSession, Task, bump, probe_table, pulse, time_grid, trial_table
+from spikewhen.paradigms.event_times import Times
+from spikewhen.paradigms.reward_timing import RewardTiming
+from spikewhen.paradigms.set_go import SetGo
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
@@ -19,6 +22,7 @@ from spikewhen.reservoir.replay_engine import RecordedEngine
 from spikewhen.reservoir.rules.gate import CONTINUOUS
 from spikewhen.reservoir.types import record_steps
 
+SHORT: dict = dict(scale=0.05, trials_per_block=3, sigma_ms=5.0, probes_every=3, probe_repeats=1)
 TASKS = {
     "meet": short_meet(),
     "meet with two cues and injected events": short_meet(
@@ -27,6 +31,20 @@ TASKS = {
         stimulus_drives_reservoir=True,
     ),
     "signal": Signal(duration_ms=60.0, trials=3),
+    "reward_timing": RewardTiming(**SHORT, stimulus_drives_reservoir=False),
+    "reward_timing, injected, stopped": RewardTiming(**SHORT, event_ends_trial=True),
+    "set_go": SetGo(
+        distributions=(Times("exponential", count=5), Times("uniform", count=4)),
+        scale=0.1,
+        trials_per_block=3,
+        flash_ms=10.0,
+        beyond_ms=20.0,
+        interval_min_ms=20.0,
+        interval_max_ms=30.0,
+        probes_every=3,
+        probe_repeats=1,
+        sigma_ms=5.0,
+    ),
     "unequal": Unequal(),
     "unequal, injected": Unequal(injected=True),
 }

@@ -320,7 +320,7 @@ def _taught(where: str, lesson: Any, session: Session, steps: int, dtype: Any) -
     if event >= 0 and np.isnan(times[event]):
         raise InputError(f"{where}.event_time_ms[{event}]", float("nan"), "the time of the event that came")
     stop = getattr(lesson, "stop_ms", math.inf)
-    if isinstance(stop, bool) or not isinstance(stop, (int, float, np.number)) or math.isnan(stop):
+    if isinstance(stop, bool) or not isinstance(stop, (int, float, np.number)) or np.isnan(stop):
         raise InputError(f"{where}.stop_ms", stop, "a time after the onset, or infinity for none")
     return TeachingSignal(
         checked(f"{where}.time_ms", lesson.time_ms, (rows,)),

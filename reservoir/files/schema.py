@@ -10,9 +10,7 @@
     /network/               neurons/<name>, cell_type, synapses/<name>, encoders/<name>, driven
     /blocks/<name>          what each block of the task sets; attributes events, cues, conditions (names),
                             channels (K,), before_steps and steps of a record, scores, figures
-    /trials/<name>          (n,) each
-    /probes/<name>          (q,) each
-    /items/<name>           (i,) each: stimuli of single trials, where the task has any
+    /trials/<name>  /probes/<name>  /items/<name>   (n,), (q,), (i,) each; items: stimuli of single trials
     /spikes/                attributes: the health report
             reservoir/      step, node_ids; attribute dt_ms
             probes/         step, node_ids, probe; attribute dt_ms

@@ -5,7 +5,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 import spikewhen as sw
-
 from spikewhen.analysis.calibration import fit_line
 from spikewhen.analysis.expectations import (
     blurred_hazard,
@@ -154,16 +153,16 @@ def test_every_readout_is_held_against_three_expectations(run):
 
 
 def test_a_run_without_the_tables_is_refused(run):
-    without = {k: v for k, v in run.recording.arrays.items() if k != schema.block("weights")}
+    without = {k: v for k, v in run.arrays.items() if k != schema.block("weights")}
     with pytest.raises(InputError, match="weights"):
-        score_run(Recording(without, run.recording.attrs))
+        score_run(Recording(without, run.attrs))
 
 
 def test_the_figure_shows_every_rule_and_block(run):
     module = FIGURES["event_times"]
     with paper():
-        sheet = module.draw([run.recording])
+        sheet = module.draw([run])
     drawn = {(row["panel"], row["series"]) for row in sheet.rows}
     for panel in "abcd":
         assert {(panel, name) for name in ("density", "hazard", "delivered hazard", "prediction")} <= drawn
-    assert "delivered hazard" in module.caption([run.recording])
+    assert "delivered hazard" in module.caption([run])

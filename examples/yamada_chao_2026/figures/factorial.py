@@ -232,7 +232,7 @@ def _rates(sheet: Sheet, ax: Axes, rates: Mapping[str, Any], block: int, n: int,
             )
     ax.set_xscale("log")
     ax.minorticks_off()
-    ax.set_title(f"trial {n} after switch\nof {rates['switch'][block]}")
+    ax.set_title(f"trial {n} after switch\nof {rates['switch'][block]}", pad=7)
     ax.set_xlabel("learning rate η")
     if first:
         ax.set_ylabel("E on cue-only probes")

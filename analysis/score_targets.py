@@ -13,10 +13,11 @@ import numpy as np
 
 from spikewhen.analysis import scores
 from spikewhen.analysis.adaptation import trials_to_criterion
-from spikewhen.analysis.ridge import fit_ridge
+from spikewhen.analysis.ridge import Ridge, fit_ridge
 from spikewhen.analysis.score_names import KEYS
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.views import (
+    Clock,
     Features,
     Points,
     Readout,
@@ -123,28 +124,34 @@ def ridge_errors(
 
     Fitted to the target of each training trial's condition, where it counts.
     """
-    block, condition = (recording[schema.trial(name)] for name in ("block", "condition"))
     q_block, q_condition = (recording[schema.probe(name)] for name in ("block", "condition"))
     trial = points.table[points.of_probe, 1]
     out = np.full(q_block.size, np.nan)
     clock = read_clock(recording, readout.time_ms)
     every_ms = clock.every(every_ms)
     for b in np.unique(q_block):
-        rows = np.flatnonzero(block == b)
-        rows = rows[np.linspace(0, rows.size - 1, min(rows.size, MOST_TRIALS)).round().astype(int)]
         here = q_block == b
         probes = np.flatnonzero(here & (trial == trial[here].max()))
-        x = np.asarray(features(recording, "trials", rows, every_ms), float)
         of_probes = np.asarray(features(recording, "probes", probes, every_ms), float)
-        if not x.shape[1]:  # a trial is shorter than the time between two features
+        if not of_probes.shape[1]:  # a trial is shorter than the time between two features
             continue
-        target, counts = targets(recording, clock.times(x.shape[1], every_ms))
-        used = counts[b][condition[rows]] & np.isfinite(x).all(-1)
-        taught = np.where(used[..., None], target[b][condition[rows]], 0)
-        fit = fit_ridge(np.where(used[..., None], x, 0), taught)
+        target, counts = targets(recording, clock.times(of_probes.shape[1], every_ms))
+        fit = fit_block(recording, clock, features, every_ms, int(b))
         wanted, where = target[b][q_condition[probes]], counts[b][q_condition[probes]]
         where = where & np.isfinite(of_probes).all(-1)
         z = np.nan_to_num(of_probes) @ fit.weights.T
         inside = np.broadcast_to(where[..., None], z.shape)
         out[probes] = scores.error(z, wanted, np.zeros(z.shape[1]), inside)
     return out
+
+
+def fit_block(recording: Recording, clock: Clock, features: Features, every_ms: float, block: int) -> Ridge:
+    """Fit the best linear readout of a block's trials to the target of each trial's condition."""
+    of_block, condition = (recording[schema.trial(name)] for name in ("block", "condition"))
+    rows = np.flatnonzero(of_block == block)
+    rows = rows[np.linspace(0, rows.size - 1, min(rows.size, MOST_TRIALS)).round().astype(int)]
+    x = np.asarray(features(recording, "trials", rows, every_ms), float)
+    target, counts = targets(recording, clock.times(x.shape[1], every_ms))
+    used = counts[block][condition[rows]] & np.isfinite(x).all(-1)
+    taught = np.where(used[..., None], target[block][condition[rows]], 0)
+    return fit_ridge(np.where(used[..., None], x, 0), taught)

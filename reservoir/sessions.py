@@ -18,7 +18,14 @@ from spikewhen.reservoir.arrays import check_name, checked, number
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.own_code import reason_of
 from spikewhen.reservoir.rules.gate import TeachingSignal
-from spikewhen.reservoir.types import ItemTable, ProbeTable, Session, TrialTable, record_steps
+from spikewhen.reservoir.types import (
+    ItemTable,
+    ProbeTable,
+    Session,
+    TrialTable,
+    drive_course,
+    record_steps,
+)
 
 MOST_STEPS = 2**40
 """Readout steps of a silence: a bound that keeps sums of them inside 64 bits."""
@@ -265,21 +272,6 @@ def shown(session: Session, method: str, row: int, steps: int, dtype: Any = np.f
         given = getattr(session, method)(row)
     rows = steps if np.ndim(given) == 2 and np.shape(given)[0] == steps else session.time_ms.size
     return checked(where, given, (rows, session.n_cues + session.n_channels), dtype)[:steps]
-
-
-def drive_course(session: Session, dtype: Any = np.float64) -> np.ndarray:
-    """Return the amplitude of a network's drive in every readout step of a trial or probe, ``(T,)``.
-
-    Raises
-    ------
-    InputError
-        If the session's own is not (T,) finite numbers.
-    """
-    time, given = session.time_ms, getattr(session, "driven", None)
-    if given is not None:
-        return checked("session.driven", given, time.shape, dtype)
-    step = float(time[1] - time[0])  # a readout step covers [end - step, end)
-    return (time - step >= -1e-6 * step).astype(dtype)
 
 
 def lesson(session: Session, trial: int, steps: int, dtype: Any = np.float64) -> TeachingSignal:

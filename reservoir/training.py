@@ -23,9 +23,18 @@ from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.health import HealthMonitor
 from spikewhen.reservoir.network_check import check_encoders
 from spikewhen.reservoir.record import RecordSpec
-from spikewhen.reservoir.sessions import check_session, drive_course, lesson, shown
+from spikewhen.reservoir.sessions import check_session, lesson, shown
 from spikewhen.reservoir.spec import steps
-from spikewhen.reservoir.types import Network, Session, State, Teaching, TimeGrid, Trials, record_steps
+from spikewhen.reservoir.types import (
+    Network,
+    Session,
+    State,
+    Teaching,
+    TimeGrid,
+    Trials,
+    drive_course,
+    record_steps,
+)
 
 SEGMENT = 25
 ROOM = 2**34

@@ -260,3 +260,18 @@ def record_steps(session: Session) -> tuple[np.ndarray, np.ndarray]:
             steps = checked(f"session.{name}", given, (rows,), np.int64, 1, longest)
         out.append(steps)
     return out[0], out[1]
+
+
+def drive_course(session: Session, dtype: Any = np.float64) -> np.ndarray:
+    """Return the amplitude of a network's drive in every readout step of a trial or probe, ``(T,)``.
+
+    Raises
+    ------
+    InputError
+        If the session's own is not (T,) finite numbers.
+    """
+    time, given = session.time_ms, getattr(session, "driven", None)
+    if given is not None:
+        return checked("session.driven", given, time.shape, dtype)
+    step = float(time[1] - time[0])  # a readout step covers [end - step, end)
+    return (time - step >= -1e-6 * step).astype(dtype)

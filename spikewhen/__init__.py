@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spikewhen.experiments.compare import compare as compare
     from spikewhen.experiments.config import Experiment as Experiment
     from spikewhen.experiments.config import load_config as load_config
+    from spikewhen.experiments.noise_budget import noise_budget as noise_budget
     from spikewhen.experiments.result import Result as Result
     from spikewhen.experiments.result import open_run as open_run
     from spikewhen.experiments.run import run as run
@@ -50,6 +51,7 @@ _WHERE = {
     "open_run": "experiments.result",
     "Result": "experiments.result",
     "score": "experiments.score",
+    "noise_budget": "experiments.noise_budget",
     "Rule": "reservoir.rules",
     "ThreeFactor": "reservoir.rules",
     "RLS": "reservoir.rules",

@@ -15,6 +15,7 @@ import typer
 
 from spikewhen.analysis.algebra import start_on_one_thread
 from spikewhen.experiments.cli import (
+    budget,
     compare,
     config,
     demo,
@@ -74,7 +75,7 @@ def top(
     """
 
 
-for part in (run, train, compare, figures, score, info):
+for part in (run, train, compare, figures, score, budget, info):
     part.add_to(app)
 app.add_typer(config.config_app, name="config")
 for part in (demo, study, validate, doctor):

@@ -19,8 +19,7 @@ from spikewhen.reservoir.files.schema import (
     trial,
 )
 from spikewhen.reservoir.network_check import check_network
-from spikewhen.reservoir.sessions import drive_course
-from spikewhen.reservoir.types import Cells, Encoders, Network, Session, Synapses, record_steps
+from spikewhen.reservoir.types import Cells, Encoders, Network, Session, Synapses, drive_course, record_steps
 
 if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording

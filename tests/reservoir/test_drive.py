@@ -29,7 +29,8 @@ from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.files.static import read_network, write_static
 from spikewhen.reservoir.network import NetworkSpec, build_network
 from spikewhen.reservoir.reference import ReferenceBackend
-from spikewhen.reservoir.sessions import check_session, drive_course
+from spikewhen.reservoir.sessions import check_session
+from spikewhen.reservoir.types import drive_course
 
 DRIVEN = dict(bias_pa=0.0, drive_pa=400.0)
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from spikewhen.analysis.algebra import one_thread
 from spikewhen.analysis.score_names import stored
+from spikewhen.experiments import sidecar
 from spikewhen.experiments.cli.errors import Interrupted, RunError, explain
 from spikewhen.experiments.jobs import Job
 from spikewhen.experiments.progress import bar, say
@@ -312,7 +313,8 @@ def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Ti
         if backend == "gpu":
             place.leave()  # type: ignore[attr-defined]
     spent = time.perf_counter() - clock, time.thread_time() - cpu
-    write_sidecar(job, started, spent, "recorded" if job.recording else backend, threads)
+    more = {sidecar.KEY: sidecar.result_part(job, outcome, software()["commit"])}
+    write_sidecar(job, started, spent, "recorded" if job.recording else backend, threads, more)
     return outcome
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spikewhen.experiments.checks import refuse_rule
 from spikewhen.experiments.display import Facts, Shown, changed, count
-from spikewhen.experiments.parse import choose, override, parse, read_toml, refuse_deep
+from spikewhen.experiments.parse import choose, override, parse, read_toml, refuse_deep, with_values
 from spikewhen.experiments.registry import resolve
 from spikewhen.paradigms import PARADIGMS
 from spikewhen.paradigms.meet import Meet
@@ -179,7 +179,9 @@ SECTIONS: dict[str, type] = {
 }
 
 
-def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> Experiment:
+def load_config(
+    source: str | Path | dict, overrides: tuple[str, ...] = (), values: Mapping[str, Any] | None = None
+) -> Experiment:
     """Read and check an experiment.
 
     Parameters
@@ -190,6 +192,8 @@ def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> E
         one or a table, in the current folder.
     overrides : tuple of str
         ``"network.n_neurons=500"``: dotted path and TOML value.
+    values : mapping, optional
+        The same as ``{"network.n_neurons": 500}``; applied after `overrides`.
 
     Raises
     ------
@@ -197,11 +201,11 @@ def load_config(source: str | Path | dict, overrides: tuple[str, ...] = ()) -> E
         Naming file, field, value and what is allowed.
     """
     if isinstance(source, dict):
-        return _build(override(source, overrides), Path.cwd())
+        return _build(with_values(override(source, overrides), values or {}), Path.cwd())
     path = find_config(source)
     table = read_toml(path)
     try:
-        return _build(override(table, overrides), folder_of(source))
+        return _build(with_values(override(table, overrides), values or {}), folder_of(source))
     except InputError as error:
         raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
 

@@ -38,17 +38,19 @@ def result_files(folder: Path) -> list[Path]:
     return files
 
 
-def read_finished(source: str | Path | Recording) -> RunSummary:
-    """Take what tables need from a finished run, of which `source` is the file or what was read of it.
+def read_finished(source: str | Path | Recording, path: Path | None = None) -> RunSummary:
+    """Take what tables need from a finished run, of which `source` is the file or what was read of `path`.
 
     Raises
     ------
     InputError
     """
-    path = Path(source) if isinstance(source, str | Path) else Path(getattr(source, "path", None) or "")
-    recording = read_run(path, PARTS) if isinstance(source, str | Path) else source
     if isinstance(source, str | Path):
+        source, path = read_run(source, PARTS), Path(source)
+    recording = source
+    if path is not None:
         check_identity(recording, path)
+    path = path or Path(getattr(recording, "path", None) or "")
     try:
         scores = {label: stored(recording, label) for label in recording.labels}
     except InputError as error:
@@ -201,23 +203,3 @@ def _configs(folder: Path) -> Iterator[tuple[Path, dict]]:
             yield path, recording.config
         except InputError as error:
             say(f"warning: {error}; passed over")
-
-
-def varied(configs: Sequence[dict]) -> list[dict[str, Any]]:
-    """Return of each config the values, by dotted path, in which not all agree; seeds left out."""
-    flat = [dict(_leaves({k: v for k, v in c.items() if k not in ("seed", "seeds")})) for c in configs]
-    values: dict[str, list] = {}
-    for config in flat:
-        for path, value in config.items():
-            known = values.setdefault(path, [])
-            if value not in known:
-                known.append(value)
-    return [{path: value for path, value in config.items() if len(values[path]) > 1} for config in flat]
-
-
-def _leaves(part: Any, where: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(part, dict):
-        for name, inside in part.items():
-            yield from _leaves(inside, f"{where}.{name}" if where else name)
-    else:
-        yield where, part

@@ -172,6 +172,12 @@ def describe(jobs: list[Job], threads: int) -> str:
         f"{duration(job.estimate.seconds):>9}  {job}"
         for job in jobs
     ]
+    return "\n".join([*lines, *totals(jobs, threads)])
+
+
+def totals(jobs: Sequence[Job], threads: int) -> list[str]:
+    """Say how many runs are to do, and what they cost together."""
+    lines: list[str] = []
     todo = [job for job in jobs if not job.finished]
     lines.append(f"{len(todo)} of {len(jobs)} runs to do, {threads} at once, into {jobs[0].path.parent}")
     if todo:
@@ -183,7 +189,7 @@ def describe(jobs: list[Job], threads: int) -> str:
             f"estimated, within a factor of 2: {duration(seconds)}, "
             f"{size(memory)} of memory, {size(disk)} of disk"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def estimates(jobs: list[Job], threads: int) -> dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 import typing
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,18 @@ def override(table: dict, overrides: tuple[str, ...]) -> dict:
         if more or len(keys) > DEEPEST:
             raise InputError("--set", item, "one section.name=value")
         table = _set(table, keys, value)
+    return table
+
+
+def with_values(table: dict, values: Mapping[str, Any]) -> dict:
+    """Return a table with some values set, by dotted path.
+
+    Raises
+    ------
+    InputError
+    """
+    for path, value in values.items():
+        table = _set(table, path.split("."), value)
     return table
 
 

@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module, metadata
@@ -74,7 +75,14 @@ def _git(root: Path, *arguments: str) -> tuple[str, str]:
     return (done.stdout.strip(), "") if done.returncode == 0 else ("", complaint)
 
 
-def write_sidecar(job: Job, started: float, spent_s: tuple[float, float], backend: str, threads: int) -> Path:
+def write_sidecar(
+    job: Job,
+    started: float,
+    spent_s: tuple[float, float],
+    backend: str,
+    threads: int,
+    more: Mapping[str, Any] | None = None,
+) -> Path:
     """Write ``<run_id>.json``: when, where, how long.
 
     Parameters
@@ -85,6 +93,8 @@ def write_sidecar(job: Job, started: float, spent_s: tuple[float, float], backen
         Seconds the run took, by the clock and of its thread's CPU time.
     threads : int
         Runs that went on at once.
+    more : mapping, optional
+        Further entries.
     """
     facts: dict[str, Any] = {
         "run_id": job.run_id,
@@ -108,5 +118,5 @@ def write_sidecar(job: Job, started: float, spent_s: tuple[float, float], backen
         made_by = read_run(job.recording, (schema.SOFTWARE,))
         facts["trained_on"] = {"run_id": made_by.run_id, "software": made_by.software}
     path = job.path.with_suffix(".json")
-    write_whole(path, json.dumps(with_digest(facts), indent=2) + "\n")
+    write_whole(path, json.dumps(with_digest(facts | dict(more or {}))) + "\n")
     return path

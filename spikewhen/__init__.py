@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spikewhen.experiments.compare import compare as compare
     from spikewhen.experiments.config import Experiment as Experiment
     from spikewhen.experiments.config import load_config as load_config
+    from spikewhen.experiments.long_form import table as table
     from spikewhen.experiments.noise_budget import noise_budget as noise_budget
     from spikewhen.experiments.result import Result as Result
     from spikewhen.experiments.result import open_run as open_run
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from spikewhen.experiments.study.claim import paired as paired
     from spikewhen.experiments.study.protocol import Protocol as Protocol
     from spikewhen.experiments.study.study import Study as Study
+    from spikewhen.experiments.sweep import sweep as sweep
     from spikewhen.experiments.train import train as train
     from spikewhen.paradigms.meet import Meet as Meet
     from spikewhen.paradigms.signal import Signal as Signal
@@ -48,6 +50,8 @@ _WHERE = {
     "run": "experiments.run",
     "train": "experiments.train",
     "compare": "experiments.compare",
+    "sweep": "experiments.sweep",
+    "table": "experiments.long_form",
     "open_run": "experiments.result",
     "Result": "experiments.result",
     "score": "experiments.score",

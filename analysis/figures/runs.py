@@ -16,6 +16,7 @@ from spikewhen.analysis.figures.colours import RULES, SPARE
 from spikewhen.analysis.figures.names import plain
 from spikewhen.analysis.score_names import stored
 from spikewhen.analysis.score_run import score_run
+from spikewhen.analysis.settings import setting_name, short_names, varied
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.views import Scores, Task, condition_names, probed_points, read_task
 from spikewhen.reservoir.errors import InputError
@@ -24,6 +25,9 @@ from spikewhen.reservoir.files.recording import Recording
 
 Source = Recording | Iterable[Recording]
 """What a figure is drawn of: one run or several, in memory or in open files."""
+
+LONGEST_NAME = 40
+"""Of settings that name a line; longer ones give way to the hash of the config."""
 
 ACRONYMS = {"rls": "RLS", "lms": "LMS", "force": "FORCE"}
 
@@ -212,17 +216,29 @@ class Runs(list):
             for label in group.labels:
                 if label not in colours:
                     colours[label] = next(spare)
+        names = self._settings(groups)
         open_too = any(not g.closed for g in groups)
         out = []
         for group in groups:
             for label in group.labels:
                 name = pretty(label) + (", closed loop" if group.closed else "")
                 if sum(label in g.labels and g.closed == group.closed for g in groups) > 1:
-                    name += f" {group.config_hash[:4]}"
+                    name += f", {plain(names[group.config_hash])}"
                 runs = _one_per_seed(group, label)
                 dash = (0, (4, 1.5)) if group.closed and open_too else "-"
                 out.append(Series(label, name, runs, colours[label], dash))
         return out
+
+    @staticmethod
+    def _settings(groups: list[Group]) -> dict[str, str]:
+        """Return what tells experiments apart, by the hash of each: ``weight 4``."""
+        parts = [
+            {k: v for k, v in g.config.items() if k not in ("rules", "health", "record")} for g in groups
+        ]
+        differs = varied(parts)
+        short = short_names(path for found in differs for path in found)
+        named = {g.config_hash: setting_name(d, short) for g, d in zip(groups, differs, strict=True)}
+        return {key: text if 0 < len(text) <= LONGEST_NAME else key[:4] for key, text in named.items()}
 
     def one_series(self, groups: list[Group], label: str | None = None) -> Series:
         """Return the line of one label, or the first one.

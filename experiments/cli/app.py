@@ -25,6 +25,7 @@ from spikewhen.experiments.cli import (
     run,
     score,
     study,
+    sweep,
     train,
     validate,
 )
@@ -75,7 +76,7 @@ def top(
     """
 
 
-for part in (run, train, compare, figures, score, budget, info):
+for part in (run, sweep, train, compare, figures, score, budget, info):
     part.add_to(app)
 app.add_typer(config.config_app, name="config")
 for part in (demo, study, validate, doctor):

@@ -49,8 +49,9 @@ def info(
 def list_runs(folder: Path) -> list[dict[str, Any]]:
     """Return a row per run and rule of a folder; JSON-able."""
     from spikewhen.analysis.score_names import main_score
+    from spikewhen.analysis.settings import of_rule, varied
     from spikewhen.analysis.summary import summarise
-    from spikewhen.experiments.finished import read_finished, result_files, varied
+    from spikewhen.experiments.finished import read_finished, result_files
 
     runs = sorted(map(read_finished, result_files(folder)), key=lambda run: (run.seed, run.run_id))
     differing = varied([run.config for run in runs])
@@ -61,8 +62,6 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
             entry = summary[label]
             name = main_score(run.scores[label])
             last = (entry["blocks"] or [entry["run"]])[-1]
-            mine = f"rules.{label}."
-            ours = {k: v for k, v in differs.items() if not k.startswith("rules.") or k.startswith(mine)}
             rows.append(
                 {
                     "run_id": run.run_id,
@@ -71,7 +70,7 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
                     "rule": label,
                     "score": name,
                     "value": last[name]["mean"] if name else None,
-                    "differs": ours,
+                    "differs": of_rule(differs, label),
                     "warnings": run.warnings,
                 }
             )

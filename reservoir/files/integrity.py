@@ -66,6 +66,22 @@ def check_seal(path: Path) -> None:
             raise InputError(str(path), "its checksum is another", "an undamaged HDF5 result file")
 
 
+def checksum_of(path: Path) -> str:
+    """Return the checksum that stands in front of a file, which is not read any further.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    OSError
+    """
+    with open(path, "rb") as file:
+        found = file.read(BLOCK)
+    if not found.startswith(TITLE):
+        raise ValueError("no checksum in front")
+    return found[len(TITLE) :].split(b"\n")[0].decode("ascii")
+
+
 class GuardedFile(io.FileIO):
     """A file that HDF5 can always write to: it remembers the first failure instead.
 

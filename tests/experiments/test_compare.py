@@ -10,9 +10,9 @@ import pytest
 import small
 
 from spikewhen import compare, load_config, open_run
+from spikewhen.analysis.settings import varied
 from spikewhen.experiments.compare import compare_finished, plan_comparison
 from spikewhen.experiments.comparison import Comparison
-from spikewhen.experiments.finished import varied
 from spikewhen.experiments.jobs import make_jobs
 from spikewhen.experiments.results import RunSummary
 from spikewhen.reservoir.errors import InputError

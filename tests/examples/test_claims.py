@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import synthetic
 
 from spikewhen.analysis.bands import band, jsonable
-from spikewhen.examples.yamada_chao_2026.claims import calibration, timing
+from spikewhen.examples.yamada_chao_2026.claims import calibration, recalibration, timing
 from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local, shipped
 from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
@@ -90,6 +91,15 @@ def test_the_bound_of_c2_is_the_scatter_of_a_delta_rule(protocol):
         p_hat += eta * ((rng.random(p_hat.shape) < p[:, None]) - p_hat)
     rms = np.sqrt(np.mean((p_hat - p[:, None]) ** 2))
     assert calibration.own_rms(p, eta) == pytest.approx(rms, rel=0.06)
+
+
+def test_an_error_in_proportion_to_p_is_split_by_its_square():
+    """A learner that says the same share of every target: A has .8^2 of .8^2 + .2^2, where p(A) is .8."""
+    spec, s = synthetic.session()
+    shares = recalibration.error_shares(synthetic.record(spec, s), "local", 20)
+    p = s.probability[:, 0]
+    np.testing.assert_allclose(shares, p**2 / (p**2).sum(1, keepdims=True), rtol=1e-4)
+    assert np.isnan(recalibration.error_shares(synthetic.record(spec, s), "local", 19)).all()
 
 
 def test_a_latency_of_two_protocols_counts_once_per_seed():

@@ -180,3 +180,53 @@ def ceiling_of_what(
     halves = ([np.sort(np.concatenate([groups[g] for g in h])) for h in way] for way in ways)
     fits = ([fit_what(means[rows], outcome[rows], rate) for rows in pair] for pair in halves)
     return np.array([overlap(principal_angles(a, b, bias=True)) for a, b in fits])
+
+
+def hebbian_what(means: np.ndarray, outcome: np.ndarray, epsilon: float) -> np.ndarray:
+    """Associate outcomes with the activity after the cue, without an error.
+
+    ``dV = o m^T / (epsilon + |m|^2)``, the delta rule of the network with its
+    prediction left out.
+
+    Parameters
+    ----------
+    means : (n, M) array
+        Mean features in the window after the cue, trial by trial.
+    outcome : (n, K) array
+        One-hot, zero on an omission.
+    epsilon : float
+        Added to |m|^2.
+
+    Returns
+    -------
+    (n, K, M) float64
+        V after every trial, at a rate of 1.
+    """
+    norms = epsilon + np.einsum("nm,nm->n", means, means)
+    return np.cumsum(outcome[:, :, None] * (means / norms[:, None])[:, None, :], axis=0)
+
+
+def hebbian_when(features: np.ndarray, target: np.ndarray, gate: np.ndarray, epsilon: float) -> np.ndarray:
+    """Associate targets with the activity under a gate, without an error.
+
+    ``dW = G s x^T / (epsilon + |x|^2)``, the three-factor rule with ``teacher = "target"``,
+    which is the rule that learned, with its output left out of the error.
+
+    Parameters
+    ----------
+    features : (n, T, M) array
+    target : (n, T, K) array
+        s_k(t) as it was taught.
+    gate : (n, T, K) array
+        G_k(t); 0 on channels that were not delivered.
+    epsilon : float
+        Added to |x|^2.
+
+    Returns
+    -------
+    (n, K, M) float64
+        W after every trial, at a rate of 1.
+    """
+    norms = epsilon + np.einsum("ntm,ntm->nt", features, features)
+    lessons = gate * target / norms[..., None]
+    return np.cumsum(np.matmul(lessons.transpose(0, 2, 1), features), axis=0)

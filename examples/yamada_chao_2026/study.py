@@ -5,6 +5,7 @@ from __future__ import annotations
 from spikewhen.examples.yamada_chao_2026.claims import (
     ablations,
     calibration,
+    causal,
     conditions,
     gates,
     generality,
@@ -13,11 +14,13 @@ from spikewhen.examples.yamada_chao_2026.claims import (
     learning,
     least_squares,
     merged,
+    orthogonality,
     populations,
     recalibration,
     sizes,
     timing,
     transfer,
+    unlearning,
     volatility,
 )
 from spikewhen.experiments.study.study import Study
@@ -34,6 +37,7 @@ STUDY = Study(
         recalibration.CLAIM,
         least_squares.CLAIM,
         geometry.CLAIM,
+        orthogonality.CLAIM,
         merged.CLAIM,
         ablations.CLAIM,
         sizes.CLAIM,
@@ -44,6 +48,8 @@ STUDY = Study(
         transfer.CLAIM,
         joint.CLAIM,
         volatility.CLAIM,
+        unlearning.CLAIM,
+        causal.CLAIM,
     ],
     figures={
         "figure_1_task": f"{FIGURES}.task",

@@ -1,0 +1,335 @@
+"""U: unlearning by missed expectation makes recalibration rapid, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spikewhen.analysis.bands import band, jsonable
+from spikewhen.analysis.views import read_task
+from spikewhen.examples.yamada_chao_2026.claims.losses import first_difference, losses
+from spikewhen.examples.yamada_chao_2026.claims.shared import NAIVE
+from spikewhen.examples.yamada_chao_2026.claims.worlds import (
+    AT_ENDS,
+    BRIEF,
+    CLOSED,
+    FOLLOW,
+    FOLLOWED,
+    INJECTED,
+    JITTERED,
+    JITTERS_MS,
+    KINDS,
+    LONG,
+    NAIVE_ONE,
+    NAMES,
+    OMISSIONS,
+    ONLINE,
+    OVER_TRAINED,
+    SHIFTED,
+    SHIFTS_MS,
+    SWITCHED,
+)
+from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
+from spikewhen.experiments.study.curves import curves, scores_of, value_at
+from spikewhen.reservoir.files.recording import Recording
+
+FORMS = {"unlearn": AT_ENDS, "online": ONLINE}
+VARIANTS = ("unlearn", "online", "restart")
+RIVALS = ("rls_told", "rls_forgets")
+SHOWN = ("local", *VARIANTS, *RIVALS)
+WATCHED = (*OVER_TRAINED.values(), SHIFTED, JITTERED)
+"""Protocols that keep the outputs of training trials."""
+NAIVE_OF = dict(zip(KINDS, (*NAIVE, NAIVE_ONE), strict=True))
+RATES = ("calibration_r_amplitude", "calibration_slope_amplitude")
+MARGIN = 0.02
+"""Of E and of slopes, within which nothing is lost; the number is ours."""
+GRACE = 20
+"""Trials of a run before false alarms are counted: until then a bump is still growing."""
+AT = 20
+
+
+def measure(protocol: str, recording: Recording) -> dict[str, Any]:
+    """Take curves of E and amplitudes, and when weights were lost."""
+    out: dict[str, Any] = {
+        label: curves(recording, label, ("error", "p_hat", "probability"))
+        for label in recording.labels
+        if label in SHOWN
+    }
+    if protocol == SWITCHED.name:
+        for label in ("local", *VARIANTS):
+            found = scores_of(recording, label)
+            out[label] |= {name: float(found[name][0]) for name in RATES}
+    if protocol in [p.name for p in WATCHED]:
+        out["lost"] = _lost(recording)
+    return jsonable(out)
+
+
+def _lost(recording: Recording) -> dict[str, Any]:
+    """Return by block what was lost of the weights, and the surprise of every trial."""
+    block = read_task(recording).trial_block
+    settled = np.arange(block.size) >= GRACE
+    out: dict[str, Any] = {"first_difference": first_difference(recording, "local", "unlearn")}
+    for label, form in FORMS.items():
+        found = losses(recording, label, form)
+        out[label] = [found.counted(settled & (block == b)) for b in range(int(block.max()) + 1)]
+    plain = losses(recording, "local", AT_ENDS)
+    out["surprise"] = {"local": plain.surprise, "unlearn": losses(recording, "unlearn", AT_ENDS).surprise}
+    return out
+
+
+def judge(measured: Measured) -> Judged:
+    """Compare E after every kind of switch with RLS that is told, and count what unlearning costs."""
+    runs = measured[SWITCHED.name]
+    error = {label: column(runs, label, "error") for label in SHOWN}
+    trial = next(iter(runs.values()))["local"]["trial"][0]
+    at = trial.index(AT)
+    naive = {kind: column(measured[p.name], "local", "error")[:, 0] for kind, p in NAIVE_OF.items()}
+    naive_at = {
+        kind: next(iter(measured[p.name].values()))["local"]["trial"][0] for kind, p in NAIVE_OF.items()
+    }
+    findings, rests_on = [], None
+    for b, kind in enumerate(KINDS, 1):
+        after = f"{AT} trials after the switch of {kind}"
+        for label in VARIANTS:
+            findings.append(
+                paired(
+                    f"E, {NAMES[label]} minus RLS told, {after}",
+                    error[label][:, b, at],
+                    error["rls_told"][:, b, at],
+                    at_most=MARGIN if label == "unlearn" else None,
+                )
+            )
+            found = paired(
+                f"E, {NAMES[label]} minus the shipped rule, {after}",
+                error[label][:, b, at],
+                error["local"][:, b, at],
+                below=0.0 if (label, kind) == ("unlearn", "timing") else None,
+                published="rapid",
+            )
+            findings.append(found)
+            rests_on = found if (label, kind) == ("unlearn", "timing") else rests_on
+        first = naive[kind][:, naive_at[kind].index(AT)]
+        findings += [
+            paired(
+                f"E, {NAMES['unlearn']} minus a naive network, {after}",
+                error["unlearn"][:, b, at],
+                first,
+            ),
+            paired(
+                f"E, {NAMES['unlearn']} minus RLS with a memory, {after}",
+                error["unlearn"][:, b, at],
+                error["rls_forgets"][:, b, at],
+            ),
+        ]
+    findings += _unchanged(runs, error)
+    lost, of_lost = _alarms(measured)
+    shifts, of_shifts = _shifts(measured[SHIFTED.name])
+    trained, of_trained = _trained(measured, error, at)
+    worlds, of_worlds = _worlds(measured)
+    series = {
+        "trial": trial,
+        "kinds": KINDS,
+        "error": {label: band(error[label]) for label in SHOWN},
+        "naive": {kind: {"trial": naive_at[kind], "error": band(naive[kind])} for kind in KINDS},
+        "lost": of_lost,
+        "shifts": of_shifts,
+        "trained": of_trained,
+        "worlds": of_worlds,
+    }
+    return Judged([*findings, *lost, *shifts, *trained, *worlds], series, rests_on=rests_on)
+
+
+def _unchanged(runs: Any, error: dict[str, np.ndarray]) -> list[Finding]:
+    """What must not change: block 1, and how amplitudes and p-hat follow p at the ends of blocks."""
+    out = []
+    for label in VARIANTS:
+        judged = label == "unlearn"
+        bounds = {"at_least": -MARGIN, "at_most": MARGIN} if judged else {}
+        out.append(
+            paired(
+                f"E at trial 100 of block 1, {NAMES[label]} minus the shipped rule",
+                error[label][:, 0, -1],
+                error["local"][:, 0, -1],
+                at_most=MARGIN if judged else None,
+            )
+        )
+        for name, text in zip(RATES, ("r", "slope"), strict=True):
+            ours, plain = (column(runs, x, name) for x in (label, "local"))
+            out.append(
+                paired(
+                    f"{text} of amplitude with p, {NAMES[label]} minus the shipped rule",
+                    ours,
+                    plain,
+                    **bounds,
+                )
+            )
+        wrong = {
+            x: np.sqrt(
+                np.mean((column(runs, x, "p_hat") - column(runs, x, "probability"))[:, :, -1] ** 2, (1, 2))
+            )
+            for x in (label, "local")
+        }
+        out.append(
+            paired(
+                f"RMS error of p-hat at block ends, {NAMES[label]} minus the shipped rule",
+                wrong[label],
+                wrong["local"],
+                at_most=MARGIN if judged else None,
+            )
+        )
+    return out
+
+
+def _alarms(measured: Measured) -> tuple[list[Finding], dict[str, Any]]:
+    """Count trials that took weights though nothing had switched."""
+    still = measured[OVER_TRAINED[LONG].name]
+    places = {"fixed": (still, 0)} | {
+        f"SD {sd} ms": (measured[JITTERED.name], b) for b, sd in enumerate(JITTERS_MS)
+    }
+    out, series = [], {}
+    for name, (runs, b) in places.items():
+        for label in FORMS:
+            counted = {
+                k: np.array([r["lost"][label][b][k] for r in runs.values()], float)
+                for k in ("trials", "share")
+            }
+            out.append(
+                finding(
+                    f"trials in 100 that took weights, nothing switched, latency {name}, {NAMES[label]}",
+                    counted["trials"],
+                    at_most=1.0 if (name, label) == ("fixed", "unlearn") else None,
+                    unit="trials",
+                )
+            )
+            out.append(
+                finding(
+                    f"percent of the weights lost per trial, latency {name}, {NAMES[label]}",
+                    counted["share"],
+                    unit="%",
+                )
+            )
+            series.setdefault(name, {})[label] = {k: band(v) for k, v in counted.items()}
+    apart = column(still, "lost", "first_difference")
+    out.append(
+        finding(
+            f"networks whose weights are those of the shipped rule to the bit for {LONG} trials",
+            apart > LONG,
+        )
+    )
+    for sd, b in zip(JITTERS_MS, range(len(JITTERS_MS)), strict=True):
+        runs = measured[JITTERED.name]
+        for label in FORMS:
+            out.append(
+                paired(
+                    f"E at the block's end, latency SD {sd} ms, {NAMES[label]} minus the shipped rule",
+                    column(runs, label, "error")[:, b, -1],
+                    column(runs, "local", "error")[:, b, -1],
+                    at_most=MARGIN if label == "unlearn" else None,
+                )
+            )
+    surprise = {k: band(column(still, "lost", "surprise", k)) for k in ("local", "unlearn")}
+    return out, {
+        "counted": series,
+        "surprise": surprise,
+        "switch_at": LONG,
+        "above": AT_ENDS.above,
+        "all_at": AT_ENDS.all_at,
+    }
+
+
+def _shifts(runs: Any) -> tuple[list[Finding], dict[str, Any]]:
+    out, errors = [], {label: column(runs, label, "error")[:, 1:, 0] for label in ("local", *FORMS)}
+    for i, shift in enumerate(SHIFTS_MS):
+        for label in FORMS:
+            out.append(
+                paired(
+                    f"E, {NAMES[label]} minus the shipped rule, {FOLLOWED} trials after {shift} ms",
+                    errors[label][:, i],
+                    errors["local"][:, i],
+                    at_most=MARGIN if label == "unlearn" else None,
+                )
+            )
+    return out, {"shift_ms": SHIFTS_MS, "error": {k: band(v) for k, v in errors.items()}}
+
+
+def _trained(
+    measured: Measured, error: dict[str, np.ndarray], at: int
+) -> tuple[list[Finding], dict[str, Any]]:
+    """E after a switch of timing that follows few and many trials without any."""
+    labels = ("local", *FORMS)
+    found = {n: {k: _at(measured[p.name], k, 1, FOLLOWED) for k in labels} for n, p in OVER_TRAINED.items()}
+    found[100] = {k: error[k][:, 1, at] for k in labels}
+    order = sorted(found)
+    out = [
+        paired(
+            f"E {FOLLOWED} trials after the switch, {NAMES[k]}, trained for {n} trials minus for {BRIEF}",
+            found[n][k],
+            found[BRIEF][k],
+        )
+        for k in labels
+        for n in order[1:]
+    ]
+    return out, {
+        "trials": order,
+        "error": {k: band(np.stack([found[n][k] for n in order], 1)) for k in labels},
+    }
+
+
+def _at(runs: Any, label: str, block: int, trial: int) -> np.ndarray:
+    """E at one trial of a block; blocks may have been probed at different trials."""
+    return np.array([value_at(run[label], "error", block, trial) for run in runs.values()])
+
+
+def _worlds(measured: Measured) -> tuple[list[Finding], dict[str, Any]]:
+    """E after a switch of timing where events are left out or injected, and where the loop is closed."""
+    found = {
+        "omissions": {k: measured[OMISSIONS.name] for k in ("local", "unlearn")},
+        "events injected": {k: measured[INJECTED.name] for k in ("local", "unlearn")},
+        "closed loop, 20 pA": {k: measured[CLOSED[k].name] for k in ("local", "unlearn")},
+    }
+    out, series = [], {}
+    for name, runs in found.items():
+        series[name] = {}
+        for n in (AT, FOLLOW):
+            e = {k: _at(of, k, 1, n) for k, of in runs.items()}
+            out.append(
+                paired(
+                    f"E, {name}, {NAMES['unlearn']} minus the shipped rule, {n} trials after timing",
+                    e["unlearn"],
+                    e["local"],
+                    at_most=MARGIN,
+                )
+            )
+            series[name][str(n)] = {k: band(v) for k, v in e.items()}
+    return out, series
+
+
+CLAIM = Claim(
+    "U",
+    "Unlearning by missed expectation: rapid, and what it costs",
+    "rapid recalibration",
+    (
+        SWITCHED,
+        *NAIVE_OF.values(),
+        *OVER_TRAINED.values(),
+        SHIFTED,
+        JITTERED,
+        OMISSIONS,
+        INJECTED,
+        CLOSED["local"],
+        CLOSED["unlearn"],
+    ),
+    measure,
+    judge,
+    (
+        "A channel whose delivered event did not come when its output said loses weights at the trial's "
+        f"end, from a surprise u of {AT_ENDS.above:g} on and all of them at {AT_ENDS.all_at:g}; online it "
+        "loses some in every step.",
+        "What was lost is computed again from the outputs of training trials, every 5 ms; that networks "
+        "without a loss have the weights of the shipped rule is compared bit by bit.",
+        "RLS told of a switch sets its P back there; nothing tells the rules that unlearn. All rules but "
+        "the one with a restart have the same p-hat.",
+        "Thresholds were set on search seeds; the margins of .02 are ours.",
+    ),
+)

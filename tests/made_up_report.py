@@ -4,6 +4,7 @@ from copy import deepcopy
 from functools import cache
 
 import numpy as np
+from made_up_rules import RULES_AND_ERRORS
 
 from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims import (
@@ -335,6 +336,7 @@ SERIES = {
     "T": composed,
     "G": general,
     "V": volatility,
+    **RULES_AND_ERRORS,
 }
 
 

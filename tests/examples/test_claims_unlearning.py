@@ -6,7 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from drawn import meet_run
+from made_up_report import Maker
+from made_up_rules import RULES_AND_ERRORS
 
+from spikewhen.analysis.bands import jsonable
 from spikewhen.examples.yamada_chao_2026.claims import causal, orthogonality, shared, unlearning, worlds
 from spikewhen.examples.yamada_chao_2026.claims.losses import first_difference, losses
 from spikewhen.experiments.config import load_config
@@ -55,37 +58,34 @@ def measured_of():
     return get
 
 
-def renumber(monkeypatch):
-    """Let the claims look where the small runs were probed."""
-    for module, names in (
-        (unlearning, ("AT", "FOLLOW", "FOLLOWED", "LONG", "BRIEF")),
-        (causal, ()),
-    ):
-        for name in names:
-            monkeypatch.setattr(module, name, max(1, getattr(module, name) // FEWER))
+def shape(entry):
+    """Keys of nested tables down to lists and numbers."""
+    return {k: shape(v) for k, v in entry.items()} if isinstance(entry, dict) else None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "module", [unlearning, causal, orthogonality], ids=lambda m: m.__name__.split(".")[-1]
 )
-def test_a_claim_goes_from_runs_to_findings(module, measured_of, monkeypatch):
+def test_a_claim_goes_from_runs_to_findings_and_to_what_figures_draw(module, measured_of, monkeypatch):
     claim = module.CLAIM
     if module is orthogonality:
         monkeypatch.setattr(orthogonality, "AFTER", (1, 2, 5, 10))
         monkeypatch.setattr(orthogonality, "DRAWS", 3)
     if module is unlearning:
-        monkeypatch.setattr(
-            unlearning, "OVER_TRAINED", {n // FEWER: p for n, p in worlds.OVER_TRAINED.items()}
-        )
+        few = {n // FEWER: p for n, p in worlds.OVER_TRAINED.items()}
+        monkeypatch.setattr(unlearning, "OVER_TRAINED", few)
         monkeypatch.setattr(unlearning, "GRACE", 1)
-        renumber(monkeypatch)
+        for name in ("AT", "FOLLOW", "FOLLOWED", "LONG", "BRIEF"):
+            monkeypatch.setattr(unlearning, name, max(1, getattr(unlearning, name) // FEWER))
     judged = claim.judge(measured_of(claim))
     assert np.isfinite(judged.p)
     named = [f.what for f in judged.findings]
     assert len(set(named)) == len(named)
-    unknown = [f.what for f in judged.findings if f.n != 2]
-    assert unknown == []
-    json.dumps(judged.series, allow_nan=False)
+    assert [f.what for f in judged.findings if f.n != 2 and "that is best" not in f.what] == []
+    real = json.loads(json.dumps(jsonable(judged.series), allow_nan=False))
+    made_up = json.loads(json.dumps(jsonable(RULES_AND_ERRORS[claim.id](Maker(2)))))
+    assert shape(real) == shape(made_up)
 
 
 class TestLosses:

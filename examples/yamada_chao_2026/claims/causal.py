@@ -33,7 +33,7 @@ TRACES_MS, LATE_MS = (300.0, 1000.0, 3000.0), (1.0, 30.0, 60.0, 120.0)
 """Of the map; the least lateness is one readout step."""
 BEHIND = 0.05
 """By which E of the causal rule may lie behind that of the acausal one; the number is ours."""
-MAPPED = 60
+MAPPED = 50
 
 
 def _label(i: int, j: int) -> str:

@@ -29,6 +29,7 @@ from spikewhen.examples.yamada_chao_2026.claims.worlds import (
     SHIFTED,
     SHIFTS_MS,
     SWITCHED,
+    TWO_CUES,
 )
 from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.curves import curves, scores_of, value_at
@@ -282,26 +283,27 @@ def _at(runs: Any, label: str, block: int, trial: int) -> np.ndarray:
 
 
 def _worlds(measured: Measured) -> tuple[list[Finding], dict[str, Any]]:
-    """E after a switch of timing where events are left out or injected, and where the loop is closed."""
-    found = {
+    """E where events are left out or injected, where the loop is closed, and of two cues."""
+    moved = {
         "omissions": {k: measured[OMISSIONS.name] for k in ("local", "unlearn")},
         "events injected": {k: measured[INJECTED.name] for k in ("local", "unlearn")},
         "closed loop, 20 pA": {k: measured[CLOSED[k].name] for k in ("local", "unlearn")},
     }
+    found = {
+        name: {
+            "soon": (f"{AT} trials after timing", {k: _at(r, k, 1, AT) for k, r in runs.items()}),
+            "late": (f"{FOLLOW} trials after timing", {k: _at(r, k, 1, FOLLOW) for k, r in runs.items()}),
+        }
+        for name, runs in moved.items()
+    }
+    cues = {k: column(measured[TWO_CUES.name], k, "error")[:, 0, -1] for k in ("local", "unlearn")}
+    found["two cues"] = {"soon": ("at the end", cues)}
     out, series = [], {}
-    for name, runs in found.items():
-        series[name] = {}
-        for n in (AT, FOLLOW):
-            e = {k: _at(of, k, 1, n) for k, of in runs.items()}
-            out.append(
-                paired(
-                    f"E, {name}, {NAMES['unlearn']} minus the shipped rule, {n} trials after timing",
-                    e["unlearn"],
-                    e["local"],
-                    at_most=MARGIN,
-                )
-            )
-            series[name][str(n)] = {k: band(v) for k, v in e.items()}
+    for name, moments in found.items():
+        series[name] = {k: {label: band(v) for label, v in e.items()} for k, (_, e) in moments.items()}
+        for when, e in moments.values():
+            what = f"E, {name}, {NAMES['unlearn']} minus the shipped rule, {when}"
+            out.append(paired(what, e["unlearn"], e["local"], at_most=MARGIN))
     return out, series
 
 
@@ -317,6 +319,7 @@ CLAIM = Claim(
         JITTERED,
         OMISSIONS,
         INJECTED,
+        TWO_CUES,
         CLOSED["local"],
         CLOSED["unlearn"],
     ),

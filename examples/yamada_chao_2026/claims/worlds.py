@@ -16,7 +16,7 @@ from spikewhen.reservoir.rules import Gate, Retrospective, Unlearn
 
 AT_ENDS = Unlearn(above=0.2, all_at=0.5)
 ONLINE = Unlearn(rate=0.2, error=0.4)
-"""Both chosen on search seeds (docs/search.md); the online rate is 1 per 5 ms."""
+"""Both chosen on search seeds; the online rate is 1 per 5 ms."""
 
 RESTART = {"restart": 0.35}
 
@@ -29,7 +29,6 @@ RULES: dict[str, Any] = {
     "online": replace(local(), unlearn=ONLINE),
     "restart": changed(local(), unlearn=AT_ENDS, what=RESTART),
     "rls_told": _SHIPPED["rls_reset_at_switches"],
-    "rls_forgets": _SHIPPED["rls_memory_20"],
     "causal": changed(local(), gate={"causal": True}),
     "retro": _CAUSAL,
     "retro_unlearn": replace(_CAUSAL, unlearn=AT_ENDS),
@@ -40,7 +39,6 @@ NAMES = {
     "online": "unlearning online",
     "restart": "unlearning and restart of p-hat",
     "rls_told": "RLS told of switches",
-    "rls_forgets": "RLS with a memory of 20 trials",
     "causal": "causal gate",
     "retro": "retrospective error",
     "retro_unlearn": "retrospective error and unlearning",
@@ -59,7 +57,7 @@ NAIVE_ONE = Protocol("naive_one_channel", (blocks(ONE_MOVES), *probes(AFTER, 4),
 
 BOTH = {k: RULES[k] for k in ("local", "unlearn", "retro", "retro_unlearn")}
 """Of the worlds that both claims visit."""
-LEARN, FOLLOW = 80, 50
+LEARN, FOLLOW = 60, 40
 """Trials before a switch of timing, and after it."""
 
 

@@ -108,7 +108,7 @@ def sizes(sheet: Sheet, ax: Axes, networks: Mapping[str, Any], subsets: Mapping[
     """Draw E against the number of cells, of networks and of readouts of a part of one (b)."""
     n, error = np.array(networks["sizes"], float), Band.from_json(networks["error"])
     curve(sheet, ax, "b", "networks, end of block 1", n, error[:, 0], INK, marker="o", seeds=True)
-    ax.text(0.98, 0.9, "networks of this size", transform=ax.transAxes, ha="right", fontsize=6)
+    ax.text(0.98, 0.92, "networks of this size", transform=ax.transAxes, ha="right", fontsize=6)
     if subsets is not None:
         kept = np.array([float(k) for k in subsets])
         part = Band.stack([Band.from_json(entry["refit"]) for entry in subsets.values()])

@@ -11,7 +11,7 @@ from spikewhen.examples.yamada_chao_2026.claims import causal, orthogonality, wo
 def unlearned(m) -> dict:
     trial = list(worlds.AFTER)
     start = (1.0, 1.2, 0.9, 1.0, 0.7)
-    slow = {"local": 25, "unlearn": 9, "online": 12, "restart": 8, "rls_told": 9, "rls_forgets": 40}
+    slow = {"local": 25, "unlearn": 9, "online": 12, "restart": 8, "rls_told": 9}
     u = np.full(300, 0.04)
     came = np.arange(320) % 5 != 4
     before = np.where(came[:300], u, np.nan)
@@ -28,6 +28,13 @@ def unlearned(m) -> dict:
         "trial": trial,
         "kinds": list(worlds.KINDS),
         "error": {k: m([m.falling(0.25, s, t, trial) for s in start]) for k, t in slow.items()},
+        "others": {
+            "trial": trial,
+            "error": {
+                k: m([m.falling(0.25, s, t, trial) for s in start[:4]])
+                for k, t in (("rls_tuned", 40), ("rls_surprise", 11))
+            },
+        },
         "naive": {
             kind: {"trial": trial, "error": m(m.falling(0.25, 1.0, 10, trial))} for kind in worlds.KINDS
         },

@@ -10,7 +10,16 @@ from made_up_report import Maker
 from made_up_rules import RULES_AND_ERRORS
 
 from spikewhen.analysis.bands import jsonable
-from spikewhen.examples.yamada_chao_2026.claims import causal, orthogonality, shared, unlearning, worlds
+from spikewhen.examples.yamada_chao_2026.claims import (
+    causal,
+    orthogonality,
+    shared,
+    unlearning,
+    worlds,
+)
+from spikewhen.examples.yamada_chao_2026.claims import (
+    losses as counting,
+)
 from spikewhen.examples.yamada_chao_2026.claims.losses import first_difference, losses
 from spikewhen.experiments.config import load_config
 from spikewhen.experiments.run import run
@@ -74,10 +83,12 @@ def test_a_claim_goes_from_runs_to_findings_and_to_what_figures_draw(module, mea
         monkeypatch.setattr(orthogonality, "DRAWS", 3)
     if module is unlearning:
         few = {n // FEWER: p for n, p in worlds.OVER_TRAINED.items()}
-        monkeypatch.setattr(unlearning, "OVER_TRAINED", few)
-        monkeypatch.setattr(unlearning, "GRACE", 1)
-        for name in ("AT", "FOLLOW", "FOLLOWED", "LONG", "BRIEF"):
-            monkeypatch.setattr(unlearning, name, max(1, getattr(unlearning, name) // FEWER))
+        monkeypatch.setattr(counting, "GRACE", 1)
+        for place in (unlearning, counting):
+            monkeypatch.setattr(place, "OVER_TRAINED", few)
+            for name in ("AT", "FOLLOW", "FOLLOWED", "LONG", "BRIEF"):
+                if hasattr(place, name):
+                    monkeypatch.setattr(place, name, max(1, getattr(place, name) // FEWER))
     judged = claim.judge(measured_of(claim))
     assert np.isfinite(judged.p)
     named = [f.what for f in judged.findings]

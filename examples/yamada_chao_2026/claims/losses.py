@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from spikewhen.analysis.bands import band
 from spikewhen.analysis.targets import bump
 from spikewhen.analysis.views import read_clock, read_task
+from spikewhen.examples.yamada_chao_2026.claims.worlds import (
+    AT_ENDS,
+    JITTERED,
+    JITTERS_MS,
+    LONG,
+    NAMES,
+    ONLINE,
+    OVER_TRAINED,
+)
+from spikewhen.experiments.study.claim import Finding, Measured, column, finding, paired
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.rules import Unlearn
+
+FORMS = {"unlearn": AT_ENDS, "online": ONLINE}
+"""The two forms of unlearning, by their label."""
+GRACE = 20
+"""Trials of a run before losses are counted: until then a bump is still growing."""
 
 
 class Losses(NamedTuple):
@@ -69,3 +85,74 @@ def first_difference(recording: Recording, a: str, b: str) -> float:
     ours, theirs = (np.asarray(recording[schema.weights(x, "w")]) for x in (a, b))
     differ = np.flatnonzero((ours != theirs).any(axis=(1, 2)))
     return float(trial[differ[0]]) if differ.size else np.inf
+
+
+def measure_losses(recording: Recording) -> dict[str, Any]:
+    """Return by block what was lost of the weights, and the surprise of every trial."""
+    block = read_task(recording).trial_block
+    settled = np.arange(block.size) >= GRACE
+    out: dict[str, Any] = {"first_difference": first_difference(recording, "local", "unlearn")}
+    for label, form in FORMS.items():
+        found = losses(recording, label, form)
+        out[label] = [found.counted(settled & (block == b)) for b in range(int(block.max()) + 1)]
+    plain = losses(recording, "local", AT_ENDS)
+    out["surprise"] = {"local": plain.surprise, "unlearn": losses(recording, "unlearn", AT_ENDS).surprise}
+    return out
+
+
+def judge_losses(measured: Measured) -> tuple[list[Finding], dict[str, Any]]:
+    """Count trials that took weights though nothing had switched."""
+    still = measured[OVER_TRAINED[LONG].name]
+    places = {"fixed": (still, 0)} | {
+        f"SD {sd} ms": (measured[JITTERED.name], b) for b, sd in enumerate(JITTERS_MS)
+    }
+    out, series = [], {}
+    for name, (runs, b) in places.items():
+        for label in FORMS:
+            counted = {
+                k: np.array([r["lost"][label][b][k] for r in runs.values()], float)
+                for k in ("trials", "share")
+            }
+            out.append(
+                finding(
+                    f"trials in 100 that took weights, nothing switched, latency {name}, {NAMES[label]}",
+                    counted["trials"],
+                    at_most=1.0 if (name, label) == ("fixed", "unlearn") else None,
+                    unit="trials",
+                )
+            )
+            out.append(
+                finding(
+                    f"percent of the weights lost per trial, latency {name}, {NAMES[label]}",
+                    counted["share"],
+                    unit="%",
+                )
+            )
+            series.setdefault(name, {})[label] = {k: band(v) for k, v in counted.items()}
+    apart = column(still, "lost", "first_difference")
+    out.append(
+        finding(
+            f"networks whose weights are those of the shipped rule to the bit for {LONG} trials",
+            apart > LONG,
+            fraction=True,
+        )
+    )
+    for sd, b in zip(JITTERS_MS, range(len(JITTERS_MS)), strict=True):
+        runs = measured[JITTERED.name]
+        for label in FORMS:
+            out.append(
+                paired(
+                    f"E at the block's end, latency SD {sd} ms, {NAMES[label]} minus the shipped rule",
+                    column(runs, label, "error")[:, b, -1],
+                    column(runs, "local", "error")[:, b, -1],
+                    at_most=0.02 if label == "unlearn" else None,
+                )
+            )
+    surprise = {k: band(column(still, "lost", "surprise", k)) for k in ("local", "unlearn")}
+    return out, {
+        "counted": series,
+        "surprise": surprise,
+        "switch_at": LONG,
+        "above": AT_ENDS.above,
+        "all_at": AT_ENDS.all_at,
+    }

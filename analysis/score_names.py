@@ -99,6 +99,20 @@ SCORES = {
     "loss_what": Score(
         "run", "1", "error of p-hat without the when directions minus intact error, last probes"
     ),
+    **{
+        f"r2_{statistic}": Score(
+            "run", "1", f"r^2 of p-hat with a leaky observer of {statistic}, best memory"
+        )
+        for statistic in ("items", "alternation", "transitions")
+    },
+    **{
+        f"omega_{statistic}": Score("run", "1", f"memory, in items, of the leaky observer of {statistic}")
+        for statistic in ("items", "alternation", "transitions")
+    },
+    "p300_squires": Score("run", "1", "R2 of the P300 of Squires et al. on the surprise of p-hat"),
+    "p300_kolossa": Score("run", "1", "R2 of the P300 of Kolossa et al. on the surprise of p-hat"),
+    "p300_squires_observer": Score("run", "1", "the same on a leaky observer's of the run's own series"),
+    "p300_kolossa_observer": Score("run", "1", "the same on a leaky observer's of the run's own series"),
     "free_frequency_hz": Score("run", "Hz", "fitted frequency of the free run"),
     "free_amplitude": Score("run", "1", "fitted amplitude of the free run"),
     "free_residual": Score("run", "1", "RMS left by the fit, relative to its amplitude"),
@@ -163,6 +177,16 @@ LABELS = {
     "angle_duty_deg": "angle by one cue's duty cycle",
     "loss_when": "loss of when without what",
     "loss_what": "loss of what without when",
+    "r2_items": "r^2 with an observer of items",
+    "r2_alternation": "r^2 with an observer of alternation",
+    "r2_transitions": "r^2 with an observer of transitions",
+    "omega_items": "memory for items",
+    "omega_alternation": "memory for alternation",
+    "omega_transitions": "memory for transitions",
+    "p300_squires": "R2 of the P300 (Squires)",
+    "p300_kolossa": "R2 of the P300 (Kolossa)",
+    "p300_squires_observer": "R2 of the P300 (Squires), observer",
+    "p300_kolossa_observer": "R2 of the P300 (Kolossa), observer",
     "free_frequency_hz": "frequency",
     "free_amplitude": "amplitude",
     "free_residual": "residual of the fit",
@@ -170,7 +194,7 @@ LABELS = {
 }
 """Every score as a table or a figure calls it, without its unit."""
 
-MAIN = ("error", "free_rmse")
+MAIN = ("error", "r2_transitions", "free_rmse")
 """The scores by which rules are compared: of a run, the first of these that it has."""
 
 

@@ -2,7 +2,8 @@
 
 A task names its scores (`spikewhen.paradigms.base.Task.scores`), and the name is stored in
 the file: "events" (`spikewhen.analysis.score_events`), "target" (`score_targets`), "times"
-(`score_times`), "signal" (`free_run`), "none", or ``"module:function"`` of a user's own,
+(`score_times`), "sequence" (`score_sequence`), "signal" (`free_run`), "none", or
+``"module:function"`` of a user's own,
 
     ``score(recording) -> {label: {name: values or (values, unit)}}``.
 """
@@ -19,6 +20,7 @@ from spikewhen.analysis.algebra import one_thread
 from spikewhen.analysis.free_run import score_signal
 from spikewhen.analysis.score_events import score_events
 from spikewhen.analysis.score_names import KEYS, SCORES
+from spikewhen.analysis.score_sequence import score_sequence
 from spikewhen.analysis.score_targets import score_targets
 from spikewhen.analysis.score_times import score_times
 from spikewhen.analysis.views import Features, Scores
@@ -42,6 +44,7 @@ SCORERS: dict[str, Scorer | None] = {
     "events": Scorer(score_events, "error"),
     "target": Scorer(score_targets, "error"),
     "times": Scorer(score_times, "error"),
+    "sequence": Scorer(score_sequence, "r2_transitions"),
     "signal": Scorer(score_signal, "free_rmse"),
     "none": None,
 }

@@ -87,24 +87,31 @@ def _last_is_a(pattern: str) -> str:
     return pattern if pattern[-1] == "A" else pattern.translate(str.maketrans("AB", "BA"))
 
 
-def mean_surprise(study: str, statistic: str, bits: dict[float, np.ndarray] | None = None, **memory: float):
+Series = dict[float, tuple[np.ndarray, np.ndarray]]
+"""By the frequency of A: items (S, n), true where A, and the surprise of each, (S, n) in bits."""
+
+
+def mean_surprise(study: str, statistic: str, series: Series | None = None, **memory: float) -> np.ndarray:
     """Return the mean surprise of the last item of each pattern that a study measured, ``(r,)``.
 
     Parameters
     ----------
     study : {"squires1976", "kolossa2013", "cho2002", "huettel2002"}
     statistic : str
-        As `spikewhen.analysis.transition_observers.surprise` takes it; not used where `bits` are given.
-    bits : dict of float to (S, n) array, optional
-        Surprise of every item of `sequences`, by the frequency of A, in place of an observer's.
+        As `spikewhen.analysis.transition_observers.surprise` takes it; not used where `series` are given.
+    series : dict, optional
+        Items and their surprise, in place of an observer's on `sequences`.
     **memory
         ``omega`` or ``p_change``.
     """
     points = measured(study)
     out = np.empty(points.value.size)
     for p in np.unique(points.p_a):
-        x = sequences(float(p))
-        found = surprise(x, statistic, **memory) if bits is None else bits[float(p)]
+        if series is None:
+            x = sequences(float(p))
+            found = surprise(x, statistic, **memory)
+        else:
+            x, found = series[float(p)]
         of = _by_pattern(study, x, found)
         for i in np.flatnonzero(points.p_a == p):
             out[i] = of[points.pattern[i]]

@@ -68,18 +68,18 @@ def surprise(
     return np.hstack([first, bits(x[:, 1:], x[:, :-1])])
 
 
-def leaky(series: np.ndarray, omega: float, before: np.ndarray | None = None) -> np.ndarray:
+def leaky(series: np.ndarray, omega: float | np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
     """Return P(true) of every observation from leaky counts of those before it, ``(S, n)``.
 
     Parameters
     ----------
     series : (S, n) bool array
-    omega : float
+    omega : float or (S,) array
         After each observation every count is multiplied by exp(-1/omega), the new one included.
     before : (S, n) bool array, optional
         The context of each observation, which has counts of its own.
     """
-    keep = np.exp(-1.0 / omega)
+    keep = np.exp(-1.0 / np.asarray(omega, float)).reshape(-1, 1, 1)
     rows = np.arange(len(series))
     context = np.zeros(series.shape, int) if before is None else before.astype(int)
     counts = np.zeros((len(series), 2, 2))  # sequence, context, outcome

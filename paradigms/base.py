@@ -244,7 +244,7 @@ class PlannedSession(Session):
     probe_shown : (G, T, C) ndarray, optional
         In probes; by default the cues of `shown`, without its events.
     sigma_ms : float
-        Width of the expectation around an event.
+        Width of the expectation around an event; 0 teaches no time.
     target : (G, T, K) ndarray, optional
         A signal that is taught at all times, per condition; without it the teacher shows a
         bump at the time of the trial's event, and the rule's gate says when it is heard.
@@ -329,7 +329,10 @@ class PlannedSession(Session):
         if event >= 0:
             at[event] = self.trials.event_time_ms[trial]
         stop = float(at[event]) if self.event_ends_trial and event >= 0 else math.inf
-        return TeachingSignal(self.time_ms, bump(self.time_ms, at, self.sigma_ms), event, at, stop)
+        signal = np.zeros((self.time_ms.size, at.size))
+        if self.sigma_ms > 0:
+            signal = bump(self.time_ms, at, self.sigma_ms)
+        return TeachingSignal(self.time_ms, signal, event, at, stop)
 
     def _taught(self) -> np.ndarray:
         """Return the mean of what is taught in each block and condition, (B, G, T, K); NaN without trials."""

@@ -24,6 +24,7 @@ from spikewhen.analysis.figures import (
     learning,
     recalibration,
     schematic,
+    sequence,
     target,
     trial,
 )
@@ -41,6 +42,7 @@ FIGURES: dict[str, ModuleType] = {
     "trial": trial,
     "target": target,
     "event_times": event_times,
+    "sequence": sequence,
     "learning": learning,
     "recalibration": recalibration,
     "calibration": calibration,

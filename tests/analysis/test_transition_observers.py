@@ -115,8 +115,8 @@ def test_the_descriptive_model_of_squires(study, r2):
 
 
 def test_surprise_given_by_hand_takes_the_place_of_an_observer():
-    bits = {p: surprise(sequences(p), "items", omega=11) for p in (0.3, 0.5, 0.7)}
-    by_hand = mean_surprise("squires1976", "", bits)
+    series = {p: (sequences(p), surprise(sequences(p), "items", omega=11)) for p in (0.3, 0.5, 0.7)}
+    by_hand = mean_surprise("squires1976", "", series)
     np.testing.assert_array_equal(by_hand, mean_surprise("squires1976", "items", omega=11))
 
 

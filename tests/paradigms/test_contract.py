@@ -12,6 +12,7 @@ from spikewhen.paradigms.base import PlannedSession, Task, bump, probe_table, pu
 from spikewhen.paradigms.event_times import Times
 from spikewhen.paradigms.reward_timing import RewardTiming
 from spikewhen.paradigms.set_go import SetGo
+from spikewhen.paradigms.transitions import Transitions
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
@@ -44,6 +45,9 @@ TASKS = {
         probes_every=3,
         probe_repeats=1,
         sigma_ms=5.0,
+    ),
+    "transitions": Transitions(
+        p_a=(0.5,), series=2, items=32, onset_to_onset_ms=10.0, item_ms=4.0, before_ms=2.0
     ),
     "unequal": Unequal(),
     "unequal, injected": Unequal(injected=True),

@@ -76,7 +76,7 @@ class Transitions(Task):
     def plan(self, seed: int, readout_step_ms: float) -> PlannedSession:
         """Draw the series; those of the frequencies take turns."""
         rng = np.random.default_rng([seed, 2])
-        frequency = np.tile(self.p_a, self.series)
+        frequency = np.array(self.p_a * self.series)
         series = np.stack([self._series(rng, p) for p in frequency])  # (B, items + 1), 0 = A, 1 = B
         item, after = series[:, :-1].ravel(), series[:, 1:].ravel()
         end = self.onset_to_onset_ms - self.before_ms

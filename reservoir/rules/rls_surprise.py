@@ -10,27 +10,33 @@ The surprising trial itself was still learned with the old P.
 
 from __future__ import annotations
 
-from collections import namedtuple
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numba as nb
 import numpy as np
 
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.base import device_text
-from spikewhen.reservoir.rules.rls import RLS, RLSState
+from spikewhen.reservoir.rules.rls import RLS
 from spikewhen.reservoir.rules.rls import _reference_step as rls_reference_step
 from spikewhen.reservoir.rules.rls import _step as rls_step
 from spikewhen.reservoir.spec import param
 from spikewhen.reservoir.types import LANES
 
-RLSSurpriseState: Any = namedtuple(
-    "RLSSurpriseState", (*RLSState._fields, "missed", "expected", "came", "resets", "features")
-)
-"""The state of `RLS`, then (K,) each: of the trial so far, the sums of min(s - y, 0)^2 and of s^2; trials
-that delivered the channel's event since its P was last I / alpha; how often it was. Last, (1,), the number
-of features without padding."""
+
+class RLSSurpriseState(NamedTuple):
+    """The state of `RLS`, and what surprised each channel."""
+
+    w: np.ndarray
+    p: np.ndarray
+    q: np.ndarray
+    pending: np.ndarray
+    missed: np.ndarray  # (K,) of the trial so far, sum of min(s - y, 0)^2
+    expected: np.ndarray  # (K,) sum of s^2
+    came: np.ndarray  # (K,) trials that delivered the channel's event since its P was last I / alpha
+    resets: np.ndarray  # (K,) int64, how often it was
+    features: np.ndarray  # (1,) int64, without padding
 
 
 def is_surprised_reference(above: Any, after: Any, missed: Any, expected: Any, came: Any, k: int) -> bool:
@@ -119,7 +125,7 @@ class RLSSurprise(RLS):
     def init(self, n_channels: int, n_features: int, dtype: Any) -> Any:
         """Return zero weights, P = I / alpha and no surprise."""
         sums = [np.zeros(n_channels, dtype) for _ in ("missed", "expected", "came")]
-        counted = np.zeros(n_channels, np.int64), np.full(1, n_features, np.int64)
+        counted = [np.zeros(n_channels, np.int64), np.full(1, n_features, np.int64)]
         return RLSSurpriseState(*super().init(n_channels, n_features, dtype), *sums, *counted)
 
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:

@@ -113,12 +113,20 @@ def test_a_perfect_prediction_scores_0_and_silence_1():
 
 @pytest.mark.parametrize(
     ("rate_hz", "value"),
-    [(3.0, 0.4), (10.0, 0.4 + 0.1 * np.log(2)), (0.75, 0.4 + 0.1 * np.log(2)), (0.1, WORST), (80.0, WORST)],
+    [(3.0, 0.4), (12.0, 0.4 + 0.1 * np.log(2)), (0.5, 0.4 + 0.1 * np.log(2)), (0.1, WORST), (80.0, WORST)],
 )
 def test_rates_outside_what_is_wanted_cost(rate_hz, value):
     found = Score({"local": np.full((3, 3), 0.4)}, rate_hz, 0.0)
     assert found.value() == pytest.approx(value)
     assert BROKEN.value() == WORST
+
+
+def test_silence_after_the_cue_costs():
+    values = [Score({"local": np.full((3, 3), 0.4)}, 3.0, 0.0, lull).value() for lull in (1.0, 0.2, 0.1, 0.0)]
+    assert values[:2] == [0.4, 0.4]
+    assert values[2] == pytest.approx(0.4 + 0.03 * np.log(2)) and values[3] == pytest.approx(
+        0.4 + 0.03 * np.log(200)
+    )
 
 
 def test_a_study_goes_on_where_it_ended_and_draws_anew(tmp_path):

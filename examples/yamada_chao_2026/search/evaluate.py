@@ -29,8 +29,14 @@ POINTS = (20, 50, 100)
 WORST = 1.5
 """Value of a network that runs away or falls silent; silence of the readout alone scores 1."""
 
-RATE_HZ = (1.5, 5.0)
+RATE_HZ = (1.0, 6.0)
 """Wanted mean rate. Outside, a tenth of the log of the excess is added to the score."""
+
+LULL, BIN_MS = 0.2, 50.0
+"""Least rate in any bin after cue onset, as a share of the mean there; below, .03 of the log is added.
+
+A strong cue makes all cells fire at once, and silences all of them for a fifth of a second.
+"""
 
 
 class Score(NamedTuple):
@@ -39,6 +45,7 @@ class Score(NamedTuple):
     errors: dict[str, np.ndarray]  # by rule: (blocks, points) mean E over repeats
     rate_hz: float
     silent: float  # fraction of cells
+    lull: float = np.nan  # least over mean rate after cue onset; NaN where it was not looked at
 
     def value(self) -> float:
         """Return the number that is minimised, of the only rule."""
@@ -46,7 +53,8 @@ class Score(NamedTuple):
             return WORST
         (errors,) = self.errors.values()
         excess = max(np.log(RATE_HZ[0] / self.rate_hz), np.log(self.rate_hz / RATE_HZ[1]), 0)
-        return min(float(errors.mean() + 0.1 * excess), WORST)
+        lull = 0.0 if np.isnan(self.lull) else max(np.log(LULL / max(self.lull, 1e-3)), 0)
+        return min(float(errors.mean() + 0.1 * excess + 0.03 * lull), WORST)
 
 
 BROKEN = Score({}, np.nan, np.nan)
@@ -56,8 +64,8 @@ BROKEN = Score({}, np.nan, np.nan)
 def task(
     blocks: tuple[Block, ...] = BLOCKS, points: tuple[int, ...] = POINTS, repeats: int = 3
 ) -> Experiment:
-    """Return meet.toml with the local rule only, a short session, single precision, nothing recorded."""
-    quick = ('simulation.precision="float32"', 'record.spikes="none"', "record.trials=false")
+    """Return meet.toml with the local rule only, a short session, single precision, few spikes kept."""
+    quick = ('simulation.precision="float32"', 'record.spikes="subset"', "record.trials=false")
     experiment = load_config("meet.toml", quick).with_rules(["local"])
     paradigm = replace(experiment.paradigm, blocks=blocks, probes_after=points, probe_repeats=repeats)
     return replace(experiment, paradigm=paradigm)
@@ -76,7 +84,11 @@ def score(experiment: Experiment, seed: int) -> Score:
         label: probe_errors(session, sink.recording[schema.readout(label, "probes", "prediction")])
         for label in experiment.rules
     }
-    return Score(errors, report["rate_hz"], report["fraction_silent"])
+    dt, end = setup.grid.dt_ms, float(session.time_ms[-1])
+    at = sink.recording[schema.spikes("probes", "step")] * dt
+    rate = np.histogram(at, np.arange(0.0, end + 1, BIN_MS))[0]
+    lull = float(rate.min() / rate.mean()) if rate.any() else 0.0
+    return Score(errors, report["rate_hz"], report["fraction_silent"], lull)
 
 
 def probe_errors(session: Any, prediction: np.ndarray) -> np.ndarray:

@@ -24,69 +24,23 @@ from spikewhen.reservoir.time_grid import make_grid
 
 NAME = "regime"
 
-BETTER = {
-    "network.weight": 1.2,
-    "network.bias_spread": 0.1,
-    "network.bias_pa": 70.0,
-    "network.cue_fraction": 0.6,
-    "rules.local.gate.baseline": 1.0,
-}
+QUIET = {"network.bias_pa": 0.0, "network.drive_pa": 75.0}
+"""Silent between trials."""
 GUESSES: tuple[dict[str, float], ...] = (
-    {},  # as it was
-    {"rules.local.gate.baseline": 1.0},
-    {"network.cue_fraction": 0.6},
-    {"network.weight": 1.2, "network.bias_spread": 0.15},
-    {"network.cue_fraction": 0.6, "network.weight": 1.5, "rules.local.gate.baseline": 1.0},
-    # From here on entered while the search ran.
-    {
-        "network.weight": 1.2,
-        "network.bias_spread": 0.15,
-        "network.cue_fraction": 0.6,
-        "rules.local.gate.baseline": 0.6,
-    },
-    {
-        "network.weight": 0.7,
-        "network.bias_spread": 0.15,
-        "network.cue_pa": 900.0,
-        "rules.local.gate.baseline": 0.6,
-    },
-    BETTER,
-    {
-        "network.weight": 1.2,
-        "network.bias_spread": 0.15,
-        "network.cue_fraction": 0.6,
-        "network.parameter_spread": 0.35,
-        "network.slow_a_min": 0.0007,
-        "rules.local.gate.baseline": 0.6,
-    },
-    {
-        "network.weight": 1.2,
-        "network.bias_spread": 0.15,
-        "network.cue_fraction": 0.6,
-        "trace.decay_ms": 40.0,
-        "trace.rise_ms": 30.0,
-        "rules.local.eta": 0.012,
-        "rules.local.gate.baseline": 1.0,
-    },
-    {
-        "network.weight": 1.2,
-        "network.bias_spread": 0.15,
-        "network.cue_fraction": 0.6,
-        "rules.local.eta": 0.035,
-        "rules.local.gate.baseline": 1.0,
-    },
-    BETTER | {"network.bias_spread": 0.05, "network.bias_pa": 62.0, "network.slow_a_max": 0.07},
-    BETTER | {"network.synapse_decay_ms.0": 40.0, "network.slow_a_max": 0.07, "network.slow_a_min": 0.0006},
-    BETTER
-    | {
-        "trace.decay_ms": 35.0,
-        "trace.rise_ms": 35.0,
-        "rules.local.gate.half_width_ms": 130.0,
-        "rules.local.eta": 0.03,
-    },
-    BETTER | {"network.cue_fraction": 0.8, "network.weight": 0.8},
+    {},  # as it is
+    QUIET,
+    QUIET | {"network.drive_pa": 65.0},
+    {"network.bias_pa": 30.0, "network.drive_pa": 45.0},
+    QUIET | {"network.cue_pa": 300.0},
+    QUIET | {"network.slow_a_max": 0.1},
+    QUIET | {"rules.local.eta": 0.02, "rules.local.gate.baseline": 1.0},
+    QUIET | {"network.drive_pa": 90.0, "network.weight": 0.6},
+    QUIET | {"network.cue_pa": 120.0},
+    QUIET | {"network.cue_fraction": 0.3},
+    QUIET | {"network.parameter_spread": 0.35},
+    QUIET | {"network.bias_spread": 0.3},
 )
-"""Tried besides what the sampler draws, each a change of the start; the hand search gave reason to."""
+"""Tried besides what the sampler draws, each a change of the start; earlier searches gave reason to."""
 
 
 def search_regime(folder: Path, seconds: float, worker: int = 0) -> None:
@@ -125,7 +79,7 @@ def search_regime_rls(folder: Path, seconds: float, worker: int = 0) -> None:
         interval_ms=8.0,
         reset="switch",
         gate=Gate(kind="window", baseline=1.0),
-        what=WhatReadout(anneal=True),
+        what=WhatReadout(anneal=True, restart=0.35),
     )
     start = replace(task(), rules={"rls": rule})
     study = open_study(folder, f"{NAME}_rls", worker)

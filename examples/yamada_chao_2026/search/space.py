@@ -27,15 +27,16 @@ class Parameter(NamedTuple):
 
 
 REGIME = (
-    Parameter("network.bias_pa", 50, 110, False, "distance to threshold: rate, and what a cue can still add"),
+    Parameter("network.drive_pa", 20, 140, False, "activity from the cue on; the rate that carries time"),
+    Parameter("network.bias_pa", 0, 60, False, "activity between trials: what the last one leaves behind"),
     Parameter("network.bias_spread", 0.05, 0.5, False, "from all cells near threshold to few"),
-    Parameter("network.cue_pa", 200, 1200, True, "how far a cue throws the network from its noise"),
+    Parameter("network.cue_pa", 50, 1200, True, "how far a cue throws the network from its noise"),
     Parameter("network.cue_fraction", 0.1, 1.0, False, "how many cells follow the cue by themselves"),
-    Parameter("network.weight", 0.5, 6, True, "recurrence: echoes of the cue against amplified noise"),
+    Parameter("network.weight", 0.3, 6, True, "recurrence: echoes of the cue against amplified noise"),
     Parameter("network.inhibition", 1.5, 10, True, "balance; strong inhibition silences"),
     Parameter("network.parameter_spread", 0, 0.5, False, "variety of time courses"),
     Parameter("network.slow_a_min", 0.0004, 0.004, True, "slowest adaptation: how long time is carried"),
-    Parameter("network.slow_a_max", 0.008, 0.1, True, "fastest adaptation"),
+    Parameter("network.slow_a_max", 0.008, 0.2, True, "fastest adaptation"),
     Parameter("network.synapse_decay_ms.0", 5, 60, True, "fast synapses"),
     Parameter("network.synapse_decay_ms.1", 60, 300, True, "slow synapses"),
     Parameter("trace.decay_ms", 15, 60, True, "width of a feature against its noise"),

@@ -5,7 +5,7 @@ Each function takes the maker of bands of `made_up_report`.
 
 import numpy as np
 
-from spikewhen.examples.yamada_chao_2026.claims import causal, orthogonality, worlds
+from spikewhen.examples.yamada_chao_2026.claims import budget, causal, orthogonality, worlds
 
 
 def unlearned(m) -> dict:
@@ -101,4 +101,25 @@ def by_error(m) -> dict:
     return out
 
 
-RULES_AND_ERRORS = {"U": unlearned, "R": causally, "C6H": by_error}
+def budgeted(m) -> dict:
+    networks = {}
+    for i, name in enumerate(budget.NETWORKS):
+        entry = {
+            label: {k: m(v * (1 + 0.3 * i), 0.003) for k, v in zip(budget.PARTS, parts, strict=True)}
+            | {"total": m(sum(parts) * (1 + 0.3 * i), 0.003), "quiet": m(0.02, 0.003)}
+            for label, parts in (
+                ("local", (0.02, 0.02, 0.003, 0.03, 0.01)),
+                ("ridge", (0.005, 0.015, 0.002, 0.025, 0.01)),
+            )
+        }
+        rising = np.linspace(0.1, 0.8 - 0.1 * i, len(budget.QUANTILES))
+        networks[name] = entry | {
+            "dimension": m(1.7 + i, 0.1),
+            "signal": m(0.5, 0.02),
+            "reliability": m(rising, 0.01),
+            "rate_hz": m(4.0),
+        }
+    return {"parts": list(budget.PARTS), "quantiles": list(budget.QUANTILES), "networks": networks}
+
+
+RULES_AND_ERRORS = {"U": unlearned, "R": causally, "C6H": by_error, "N": budgeted}

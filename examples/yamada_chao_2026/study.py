@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spikewhen.examples.yamada_chao_2026.claims import (
     ablations,
+    budget,
     calibration,
     causal,
     conditions,
@@ -50,6 +51,7 @@ STUDY = Study(
         volatility.CLAIM,
         unlearning.CLAIM,
         causal.CLAIM,
+        budget.CLAIM,
     ],
     figures={
         "figure_1_task": f"{FIGURES}.task",
@@ -63,6 +65,7 @@ STUDY = Study(
         "figure_9_populations": f"{FIGURES}.populations",
         "figure_10_unlearning": f"{FIGURES}.unlearning",
         "figure_11_causal": f"{FIGURES}.causal",
+        "figure_12_budget": f"{FIGURES}.budget",
         "figure_13_orthogonality": f"{FIGURES}.orthogonality",
         "figure_14_worlds": f"{FIGURES}.worlds",
     },

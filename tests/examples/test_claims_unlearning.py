@@ -11,6 +11,7 @@ from made_up_rules import RULES_AND_ERRORS
 
 from spikewhen.analysis.bands import jsonable
 from spikewhen.examples.yamada_chao_2026.claims import (
+    budget,
     causal,
     orthogonality,
     shared,
@@ -74,7 +75,7 @@ def shape(entry):
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "module", [unlearning, causal, orthogonality], ids=lambda m: m.__name__.split(".")[-1]
+    "module", [unlearning, causal, orthogonality, budget], ids=lambda m: m.__name__.split(".")[-1]
 )
 def test_a_claim_goes_from_runs_to_findings_and_to_what_figures_draw(module, measured_of, monkeypatch):
     claim = module.CLAIM

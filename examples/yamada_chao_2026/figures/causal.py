@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
-from spikewhen.analysis.figures.colours import INK, MIDDLE, OBSERVER, PALE, VARIANT, WHEN, channel_colour
+from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, VARIANT, WHEN, channel_colour
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip, zero_line
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.targets import bump
@@ -178,7 +178,7 @@ def _maps(sheet: Sheet, series: Mapping[str, Any]) -> None:
             text = f"{value:.2f}".removeprefix("0")
             ax.text(column, row, text, ha="center", va="center", fontsize=6, color="white" if dark else INK)
         at = [float(np.flatnonzero(late == LATE_MS)[0])], [float(np.flatnonzero(trace == TRACE_MS)[0])]
-        style = {"ls": "none", "marker": "s", "ms": 13, "mfc": "none", "mec": OBSERVER, "mew": 1.0}
+        style = {"ls": "none", "marker": "s", "ms": 13, "mfc": "none", "mec": VARIANT, "mew": 1.0}
         sheet.line(ax, "e", f"{name}: as in b", *at, "frame", **style)
         ax.set_xticks(range(late.size), [f"{x:g}" for x in late])
         ax.set_yticks(range(trace.size), [f"{x:g}" for x in trace] if i == 0 else [""] * trace.size)

@@ -98,7 +98,7 @@ def _lesions(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     ax.set_ylabel("E")
     for i, (name, colour, filled) in enumerate(LESIONS.values()):
         text = f"{'●' if filled else '○'} {name}"
-        ax.text((0.0, 0.2, 0.56)[i], 1.04, text, transform=ax.transAxes, color=colour, fontsize=6)
+        ax.text((0.0, 0.19, 0.58)[i], 1.04, text, transform=ax.transAxes, color=colour, fontsize=6)
 
 
 def _selectivity(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
-from spikewhen.analysis.figures.colours import INK, MIDDLE, OBSERVER, RLS, VARIANT, Look
+from spikewhen.analysis.figures.colours import INK, MIDDLE, OBSERVER, VARIANT, Look
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.experiments.study.result import StudyResult
@@ -101,7 +101,7 @@ def _whole(sheet: Sheet, ax: Axes, panel: str, rmse: Mapping[str, Any], title: s
 
 
 def _rates(sheet: Sheet, ax: Axes, rates: np.ndarray, worlds: Mapping[str, Any]) -> None:
-    for (world, entry), colour in zip(worlds.items(), (INK, RLS), strict=True):
+    for (world, entry), colour in zip(worlds.items(), (INK, MIDDLE), strict=True):
         title = WORLDS[world].partition(":")[0]
         for family, dash, marker in (("fixed", "-", "o"), ("annealed", (0, (4, 1.5)), "s")):
             band = Band.stack([Band.from_json(entry["rmse"][f"{family}_{r:g}"]) for r in rates])
@@ -109,7 +109,7 @@ def _rates(sheet: Sheet, ax: Axes, rates: np.ndarray, worlds: Mapping[str, Any])
         mean = float(Band.from_json(entry["rmse"]["change_point_matched"]).mean)
         sheet.level(ax, "e", f"{title}, observer", mean, color=colour, lw=0.8, ls=(0, (1, 1)))
     ax.text(0.02, 1.06, "● fixed, ■ from 1/n on, ⋯ observer", transform=ax.transAxes, fontsize=6)
-    ax.text(0.98, 0.16, "volatile", transform=ax.transAxes, ha="right", color=RLS, fontsize=6.5)
+    ax.text(0.98, 0.16, "volatile", transform=ax.transAxes, ha="right", color=MIDDLE, fontsize=6.5)
     ax.text(0.98, 0.05, "stable", transform=ax.transAxes, ha="right", color=INK, fontsize=6.5)
     ax.set_xscale("log")
     ax.set_xticks(rates, [f"{r:g}".replace("0.", ".") for r in rates])

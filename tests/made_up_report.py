@@ -149,7 +149,7 @@ def volatility(m: Maker) -> dict:
     for name, length in (("a switch every 100 trials", 100), ("a switch every 20 trials", 20)):
         n = np.arange(length)
         course, rmse = {}, {}
-        for label in (*labels, "surprise", "change_point", "change_point_matched"):
+        for label in (*labels, "surprise", "restart", "change_point", "change_point_matched"):
             rate = float(label.split("_")[1]) if label[-1].isdigit() else 0.06
             course[label] = m(0.5 * (1 - rate) ** n + 0.4 * np.sqrt(rate / 2), 0.01)
             rmse[label] = m(np.mean(course[label]["mean"]), 0.01)

@@ -29,6 +29,7 @@ VARIANTS: dict[str, Any] = {
     **{f"fixed_{r:g}": _readout(eta_w=r) for r in RATES},
     **{f"annealed_{r:g}": _readout(eta_w=r, anneal=True) for r in RATES},
     "surprise": changed(surprised(), eta=0.0, gate=SHUT),
+    "restart": _readout(anneal=True, restart=0.35),
 }
 LEVELS = (0.8, 0.2, 0.6, 0.9, 0.3)
 KEPT = (
@@ -102,7 +103,11 @@ def judge(measured: Measured) -> Judged:
             *(
                 paired(f"RMSE, {a} minus {text}, {name}", rmse[key], rmse[k])
                 for k, text in OBSERVERS.items()
-                for a, key in (("surprise-scaled", "surprise"), ("annealed 0.1", "annealed_0.1"))
+                for a, key in (
+                    ("surprise-scaled", "surprise"),
+                    ("restarted", "restart"),
+                    ("annealed 0.1", "annealed_0.1"),
+                )
             ),
         ]
         findings += [

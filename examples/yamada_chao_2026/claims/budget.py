@@ -77,23 +77,17 @@ def judge(measured: Measured) -> Judged:
         ]
         series["networks"][name] = entry
     shipped, silent = (measured[NETWORKS[k].name] for k in (SHIPPED, SILENT))
-    noise, left = (column(shipped, "parts", "ridge", k) for k in ("noise", "state"))
-    bias = column(shipped, "parts", "ridge", "bias")
-    rests_on = paired(
-        "squared error of the best linear readout: private noise minus bias, as shipped",
-        noise,
-        bias,
-        at_least=0,
-    )
+    noise, left, bias = (column(shipped, "parts", "ridge", k) for k in ("noise", "state", "bias"))
+    best = f"squared error of {READOUTS['ridge']}"
+    rests_on = paired(f"{best}: private noise minus what the last trial left", noise, left, at_least=0)
     findings += [
         rests_on,
-        paired(
-            "squared error of the best linear readout: private noise minus state, as shipped", noise, left
-        ),
+        paired(f"{best}: private noise minus bias, as shipped", noise, bias),
         *(
             paired(
                 f"squared error of {text}, silent between trials minus as shipped",
                 *(column(runs, "parts", label, "total") for runs in (silent, shipped)),
+                below=0.0,
             )
             for label, text in READOUTS.items()
         ),

@@ -27,8 +27,9 @@ class NetworkSpec(Spec):
     ``slow_a_min = 0``, ``bias_pa = 0``, ``weight_spread = 0``), with ``synapse_decay_ms = [2]``,
     ``weight = 2500``, ``cue_pa = 1000`` and a cue of 5 ms. Then, at dt = .1 to .5 ms and noise 0 to
     20 pA sqrt(ms), each cell fires once, 11 ms after cue onset and its delay (tested). With a longer cue the
-    head fires on, and every cell after it. Without noise all trials are the same. Delays take N numbers per
-    dt of `delay_max_ms`.
+    head fires on, and every cell after it. Heads take neither `bias_pa` nor `drive_pa`: where these make the
+    other cells fire by themselves, the line still begins with its cue. Without noise all trials are the same.
+    Delays take N numbers per dt of `delay_max_ms`.
     """
 
     n_neurons: int = param(1000, "number of neurons", ge=1)
@@ -151,6 +152,8 @@ def build_network(spec: NetworkSpec, seed: int, n_cues: int, n_channels: int, dt
             f"here {n_cues} cues and {n_exc} excitatory cells of {n}",
         )
     excitability = exp(spec.bias_spread * normal(rng, n))
+    if spec.connectivity == "delay_line":
+        excitability[:n_cues] = 0  # a head that fired by itself would send its spike down the whole line
     bias = single(spec.bias_pa * excitability)
     if spec.cell:
         names: list[str] = ["custom"] * n

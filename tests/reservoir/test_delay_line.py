@@ -82,3 +82,11 @@ def test_the_gpu_text_agrees_on_a_line():
     trials, rules = line_trials(grid), [VARIANTS["three_factor"]]
     expected = outcome_of(CpuEngine(network, grid), rules, trials)
     assert_same_bits(outcome_of(GpuEngine(HostDevice("shuffled"), network, grid), rules, trials), expected)
+
+
+def test_the_head_of_a_line_takes_no_constant_current():
+    """A head that fired by itself would send its spike down the whole line."""
+    spec = NetworkSpec(**{**LINE, "bias_pa": 90.0, "drive_pa": 20.0})
+    network = build_network(spec, 0, 2, 2, 0.1)
+    assert not network.cells.bias[:2].any() and not network.encoders.drive[0, :2].any()
+    assert (network.cells.bias[2:] > 40).all() and (network.encoders.drive[0, 2:] > 8).all()

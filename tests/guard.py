@@ -16,7 +16,7 @@ FAULTS = {
     "no_error": changed(local(), teacher="target"),
     "wrong_channel": changed(local(), gate={"channel": "other"}),
     "p_counted_twice": changed(local(), gate={"undelivered": "zero"}),
-    "slow_what": changed(local(), what={"eta_w": 0.004, "anneal": False}),
+    "slow_what": changed(local(), what={"eta_w": 0.004, "anneal": False, "restart": 0.0}),
 }
 GUARD = Protocol(
     "guard",

@@ -11,15 +11,15 @@ from spikewhen.examples.yamada_chao_2026.claims import budget, causal, orthogona
 def unlearned(m) -> dict:
     trial = list(worlds.AFTER)
     start = (1.0, 1.2, 0.9, 1.0, 0.7)
-    slow = {"local": 25, "unlearn": 9, "online": 12, "restart": 8, "rls_told": 9}
+    slow = {"plain": 25, "unlearn": 9, "online": 12, "local": 8, "rls_told": 9}
     u = np.full(300, 0.04)
     came = np.arange(320) % 5 != 4
     before = np.where(came[:300], u, np.nan)
     surprise = {
         k: m(np.r_[before, np.where(came[300:], 0.6 * np.exp(-np.arange(20) / t), np.nan)], 0.005)
-        for k, t in (("local", 10), ("unlearn", 3))
+        for k, t in (("plain", 10), ("unlearn", 3))
     }
-    forms = {"local": 0.4, "unlearn": 0.25, "online": 0.28}
+    forms = {"plain": 0.4, "unlearn": 0.25, "online": 0.28}
     counted = {
         name: {k: {"trials": m(v), "share": m(v / 5)} for k in ("unlearn", "online")}
         for name, v in (("fixed", 0.1), ("SD 20 ms", 2.0), ("SD 50 ms", 20.0))
@@ -45,7 +45,7 @@ def unlearned(m) -> dict:
         },
         "trained": {
             "trials": [20, 100, 300],
-            "error": {k: m(v + np.array([0, 0.03, 0.05]) * (k == "local")) for k, v in forms.items()},
+            "error": {k: m(v + np.array([0, 0.03, 0.05]) * (k == "plain")) for k, v in forms.items()},
         },
         "worlds": {
             name: {n: {k: m(v) for k, v in forms.items() if k != "online"} for n in moments}
@@ -61,7 +61,7 @@ def unlearned(m) -> dict:
 
 def causally(m) -> dict:
     trial = list(worlds.AFTER)
-    ends = {"local": 0.25, "causal": 0.6, "retro": 0.32, "retro_unlearn": 0.29}
+    ends = {"unlearn": 0.25, "causal": 0.6, "retro": 0.32, "retro_unlearn": 0.29}
     trace, late = np.meshgrid(causal.TRACES_MS, causal.LATE_MS, indexing="ij")
     mapped = 0.3 + 0.1 * np.abs(np.log(trace / 1000)) + 0.002 * np.abs(late - 60)
     return {

@@ -148,8 +148,8 @@ class TestLosses:
             *SMALL,
         )
         rules = {
-            "local": worlds.RULES["local"],
-            "unlearn": replace(worlds.RULES["local"], unlearn=Unlearn(above=0.05, all_at=0.4)),
+            "local": worlds.RULES["plain"],
+            "unlearn": replace(worlds.RULES["plain"], unlearn=Unlearn(above=0.05, all_at=0.4)),
         }
         recording = run(replace(load_config("meet.toml", overrides), rules=rules), 0)
         found = losses(recording, "unlearn", rules["unlearn"].unlearn)
@@ -173,7 +173,9 @@ def test_only_one_channel_moves_in_the_last_block_of_the_switches():
 
 
 def test_the_rules_are_the_shipped_one_changed():
-    plain = worlds.RULES["local"]
+    plain = worlds.RULES["plain"]
     assert replace(worlds.RULES["unlearn"], unlearn=plain.unlearn) == plain
     assert replace(worlds.RULES["online"], unlearn=plain.unlearn) == plain
-    assert worlds.RULES["retro"].what == plain.what and worlds.RULES["retro"].eta == plain.eta
+    assert not plain.unlearn.at_trial_ends and plain.unlearn.rate == 0
+    retro = worlds.RULES["retro"]
+    assert (retro.what, retro.eta, retro.gate.baseline) == (plain.what, plain.eta, plain.gate.baseline)

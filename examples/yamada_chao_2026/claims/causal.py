@@ -27,7 +27,7 @@ from spikewhen.experiments.study.curves import curves
 from spikewhen.experiments.study.protocol import SHORT, Protocol, probes
 from spikewhen.reservoir.files.recording import Recording
 
-TEACHERS = ("local", "causal", "retro", "retro_unlearn")
+TEACHERS = ("unlearn", "causal", "retro", "retro_unlearn")
 BLOCK_NAMES = (*SWITCH[:4], "one channel")
 TRACES_MS, LATE_MS = (300.0, 1000.0, 3000.0), (1.0, 30.0, 60.0, 120.0)
 """Of the map; the least lateness is one readout step."""
@@ -75,9 +75,9 @@ def judge(measured: Measured) -> Judged:
         for label in TEACHERS[1:]:
             findings.append(
                 paired(
-                    f"E at trial 100 of block {b + 1} ({name}), {NAMES[label]} minus the shipped rule",
+                    f"E at trial 100 of block {b + 1} ({name}), {NAMES[label]} minus the acausal rule",
                     error[label][:, b, -1],
-                    error["local"][:, b, -1],
+                    error["unlearn"][:, b, -1],
                     at_most=BEHIND if label == "retro_unlearn" else None,
                 )
             )
@@ -96,7 +96,7 @@ def judge(measured: Measured) -> Judged:
     worlds, of_worlds = _worlds(measured)
     mapped, of_map = _map(measured[MAP.name])
     series = {
-        "trial": next(iter(runs.values()))["local"]["trial"][0],
+        "trial": next(iter(runs.values()))["unlearn"]["trial"][0],
         "blocks": BLOCK_NAMES,
         "error": {label: band(v) for label, v in error.items()},
         "before": {label: band(v) for label, v in before.items()},
@@ -112,13 +112,13 @@ def _worlds(measured: Measured) -> tuple[list[Finding], dict[str, Any]]:
     places["closed loop, 20 pA"] = {label: measured[p.name] for label, p in CLOSED.items()}
     out, series = [], {}
     for name, of in places.items():
-        error = {label: _ends(of[label], label) for label in ("local", "retro", "retro_unlearn")}
-        for b in range(error["local"].shape[1]):
+        error = {label: _ends(of[label], label) for label in ("unlearn", "retro", "retro_unlearn")}
+        for b in range(error["unlearn"].shape[1]):
             out.append(
                 paired(
-                    f"E at the end of block {b + 1}, {name}, {NAMES['retro_unlearn']} minus the shipped rule",
+                    f"E at the end of block {b + 1}, {name}, {NAMES['retro_unlearn']} minus the acausal rule",
                     error["retro_unlearn"][:, b],
-                    error["local"][:, b],
+                    error["unlearn"][:, b],
                     at_most=BEHIND,
                 )
             )
@@ -169,8 +169,8 @@ CLAIM = Claim(
     measure,
     judge,
     (
-        "The shipped teacher is acausal: its target rises before the event comes. The causal gate has no "
-        "target, error or plasticity before the event; the retrospective rule adds a late trace of what "
+        "The acausal rule is the shipped one, without a restart of p-hat: its target rises before the "
+        "event. The causal gate has no target, error or plasticity before the event; the retrospective rule adds a late trace of what "
         "was predicted, which the event's onset subtracts.",
         f"Worlds: {LEARN} trials, then {FOLLOW} after a switch of timing; two interleaved cues, 150 trials.",
     ),

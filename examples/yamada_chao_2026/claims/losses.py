@@ -91,12 +91,12 @@ def measure_losses(recording: Recording) -> dict[str, Any]:
     """Return by block what was lost of the weights, and the surprise of every trial."""
     block = read_task(recording).trial_block
     settled = np.arange(block.size) >= GRACE
-    out: dict[str, Any] = {"first_difference": first_difference(recording, "local", "unlearn")}
+    out: dict[str, Any] = {"first_difference": first_difference(recording, "plain", "unlearn")}
     for label, form in FORMS.items():
         found = losses(recording, label, form)
         out[label] = [found.counted(settled & (block == b)) for b in range(int(block.max()) + 1)]
-    plain = losses(recording, "local", AT_ENDS)
-    out["surprise"] = {"local": plain.surprise, "unlearn": losses(recording, "unlearn", AT_ENDS).surprise}
+    plain = losses(recording, "plain", AT_ENDS)
+    out["surprise"] = {"plain": plain.surprise, "unlearn": losses(recording, "unlearn", AT_ENDS).surprise}
     return out
 
 
@@ -132,7 +132,7 @@ def judge_losses(measured: Measured) -> tuple[list[Finding], dict[str, Any]]:
     apart = column(still, "lost", "first_difference")
     out.append(
         finding(
-            f"networks whose weights are those of the shipped rule to the bit for {LONG} trials",
+            f"networks whose weights are to the bit those without unlearning for {LONG} trials",
             apart > LONG,
             fraction=True,
         )
@@ -142,13 +142,13 @@ def judge_losses(measured: Measured) -> tuple[list[Finding], dict[str, Any]]:
         for label in FORMS:
             out.append(
                 paired(
-                    f"E at the block's end, latency SD {sd} ms, {NAMES[label]} minus the shipped rule",
+                    f"E at the block's end, latency SD {sd} ms, {NAMES[label]} minus without",
                     column(runs, label, "error")[:, b, -1],
-                    column(runs, "local", "error")[:, b, -1],
+                    column(runs, "plain", "error")[:, b, -1],
                     at_most=0.02 if label == "unlearn" else None,
                 )
             )
-    surprise = {k: band(column(still, "lost", "surprise", k)) for k in ("local", "unlearn")}
+    surprise = {k: band(column(still, "lost", "surprise", k)) for k in ("plain", "unlearn")}
     return out, {
         "counted": series,
         "surprise": surprise,

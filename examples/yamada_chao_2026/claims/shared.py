@@ -64,7 +64,7 @@ NAIVE = tuple(
     Protocol(
         f"naive_{SWITCH[b]}",
         (blocks(BLOCKS[b]), *probes(EVERY, 4), 'record.spikes="none"', "record.trials=false"),
-        {"local": local(), "constant_rate": changed(local(), what={"anneal": False})},
+        {"local": local(), "constant_rate": changed(local(), what={"anneal": False, "restart": 0.0})},
     )
     for b in (1, 2, 3)
 )

@@ -39,8 +39,8 @@ from spikewhen.experiments.study.claim import (
 from spikewhen.experiments.study.curves import curves, scores_of, value_at
 from spikewhen.reservoir.files.recording import Recording
 
-VARIANTS = ("unlearn", "online", "restart")
-SHOWN = ("local", *VARIANTS, "rls_told")
+VARIANTS = ("unlearn", "online", "local")
+SHOWN = ("plain", *VARIANTS, "rls_told")
 OTHERS = {"rls_tuned": "best-tuned RLS", "rls_surprise": "RLS that resets itself"}
 """Of the protocol `SWITCHES`, which has all kinds of switch but the last."""
 WATCHED = (*OVER_TRAINED.values(), SHIFTED, JITTERED)
@@ -60,7 +60,7 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
         if label in (SHOWN if protocol != SWITCHES.name else OTHERS)
     }
     if protocol == SWITCHED.name:
-        for label in ("local", *VARIANTS):
+        for label in ("plain", *VARIANTS):
             found = scores_of(recording, label)
             out[label] |= {name: float(found[name][0]) for name in RATES}
     if protocol in [p.name for p in WATCHED]:
@@ -72,7 +72,7 @@ def judge(measured: Measured) -> Judged:
     """Compare E after every kind of switch with RLS that is told, and count what unlearning costs."""
     runs = measured[SWITCHED.name]
     error = {label: column(runs, label, "error") for label in SHOWN}
-    trial = next(iter(runs.values()))["local"]["trial"][0]
+    trial = next(iter(runs.values()))["plain"]["trial"][0]
     at = trial.index(AT)
     naive = {kind: column(measured[p.name], "local", "error")[:, 0] for kind, p in NAIVE_OF.items()}
     naive_at = {
@@ -94,9 +94,9 @@ def judge(measured: Measured) -> Judged:
                 )
             )
             found = paired(
-                f"E, {NAMES[label]} minus the shipped rule, {after}",
+                f"E, {NAMES[label]} minus without, {after}",
                 error[label][:, b, at],
-                error["local"][:, b, at],
+                error["plain"][:, b, at],
                 below=0.0 if (label, kind) == ("unlearn", "timing") else None,
                 published="rapid",
             )
@@ -138,26 +138,26 @@ def _unchanged(runs: Any, error: dict[str, np.ndarray]) -> list[Finding]:
         judged = label == "unlearn"
         out.append(
             paired(
-                f"E at trial 100 of block 1, {NAMES[label]} minus the shipped rule",
+                f"E at trial 100 of block 1, {NAMES[label]} minus without",
                 error[label][:, 0, -1],
-                error["local"][:, 0, -1],
+                error["plain"][:, 0, -1],
                 at_most=MARGIN if judged else None,
             )
         )
         for name, text in zip(RATES, ("r", "slope"), strict=True):
-            ours, plain = (column(runs, x, name) for x in (label, "local"))
-            what = f"{text} of amplitude with p, {NAMES[label]} minus the shipped rule"
+            ours, plain = (column(runs, x, name) for x in (label, "plain"))
+            what = f"{text} of amplitude with p, {NAMES[label]} minus without"
             equal = equivalent(what, ours, plain, within=MARGIN)
             out.append(equal if judged else paired(what, ours, plain))
         wrong = {}
-        for x in (label, "local"):
+        for x in (label, "plain"):
             off = (column(runs, x, "p_hat") - column(runs, x, "probability"))[:, :, -1]
             wrong[x] = np.sqrt(np.mean(off**2, axis=(1, 2)))
         out.append(
             paired(
-                f"RMS error of p-hat at block ends, {NAMES[label]} minus the shipped rule",
+                f"RMS error of p-hat at block ends, {NAMES[label]} minus without",
                 wrong[label],
-                wrong["local"],
+                wrong["plain"],
                 at_most=MARGIN if judged else None,
             )
         )
@@ -165,14 +165,14 @@ def _unchanged(runs: Any, error: dict[str, np.ndarray]) -> list[Finding]:
 
 
 def _shifts(runs: Any) -> tuple[list[Finding], dict[str, Any]]:
-    out, errors = [], {label: column(runs, label, "error")[:, 1:, 0] for label in ("local", *FORMS)}
+    out, errors = [], {label: column(runs, label, "error")[:, 1:, 0] for label in ("plain", *FORMS)}
     for i, shift in enumerate(SHIFTS_MS):
         for label in FORMS:
             out.append(
                 paired(
-                    f"E, {NAMES[label]} minus the shipped rule, {FOLLOWED} trials after {shift} ms",
+                    f"E, {NAMES[label]} minus without, {FOLLOWED} trials after {shift} ms",
                     errors[label][:, i],
-                    errors["local"][:, i],
+                    errors["plain"][:, i],
                     at_most=MARGIN if label == "unlearn" else None,
                 )
             )
@@ -183,7 +183,7 @@ def _trained(
     measured: Measured, error: dict[str, np.ndarray], at: int
 ) -> tuple[list[Finding], dict[str, Any]]:
     """E after a switch of timing that follows few and many trials without any."""
-    labels = ("local", *FORMS)
+    labels = ("plain", *FORMS)
     found = {n: {k: _at(measured[p.name], k, 1, FOLLOWED) for k in labels} for n, p in OVER_TRAINED.items()}
     found[100] = {k: error[k][:, 1, at] for k in labels}
     order = sorted(found)
@@ -210,9 +210,9 @@ def _at(runs: Any, label: str, block: int, trial: int) -> np.ndarray:
 def _worlds(measured: Measured) -> tuple[list[Finding], dict[str, Any]]:
     """E where events are left out or injected, where the loop is closed, and of two cues."""
     moved = {
-        "omissions": {k: measured[OMISSIONS.name] for k in ("local", "unlearn")},
-        "events injected": {k: measured[INJECTED.name] for k in ("local", "unlearn")},
-        "closed loop, 20 pA": {k: measured[CLOSED[k].name] for k in ("local", "unlearn")},
+        "omissions": {k: measured[OMISSIONS.name] for k in ("plain", "unlearn")},
+        "events injected": {k: measured[INJECTED.name] for k in ("plain", "unlearn")},
+        "closed loop, 20 pA": {k: measured[CLOSED[k].name] for k in ("plain", "unlearn")},
     }
     found = {
         name: {
@@ -221,14 +221,14 @@ def _worlds(measured: Measured) -> tuple[list[Finding], dict[str, Any]]:
         }
         for name, runs in moved.items()
     }
-    cues = {k: column(measured[TWO_CUES.name], k, "error")[:, 0, -1] for k in ("local", "unlearn")}
+    cues = {k: column(measured[TWO_CUES.name], k, "error")[:, 0, -1] for k in ("plain", "unlearn")}
     found["two cues"] = {"soon": ("at the end", cues)}
     out, series = [], {}
     for name, moments in found.items():
         series[name] = {k: {label: band(v) for label, v in e.items()} for k, (_, e) in moments.items()}
         for when, e in moments.values():
-            what = f"E, {name}, {NAMES['unlearn']} minus the shipped rule, {when}"
-            out.append(paired(what, e["unlearn"], e["local"], at_most=MARGIN))
+            what = f"E, {name}, {NAMES['unlearn']} minus without, {when}"
+            out.append(paired(what, e["unlearn"], e["plain"], at_most=MARGIN))
     return out, series
 
 
@@ -246,20 +246,21 @@ CLAIM = Claim(
         OMISSIONS,
         INJECTED,
         TWO_CUES,
-        CLOSED["local"],
+        CLOSED["plain"],
         CLOSED["unlearn"],
     ),
     measure,
     judge,
     (
         ACAUSAL,
+        "Without: the shipped rule with no unlearning and no restart of p-hat.",
         "A channel whose delivered event did not come when its output said loses weights at the trial's "
         f"end, from a surprise u of {AT_ENDS.above:g} on and all of them at {AT_ENDS.all_at:g}; online it "
         "loses some in every step.",
         "What was lost is computed again from the outputs of training trials, every 5 ms; that networks "
-        "without a loss have the weights of the shipped rule is compared bit by bit.",
+        "without a loss have the weights of the rule without unlearning is compared bit by bit.",
         "RLS told of a switch sets its P back there; nothing tells the rules that unlearn. All rules but "
-        "the one with a restart have the same p-hat.",
+        "the shipped one have the same p-hat.",
         "Thresholds were set on search seeds; the margins of .02 are ours.",
     ),
 )

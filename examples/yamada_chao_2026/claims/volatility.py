@@ -22,7 +22,9 @@ SHUT = {"kind": "window", "baseline": 0.0, "half_width_ms": 1e-3}
 
 def _readout(**what) -> Any:
     """Return the local rule of which only "what" learns."""
-    return changed(local(), eta=0.0, gate=SHUT, what={"anneal": False, "surprise": 0.0, **what})
+    return changed(
+        local(), eta=0.0, gate=SHUT, what={"anneal": False, "surprise": 0.0, "restart": 0.0, **what}
+    )
 
 
 VARIANTS: dict[str, Any] = {

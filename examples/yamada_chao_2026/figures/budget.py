@@ -27,7 +27,7 @@ PARTS = {
 SHADES = colormaps[SCALE](np.linspace(0.05, 0.95, len(PARTS)))
 """Parts have no colour of their own."""
 READOUTS = {"local": "learned", "ridge": "best linear"}
-LOOKS = {"as shipped": (INK, "-"), "silent between trials": (VARIANT, "-")}
+LOOKS = {"as shipped": (INK, "-"), "active between trials": (VARIANT, "-")}
 
 
 def caption(report: StudyResult) -> str:

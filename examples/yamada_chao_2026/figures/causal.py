@@ -21,7 +21,7 @@ RULES = {
     "causal": ("causal gate", MIDDLE, (0, (4, 1.5)), False),
     "retro": ("+ retrospective error", VARIANT, (0, (1, 1)), False),
     "retro_unlearn": ("+ unlearning", VARIANT, "-", True),
-    "local": ("acausal, as shipped", INK, "-", True),
+    "unlearn": ("acausal", INK, "-", True),
 }
 BEHIND = 0.05
 """By which the claim lets the causal rule lie behind."""
@@ -31,11 +31,11 @@ SIGMA_MS, OLD_MS, NEW_MS, LATE_MS, TRACE_MS = 30.0, 300.0, 450.0, 60.0, 1000.0
 
 def caption(report: StudyResult) -> str:
     """Say what the figure shows."""
-    n = count([Band.from_json(report.series("R")["error"]["local"])])
+    n = count([Band.from_json(report.series("R")["error"]["unlearn"])])
     return (
         "A causal three-factor rule. (a) What a teacher sees of a trial in which an event learned at 300 "
-        "ms comes at 450 ms: the shipped target rises before the event; a causal one begins with it; the "
-        "late trace keeps what was predicted until then, and the event's onset subtracts it from the "
+        "ms comes at 450 ms: the acausal target, as shipped, rises before the event; a "
+        "causal one begins with it; the late trace keeps what was predicted until then, and the event's onset subtracts it from the "
         "weights. (b) E on cue-only probes over five blocks of 100 trials. (c) E at the ends of the "
         "blocks minus that of the acausal rule; dashed, the margin of the claim. (d) E before the events' "
         "times, where nothing but anticipation counts, at the end of block 1 and after the switch of "
@@ -116,11 +116,11 @@ def _course(sheet: Sheet, ax: Axes, trial: np.ndarray, errors: Mapping[str, Band
 def _ends(sheet: Sheet, ax: Axes, errors: Mapping[str, Band], blocks) -> None:
     zero_line(sheet, ax, "c", "as the acausal rule")
     sheet.level(ax, "c", "margin", BEHIND, color=MIDDLE, lw=0.5, ls=(0, (2, 2)))
-    rivals = [k for k in RULES if k != "local"]
+    rivals = [k for k in RULES if k != "unlearn"]
     for i, key in enumerate(rivals):
         name, colour, _, filled = RULES[key]
         for b, block in enumerate(blocks):
-            found = Band.of_difference(errors[key].seeds[:, b, -1], errors["local"].seeds[:, b, -1])
+            found = Band.of_difference(errors[key].seeds[:, b, -1], errors["unlearn"].seeds[:, b, -1])
             at = b + 0.24 * (i - 1)
             strip(sheet, ax, "c", f"{name}, {block}", at, found, colour, filled=filled, width=0.07)
         text = f"{'●' if filled else '○'} {name}"
@@ -190,7 +190,7 @@ def _maps(sheet: Sheet, series: Mapping[str, Any]) -> None:
 
 def _worlds(sheet: Sheet, ax: Axes, worlds: Mapping[str, Any]) -> None:
     for place, (world, entry) in enumerate(worlds.items()):
-        for i, key in enumerate(("local", "retro_unlearn")):
+        for i, key in enumerate(("unlearn", "retro_unlearn")):
             name, colour, *_ = RULES[key]
             band = Band.from_json(entry[key])[-1]
             at = place + 0.26 * (i - 0.5)

@@ -28,16 +28,16 @@ CLAIMS = ("U",)
 
 LINES = {
     "rls_tuned": Look("RLS, best memory", RLS, "-"),
-    "local": Look("as shipped", INK, "-"),
+    "plain": Look("no unlearning", MIDDLE, "-"),
     "rls_told": Look("RLS, told", RLS_RESET, "-"),
     "unlearn": Look("unlearns", VARIANT, "-"),
-    "restart": Look("+ p̂ restarts", VARIANT, (0, (1, 1))),
+    "local": Look("+ p̂ restarts, as shipped", INK, "-"),
 }
 FORMS = {
-    "local": ("as shipped", INK, True, "o"),
+    "plain": ("no unlearning", MIDDLE, True, "o"),
     "unlearn": ("unlearns at trial ends", VARIANT, True, "o"),
     "online": ("unlearns in every step", VARIANT, False, "o"),
-    "restart": ("at trial ends, p̂ restarts", VARIANT, True, "s"),
+    "local": ("at trial ends, p̂ restarts: as shipped", INK, True, "s"),
 }
 AT = 20
 MARGIN = 0.02
@@ -54,9 +54,9 @@ def caption(report: StudyResult) -> str:
     n = count([Band.from_json(series["error"]["local"])])
     return (
         "Unlearning by missed expectation. (a) E on cue-only probes after four kinds of switch, each "
-        "after 100 trials of another block: the shipped rule (its teacher is acausal), the same with "
-        "unlearning at the ends of trials, the same with a p-hat whose rate begins anew, recursive least "
-        "squares (RLS) with its best memory (not run on the last kind) and RLS that is told of the "
+        "after 100 trials of another block: the rule without unlearning (its teacher is acausal), with "
+        "unlearning at the ends of trials, and as shipped, also with a p-hat whose rate begins "
+        "anew; recursive least squares (RLS) with its best memory (not run on the last kind) and RLS that is told of the "
         f"switch; dashed, a naive network. (b) E {AT} trials after the switch minus that of RLS told; "
         "dashed, the margin of the claim. (c) Surprise u of every trial, squared output where the event "
         "was not over the squared target, before and after a switch of timing; shaded, from no to full "
@@ -149,7 +149,7 @@ def _told(sheet: Sheet, ax: Axes, trial: np.ndarray, errors: Mapping[str, Band],
                 width=0.06,
             )
         mark = {"o": "●" if filled else "○", "s": "■"}[marker]
-        where = (0.0, 0.24, 0.0, 0.4)[i], 1.17 if i < 2 else 1.05
+        where = (0.0, 0.27, 0.0, 0.4)[i], 1.17 if i < 2 else 1.05
         ax.text(*where, f"{mark} {name}", transform=ax.transAxes, color=colour, fontsize=6)
     ax.set_xticks(range(len(kinds)), kinds)
     ax.tick_params(axis="x", length=0)
@@ -160,7 +160,7 @@ def _surprise(sheet: Sheet, ax: Axes, lost: Mapping[str, Any]) -> None:
     ax.axhspan(lost["above"], lost["all_at"], color=FAINT, zorder=0)
     ax.axhspan(lost["all_at"], 9, color=PALE, alpha=0.6, lw=0, zorder=0)
     switch = int(lost["switch_at"])
-    for key in ("local", "unlearn"):
+    for key in ("plain", "unlearn"):
         name, colour, *_ = FORMS[key]
         seeds = Band.from_json(lost["surprise"][key]).seeds
         x = np.arange(seeds.shape[1]) - switch + 1
@@ -173,7 +173,7 @@ def _surprise(sheet: Sheet, ax: Axes, lost: Mapping[str, Any]) -> None:
         sheet.line(ax, "c", f"{name}: median", x, middle, "median", color=colour, lw=1.0, zorder=3)
     ax.axvline(0.5, color=MIDDLE, lw=0.5)
     ax.set_xlim(-42, 20.5)
-    top = Band.from_json(lost["surprise"]["local"]).seeds
+    top = Band.from_json(lost["surprise"]["plain"]).seeds
     ax.set_ylim(0, max(0.7, 1.05 * float(np.nanmax(top, initial=0.6))))
     ax.set_xticks([-40, -30, -20, -10, 0, 10, 20], ["−40", "−30", "−20", "−10", "0", "10", "20"])
     ax.text(-41, lost["all_at"], "loses all", va="bottom", fontsize=6, color=MIDDLE)

@@ -303,7 +303,10 @@ def to_xarray(frame: Any) -> Any:
     for name, rows in kept.groupby("score", observed=True):
         point = [column for column in POINT if rows[column].notna().all()]
         index = [*keys, "seed", "rule", *point]
-        flat = rows[index].astype({c: object for c in index if str(rows[c].dtype) == "category"})
+        plain = {"category": object, "Int64": int}
+        flat = rows[index].astype(
+            {c: plain[str(rows[c].dtype)] for c in index if str(rows[c].dtype) in plain}
+        )
         series = flat.assign(value=rows["value"]).set_index(index)["value"]
         if series.index.has_duplicates:
             raise InputError(str(name), "several values at one point", "one run of each setting and seed")

@@ -100,9 +100,11 @@ def summarise_results(
     dict
         JSON-able: ``name``, ``overrides``, ``events``, ``seeds``, ``runs`` with health,
         warnings and the rules that failed, ``labels`` as `spikewhen.analysis.summary.summarise`
-        has them, and ``headings``: what people call each score, with its unit.
+        has them, ``interval``: how theirs were made, and ``headings``: what people call each
+        score, with its unit.
     """
-    from spikewhen.analysis.summary import summarise  # loads SciPy, for which no run should wait
+    from spikewhen.analysis.statistics import MEAN_INTERVAL  # loads SciPy, for which no run should wait
+    from spikewhen.analysis.summary import summarise
 
     main = next((r.main for r in results if any(r.scores.values())), "error")
     labels = summarise({r.run_id: r.scores for r in results}, main)
@@ -113,6 +115,7 @@ def summarise_results(
         "events": list(next((r.events for r in results if r.events), ())),
         "main": main,
         "seeds": sorted({r.seed for r in results}),
+        "interval": MEAN_INTERVAL,
         "headings": {n: heading(n) for n in ordered(names - {"block", "curve"})},
         "runs": [
             {

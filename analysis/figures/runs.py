@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from spikewhen.analysis.figures.colours import RULES, SPARE
 from spikewhen.analysis.figures.names import plain
 from spikewhen.analysis.score_names import stored
 from spikewhen.analysis.score_run import score_run
-from spikewhen.analysis.settings import setting_name, short_names, varied
+from spikewhen.analysis.settings import of_rule, setting_name, short_names, varied
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.views import Scores, Task, condition_names, probed_points, read_task
 from spikewhen.reservoir.errors import InputError
@@ -49,7 +49,7 @@ class Series:
 
 
 class Group:
-    """Runs whose configs are equal but for seeds and rules.
+    """Runs whose configs are equal but for seeds and rules; a rule has one setting in it.
 
     Attributes
     ----------
@@ -57,9 +57,13 @@ class Group:
         Ordered by seed.
     config : dict
         Of the first.
+    settings : dict
+        What tells it from other groups: its config without seeds, and of its rules only those
+        that other runs of the folder have with another setting.
     """
 
-    def __init__(self, recordings: list[Recording]):
+    def __init__(self, recordings: list[Recording], several: Sequence[str] = ()):
+        self.settings = _settings(recordings[0].config, several)
         self.recordings = sorted(recordings, key=lambda r: (r.config.get("seed", 0), r.run_id))
         self.config = self.recordings[0].config
 
@@ -124,7 +128,7 @@ class Group:
     @property
     def config_hash(self) -> str:
         """Hash of what the runs share."""
-        return _hash(self.config)
+        return _hash(self.settings)
 
 
 class Runs(list):
@@ -152,8 +156,13 @@ class Runs(list):
         """Experiments, those with most labels first."""
         found: dict[str, list[Recording]] = {}
         for recording in self:
-            found.setdefault(_hash(recording.config), []).append(recording)
-        groups = [Group(found[key]) for key in sorted(found)]
+            found.setdefault(_hash(_settings(recording.config)), []).append(recording)
+        groups = []
+        for key in sorted(found):
+            several, parts = _several(found[key]), {}
+            for recording in found[key]:
+                parts.setdefault(_hash(_settings(recording.config, several)), []).append(recording)
+            groups += [Group(parts[part], several) for part in sorted(parts)]
         return sorted(groups, key=lambda g: (-len(g.labels), g.closed))
 
     @property
@@ -216,29 +225,23 @@ class Runs(list):
             for label in group.labels:
                 if label not in colours:
                     colours[label] = next(spare)
-        names = self._settings(groups)
+        names = _naming(groups)
         open_too = any(not g.closed for g in groups)
         out = []
+        drawn = set()
         for group in groups:
             for label in group.labels:
+                key = _hash({**_settings(group.config), "label": label, "rule": _rule(group.first, label)})
+                if key in drawn:  # the same rule in a group of its own, since another rule was varied
+                    continue
+                drawn.add(key)
                 name = pretty(label) + (", closed loop" if group.closed else "")
                 if sum(label in g.labels and g.closed == group.closed for g in groups) > 1:
-                    name += f", {plain(names[group.config_hash])}"
+                    name += "".join(f", {plain(text)}" for text in [names(group, label)] if text)
                 runs = _one_per_seed(group, label)
                 dash = (0, (4, 1.5)) if group.closed and open_too else "-"
                 out.append(Series(label, name, runs, colours[label], dash))
         return out
-
-    @staticmethod
-    def _settings(groups: list[Group]) -> dict[str, str]:
-        """Return what tells experiments apart, by the hash of each: ``weight 4``."""
-        parts = [
-            {k: v for k, v in g.config.items() if k not in ("rules", "health", "record")} for g in groups
-        ]
-        differs = varied(parts)
-        short = short_names(path for found in differs for path in found)
-        named = {g.config_hash: setting_name(d, short) for g, d in zip(groups, differs, strict=True)}
-        return {key: text if 0 < len(text) <= LONGEST_NAME else key[:4] for key, text in named.items()}
 
     def one_series(self, groups: list[Group], label: str | None = None) -> Series:
         """Return the line of one label, or the first one.
@@ -265,23 +268,42 @@ class Runs(list):
 
 
 def _one_per_seed(group: Group, label: str) -> list[Recording]:
-    """Return the runs of a label; a rule that was trained again in the same way counts once.
-
-    Raises
-    ------
-    InputError
-        If one label stands for two settings of a rule: they are no repeats of each other.
-    """
+    """Return the runs of a label; a rule that was trained again in the same way counts once."""
     found: dict[str, Recording] = {}
-    settings: list[dict] = []
     for recording in group.recordings:
         if label in recording.labels:
             config = recording.config
-            settings.append(config.get("rules", {}).get(label, {}))
             found.setdefault(json.dumps([config.get("seed"), config.get("seeds")]), recording)
-    if any(s != settings[0] for s in settings):
-        raise InputError(f"rules.{label}", "two settings in one folder", "a folder or a label for each")
     return list(found.values())
+
+
+def _naming(groups: list[Group]) -> Callable[[Group, str], str]:
+    """Return what tells a line from those of the same rule in other groups: ``weight 4``."""
+    kept = [{k: v for k, v in g.settings.items() if k not in ("health", "record")} for g in groups]
+    differs = {id(g): found for g, found in zip(groups, varied(kept), strict=True)}
+    short = short_names(path for found in differs.values() for path in found)
+
+    def name(group: Group, label: str) -> str:
+        mine = of_rule(differs[id(group)], label)
+        text = setting_name(mine, short)
+        return text if len(text) <= LONGEST_NAME and (text or len(groups) == 1) else group.config_hash[:4]
+
+    return name
+
+
+def _rule(recording: Recording, label: str) -> Any:
+    return recording.config.get("rules", {}).get(label, {})
+
+
+def _several(recordings: list[Recording]) -> list[str]:
+    """Return the labels that stand for more than one setting of a rule."""
+    found: dict[str, list] = {}
+    for recording in recordings:
+        for label in recording.labels:
+            known = found.setdefault(label, [])
+            if (rule := _rule(recording, label)) not in known:
+                known.append(rule)
+    return sorted(label for label, rules in found.items() if len(rules) > 1)
 
 
 def pretty(label: str) -> str:
@@ -297,6 +319,11 @@ def seeds_of(series: list[Series]) -> str:
     return count_seeds([len(s.runs) for s in series])
 
 
-def _hash(config: dict) -> str:
+def _settings(config: dict, several: Sequence[str] = ()) -> dict:
     shared = {k: v for k, v in config.items() if k not in ("seed", "seeds", "rules")}
+    rules = {k: v for k, v in config.get("rules", {}).items() if k in several}
+    return shared | ({"rules": rules} if several else {})
+
+
+def _hash(shared: dict) -> str:
     return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]

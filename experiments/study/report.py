@@ -69,6 +69,7 @@ def build(plan: Plan, judged: Mapping[str, Judged]) -> dict[str, Any]:
         "study": origin(plan.study, plan.out),
         "command": f"{plan.study.command} {' '.join(judged)} --seeds {format_seeds(plan.seeds)}",
         "seeds": list(plan.seeds),
+        "method": METHOD,
         "software": software(),
         "claims": [_entry(claim, judged[claim.id], adjusted[claim.id]) for claim in claims],
         "protocols": {name: _protocol(plan, name) for name in names},

@@ -144,15 +144,16 @@ def test_files_that_hold_one_rule_each_are_drawn_together():
                 FIGURES[name].caption(Runs(some))
 
 
-def test_a_rule_trained_twice_counts_once_and_two_settings_of_it_are_refused():
+def test_a_rule_trained_twice_counts_once_and_two_settings_of_it_are_two_lines():
     runs = Runs([meet_run(0, labels=("local", "b")), meet_run(0), meet_run(1)])
     series = {s.label: s.runs for s in runs.series(runs.groups)}
     assert series["local"] == [runs[0], runs[2]] and series["b"] == [runs[0]]
     changed = meet_run(2)
     put_text(changed, schema.CONFIG, changed.config | {"rules": {"local": {"eta": 0.5}}})
     runs.append(changed)
-    with pytest.raises(InputError, match=r"rules.local = 'two settings"):
-        runs.series(Runs(runs).groups)
+    again = runs.series(Runs(runs).groups)
+    assert sum(s.label == "local" for s in again) == 2 and sum(s.label == "b" for s in again) == 1
+    assert "local, eta 0.5" in {s.name for s in again}
 
 
 @pytest.mark.filterwarnings("error")

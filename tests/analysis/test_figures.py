@@ -148,12 +148,13 @@ def test_a_rule_trained_twice_counts_once_and_two_settings_of_it_are_two_lines()
     runs = Runs([meet_run(0, labels=("local", "b")), meet_run(0), meet_run(1)])
     series = {s.label: s.runs for s in runs.series(runs.groups)}
     assert series["local"] == [runs[0], runs[2]] and series["b"] == [runs[0]]
-    changed = meet_run(2)
-    put_text(changed, schema.CONFIG, changed.config | {"rules": {"local": {"eta": 0.5}}})
-    runs.append(changed)
+    runs.append(meet_run(2))
+    for run, eta in zip(runs, (0.1, 0.1, 0.1, 0.5), strict=True):
+        rules = {label: {"eta": eta} for label in run.labels}
+        put_text(run, schema.CONFIG, run.config | {"rules": rules})
     again = runs.series(Runs(runs).groups)
     assert sum(s.label == "local" for s in again) == 2 and sum(s.label == "b" for s in again) == 1
-    assert "local, eta 0.5" in {s.name for s in again}
+    assert {s.name for s in again} == {"local, eta 0.1", "local, eta 0.5", "b"}
 
 
 @pytest.mark.filterwarnings("error")

@@ -34,6 +34,14 @@ def of_rule(values: Mapping[str, Any], label: str) -> dict[str, Any]:
     return {k: v for k, v in values.items() if not k.startswith("rules.") or k.startswith(f"rules.{label}.")}
 
 
+def in_order(values: Mapping[str, Any]) -> list[tuple]:
+    """Return what sorts settings: numbers by size, before texts."""
+    return [
+        (0, value, "") if isinstance(value, int | float) else (1, 0, json.dumps(value))
+        for value in values.values()
+    ]
+
+
 def short_names(paths: Iterable[str]) -> dict[str, str]:
     """Return the shortest end of each dotted path that no other has: ``network.weight`` is ``weight``."""
     every = list(dict.fromkeys(paths))

@@ -46,8 +46,10 @@ def read_finished(source: str | Path | Recording, path: Path | None = None) -> R
     InputError
     """
     if isinstance(source, str | Path):
-        source, path = read_run(source, PARTS), Path(source)
-    recording = source
+        path = Path(source)
+        recording = read_run(path, PARTS)
+    else:
+        recording = source
     if path is not None:
         check_identity(recording, path)
     path = path or Path(getattr(recording, "path", None) or "")

@@ -16,7 +16,7 @@ from spikewhen.analysis.figures.colours import RULES, SPARE
 from spikewhen.analysis.figures.names import plain
 from spikewhen.analysis.score_names import stored
 from spikewhen.analysis.score_run import score_run
-from spikewhen.analysis.settings import of_rule, setting_name, short_names, varied
+from spikewhen.analysis.settings import in_order, of_rule, setting_name, short_names, varied
 from spikewhen.analysis.summary import at_trial
 from spikewhen.analysis.views import Scores, Task, condition_names, probed_points, read_task
 from spikewhen.reservoir.errors import InputError
@@ -159,11 +159,14 @@ class Runs(list):
             found.setdefault(_hash(_settings(recording.config)), []).append(recording)
         groups = []
         for key in sorted(found):
-            several, parts = _several(found[key]), {}
+            several = _several(found[key])
+            parts: dict[str, list[Recording]] = {}
             for recording in found[key]:
                 parts.setdefault(_hash(_settings(recording.config, several)), []).append(recording)
             groups += [Group(parts[part], several) for part in sorted(parts)]
-        return sorted(groups, key=lambda g: (-len(g.labels), g.closed))
+        settings = zip(groups, varied([g.settings for g in groups]), strict=True)
+        ascending = sorted(settings, key=lambda pair: in_order(pair[1]))
+        return sorted((g for g, _ in ascending), key=lambda g: (-len(g.labels), g.closed))
 
     @property
     def probed(self) -> list[Group]:
@@ -226,6 +229,8 @@ class Runs(list):
                 if label not in colours:
                     colours[label] = next(spare)
         names = _naming(groups)
+        alone = len(groups) > 1 and len({label for g in groups for label in g.labels}) == 1
+        colour_of: dict[str, dict[str, str]] = {}  # of each setting of a rule
         open_too = any(not g.closed for g in groups)
         out = []
         drawn = set()
@@ -235,12 +240,16 @@ class Runs(list):
                 if key in drawn:  # the same rule in a group of its own, since another rule was varied
                     continue
                 drawn.add(key)
-                name = pretty(label) + (", closed loop" if group.closed else "")
+                words = [] if alone else [pretty(label)]
+                words += ["closed loop"] if group.closed else []
+                colour = colours[label]
                 if sum(label in g.labels and g.closed == group.closed for g in groups) > 1:
-                    name += "".join(f", {plain(text)}" for text in [names(group, label)] if text)
+                    words += filter(None, [plain(names(group, label))])
+                    known = colour_of.setdefault(label, {})
+                    colour = known.setdefault(names(group, label), next(spare) if known else colour)
                 runs = _one_per_seed(group, label)
                 dash = (0, (4, 1.5)) if group.closed and open_too else "-"
-                out.append(Series(label, name, runs, colours[label], dash))
+                out.append(Series(label, ", ".join(words) or pretty(label), runs, colour, dash))
         return out
 
     def one_series(self, groups: list[Group], label: str | None = None) -> Series:

@@ -168,8 +168,16 @@ def paired(
 ) -> Finding:
     """Judge the difference ours - theirs, seed by seed, with a sign-flip test. Parameters as in `finding`."""
     d = differences(ours, theirs)
-    bounds = {"at_least": at_least, "at_most": at_most, "below": below}
-    found = finding(what, d, **bounds, published=published, unit=unit, among=among)
+    found = finding(
+        what,
+        d,
+        at_least=at_least,
+        at_most=at_most,
+        below=below,
+        published=published,
+        unit=unit,
+        among=among,
+    )
     p = sign_flip(d)
     return found._replace(p=p, p_holm=min(1.0, among * p)) if among > 1 else found._replace(p=p)
 

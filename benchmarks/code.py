@@ -20,7 +20,7 @@ from benchmarks.limits import PRECISIONS, products_and_sums, rate
 from benchmarks.table import markdown
 from spikewhen.reservoir.cpu.layout import STRIDE
 from spikewhen.reservoir.cpu.membrane import membrane
-from spikewhen.reservoir.rules.rls import beside, tile_step
+from spikewhen.reservoir.tiles import beside, tile_twice
 from spikewhen.reservoir.types import LANES, aligned
 
 ROWS = 16
@@ -110,15 +110,15 @@ def _neuron_update(precision: str) -> Loop:
 
 def _rls_tile(precision: str) -> Loop:
     @nb.njit(nogil=True, error_model="numpy", _nrt=False)
-    def rls_tile(p, passes, q, x, sums, columns, gain):
+    def rls_tile(p, passes, q, x, sums, columns):
         for _ in range(passes):
-            tile_step(p, 0, q, 0, q, 32, gain, x, 0, x, 32, sums, 0, columns, 0)
+            tile_twice(p, 0, q, 0, q, 32, q, 0, q, 32, x, 0, x, 32, sums, 0, columns, 0)
 
     sizes = (LANES * LANES, 2 * LANES, 2 * LANES, LANES)
     p, q, x, columns = (aligned(np.zeros(n, precision)) for n in sizes)
     sums = beside(p, p.size)
     sums[:] = 0
-    return Loop(rls_tile, (p, q, x, sums, columns, np.dtype(precision).type(1)), LANES, LANES)
+    return Loop(rls_tile, (p, q, x, sums, columns), LANES, LANES)
 
 
 LOOPS: dict[str, Callable[[str], Loop]] = {

@@ -153,7 +153,7 @@ def instructions_and_bytes(row: Row, n: int) -> tuple[float, float]:
             size, updates = np.dtype(rule.precision).itemsize, 1 / rule.interval_ms
             entries = n * n / 2
             issued += updates * entries / 32 * 10
-            moved += updates * entries * 2 * size
+            moved += updates * entries * 1.5 * size  # every second update writes
         else:
             issued += 2 * warps * DOT_AND_UPDATE
             moved += 2 * n * 3 * real

@@ -65,8 +65,8 @@ def needs(n: int, size: int, synapses: int) -> dict[str, Need]:
         "DOT, 2 channels": Need(3 * m * size, 0, 3 * m * size, {plain: 4 * m}),
         # e updated, x read; |e|, |x|; weights of each channel updated by e.
         "local rule, 2 channels": Need(m * size, 6 * m * size, 4 * m * size, {plain: 11 * m}),
-        # P read and written once; two products and two sums to multiply, one of each to correct.
-        "RLS update": Need(0, 2 * p * size, p * size, {plain: 6 * p}),
+        # P read, written by every second update; two products and sums to multiply, one of each to correct.
+        "RLS update": Need(p * size / 2, p * size, p * size, {plain: 6 * p}),
     }
 
 

@@ -179,6 +179,10 @@ def trained_setup(recording: Recording, experiment: Experiment, limits: Limits |
     old = recording.config
     experiment.record.refuse_states()
     setup = prepare(experiment, old["seed"], arrays=old.get("arrays"), limits=limits)
+    made, ours = old.get("numerics_version"), setup.config["numerics_version"]
+    if made != ours:
+        allowed = f"{ours}: this program makes other spikes from the same seed, so simulate the run again"
+        raise InputError("numerics_version", made, allowed)
     for name in old | setup.config:
         if name not in FREE:
             _refuse_other(name, setup.config.get(name), old.get(name))

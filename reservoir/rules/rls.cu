@@ -1,5 +1,6 @@
 // kappa = P x, den = lambda + x . kappa, w <- w + (delta / den) kappa, q = kappa / sqrt(den);
-// P <- (P - q q^T) / lambda inside the next pass over P. P is kept as lower 32 x 32 tiles, the diagonal ones full.
+// P <- (P - q q^T) / lambda inside the next pass over P, with lambda = 1 two such corrections inside every second pass.
+// P is kept as lower 32 x 32 tiles, the diagonal ones full.
 struct Constants {
     p_type forget, gain;
     i64 interval;
@@ -8,10 +9,10 @@ struct Constants {
 
 constexpr int BLOCKS = M / 32;  // rows of tiles
 
-// Correct P and multiply it by x, in one pass: `out` gets the row part, `columns` one row of 32 per tile.
-// A warp takes whole rows of tiles; lane l holds column l. Long and short rows go to a warp in turn.
-__device__ void correct_and_multiply(p_type *p, const p_type *q, p_type gain, const p_type *x, p_type *out,
-                                     p_type *columns)
+// Correct P by q and by s, if it `writes`, and multiply it by x, in one pass: `out` gets the row part, `columns` one
+// row of 32 per tile. Where there is no correction q or s is 0 and changes no bit. A warp takes whole rows of tiles; lane l holds column l. Long and short rows go to a warp in turn.
+__device__ void correct_and_multiply(p_type *p, const p_type *q, const p_type *s, bool writes, p_type gain,
+                                     const p_type *x, p_type *out, p_type *columns)
 {
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     for (int turn = 0; turn * WARPS < BLOCKS; turn++) {
@@ -19,7 +20,7 @@ __device__ void correct_and_multiply(p_type *p, const p_type *q, p_type gain, co
         if (place >= BLOCKS)
             continue;
         const int row = BLOCKS - 1 - place;
-        const p_type *qi = q + 32 * row, *xi = x + 32 * row;
+        const p_type *qi = q + 32 * row, *si = s + 32 * row, *xi = x + 32 * row;
         p_type acc[32];
 #pragma unroll
         for (int r = 0; r < 32; r++)
@@ -27,12 +28,15 @@ __device__ void correct_and_multiply(p_type *p, const p_type *q, p_type gain, co
         for (int column = 0; column <= row; column++) {
             const int tile = row * (row + 1) / 2 + column;
             p_type *at = p + (i64)tile * 1024 + lane;
-            const p_type qj = q[32 * column + lane], xj = x[32 * column + lane];
+            const p_type qj = q[32 * column + lane], sj = s[32 * column + lane], xj = x[32 * column + lane];
             p_type t[4] = {0, 0, 0, 0};
 #pragma unroll
             for (int r = 0; r < 32; r++) {
-                const p_type entry = (at[32 * r] - qi[r] * qj) * gain;
-                at[32 * r] = entry;
+                p_type entry = at[32 * r];
+                if (writes) {
+                    entry = ((entry - qi[r] * qj) - si[r] * sj) * gain;
+                    at[32 * r] = entry;
+                }
                 acc[r] = acc[r] + entry * xj;
                 t[r & 3] = t[r & 3] + entry * xi[r];
             }
@@ -48,11 +52,11 @@ __device__ void correct_and_multiply(p_type *p, const p_type *q, p_type gain, co
 }
 
 // As above; then out = P x is whole, and all threads see it.
-__device__ void correct_and_multiply_all(p_type *p, const p_type *q, p_type gain, const p_type *x, p_type *out,
-                                         p_type *columns)
+__device__ void correct_and_multiply_all(p_type *p, const p_type *q, const p_type *s, bool writes, p_type gain,
+                                         const p_type *x, p_type *out, p_type *columns)
 {
     __syncthreads();
-    correct_and_multiply(p, q, gain, x, out, columns);
+    correct_and_multiply(p, q, s, writes, gain, x, out, columns);
     __syncthreads();
     for (int i = threadIdx.x; i < M; i += THREADS) {
         p_type below = 0;  // tiles under this column, from the top
@@ -81,13 +85,13 @@ __device__ bool grown(const p_type *p, p_type limit)
 
 // out = P x with P corrected; then every diagonal entry above the limit is taken down to a hundredth of it, see rls.py.
 // There is one call of the pass over P, as each takes its registers.
-__device__ void correct_and_limit(p_type *p, p_type *q, p_type gain, bool limited, p_type limit, const p_type *x,
-                                  p_type *out, p_type *columns)
+__device__ void correct_and_limit(p_type *p, p_type *q, const p_type *s, bool writes, p_type gain, bool limited,
+                                  p_type limit, const p_type *x, p_type *out, p_type *columns)
 {
     const p_type left = limit * p_type(0.01);
     int i = -1;
     for (;;) {
-        correct_and_multiply_all(p, q, gain, x, out, columns);
+        correct_and_multiply_all(p, q, s, writes, gain, x, out, columns);
         if (!limited || (i < 0 && !grown(p, limit)))
             return;
 #pragma unroll 1
@@ -116,10 +120,23 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
         const p_type gain = s.pending[a] ? c.gain : p_type(1);
         for (int i = threadIdx.x; i < M; i += THREADS) {
             weighted[i] = sqrt_gate * p_type(x[i]);
-            q[i] = s.q[a * M + i];
+            q[i] = s.q[2 * a * M + i];
         }
         p_type *p = s.p + (i64)a * BLOCKS * (BLOCKS + 1) / 2 * 1024;
-        correct_and_limit(p, q, gain, c.forget < 1, c.limit, weighted, kappa, columns);
+        const bool forgets = c.forget < 1, waits = !forgets && s.pending[a] == 1;  // the correction waits for another
+        correct_and_limit(p, q, s.q + (2 * a + 1) * M, !waits, gain, forgets, c.limit, weighted, kappa, columns);
+        if (waits) {
+            if (threadIdx.x < 32) {
+                const p_type found = dot(q, weighted);
+                if (threadIdx.x == 0)
+                    *(p_type *)sums = found;
+            }
+            __syncthreads();
+            const p_type along = *(p_type *)sums;
+            for (int i = threadIdx.x; i < M; i += THREADS)
+                kappa[i] = kappa[i] - q[i] * along;
+            __syncthreads();
+        }
         if (threadIdx.x < 32) {
             const p_type found = dot(weighted, kappa);
             if (threadIdx.x == 0)
@@ -134,9 +151,9 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
                     s.w[k * M + i] = s.w[k * M + i] + w_type(factor * kappa[i]);
             }
         for (int i = threadIdx.x; i < M; i += THREADS)
-            s.q[a * M + i] = kappa[i] / root_den;
+            s.q[(2 * a + waits) * M + i] = kappa[i] / root_den;
         if (threadIdx.x == 0)
-            s.pending[a] = 1;
+            s.pending[a] = waits + 1;
         __syncthreads();
     }
 }

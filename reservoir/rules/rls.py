@@ -11,8 +11,7 @@ exceeds ``growth_limit / alpha``, a regularising sample of that one cell is adde
 ``P <- P - c P_i P_i^T``, which takes it down to a hundredth of that and leaves w as it is
 (Gunnarsson 1996; Stenlund & Gustafsson 2002). Other directions go on forgetting.
 
-P is kept as lower 32 x 32 tiles, the diagonal ones full; their order and the
-order of additions are part of the numerics contract (docs/numerics.md).
+P is kept as lower tiles (`spikewhen.reservoir.tiles`).
 """
 
 from __future__ import annotations
@@ -24,12 +23,21 @@ from typing import Any, ClassVar, NamedTuple
 import numba as nb
 import numpy as np
 
-from spikewhen.reservoir.dot import dot_reference, fold
+from spikewhen.reservoir.dot import dot_reference
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.base import Rule, device_text
 from spikewhen.reservoir.rules.gate import Gate
-from spikewhen.reservoir.simd import ArrayRow, Vector, add_row, dot, simd_function
+from spikewhen.reservoir.simd import dot
 from spikewhen.reservoir.spec import param, steps
+from spikewhen.reservoir.tiles import (
+    column_reference,
+    correct_and_multiply,
+    correct_reference,
+    correct_twice_and_multiply,
+    multiply,
+    multiply_reference,
+    tile_index,
+)
 from spikewhen.reservoir.types import LANES, padded
 
 SHARE_LEFT = 0.01
@@ -39,137 +47,15 @@ SHARE_LEFT = 0.01
 class RLSState(NamedTuple):
     """Weights and inverse correlation matrices.
 
-    P lags one update behind: the correction ``P <- (P - q q^T) / lambda`` is applied
-    when P is next passed over, so that each update reads and writes P once.
+    P lags behind by the corrections ``P <- (P - q q^T) / lambda`` that wait in the first
+    `pending` rows of q. With lambda = 1 every second update applies two of them in the pass
+    that multiplies P, and the one between reads P only; with lambda < 1 every update applies one.
     """
 
     w: np.ndarray  # (K, M)
     p: np.ndarray  # (n_p, n_tiles, 32, 32) lower tiles, row by row; n_p = 1 if shared
-    q: np.ndarray  # (n_p, M) of the correction still to be applied
-    pending: np.ndarray  # (n_p,) int64, 1 where there is one
-
-
-def tile_index(i: int, j: int) -> int:
-    """Position of tile (i, j), i >= j, among the lower tiles."""
-    return i * (i + 1) // 2 + j
-
-
-def multiply_reference(p: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """``P x`` from lower tiles, in plain NumPy, the definition.
-
-    Row part: tiles J <= I, J ascending, in 32 partial sums, then halved.
-    Column part of a tile I > J: four partial sums by row modulo 4, rows
-    ascending, ``(t0 + t2) + (t1 + t3)``, tiles added with I ascending.
-    """
-    blocks = x.reshape(-1, LANES)
-    n = len(blocks)
-    rows, columns = np.zeros_like(blocks), np.zeros_like(blocks)
-    for i in range(n):
-        acc = np.zeros((LANES, LANES), x.dtype)
-        for j in range(i + 1):
-            acc = acc + p[tile_index(i, j)] * blocks[j]
-        rows[i] = fold(acc)
-        for j in range(i):
-            products = (p[tile_index(i, j)] * blocks[i][:, None]).reshape(8, 4, LANES)
-            t = np.zeros((4, LANES), x.dtype)
-            for group in products:
-                t = t + group
-            columns[j] = columns[j] + ((t[0] + t[2]) + (t[1] + t[3]))
-    return (rows + columns).ravel()
-
-
-def correct_reference(p: np.ndarray, q: np.ndarray, gain) -> None:
-    """``P <- (P - q q^T) gain`` on lower tiles, in plain NumPy; gain = 1 / lambda."""
-    blocks = q.reshape(-1, LANES)
-    for i in range(len(blocks)):
-        for j in range(i + 1):
-            tile = p[tile_index(i, j)]
-            tile[:] = (tile - blocks[i][:, None] * blocks[j]) * gain
-
-
-def column_reference(p: np.ndarray, i: int) -> np.ndarray:
-    """Return column `i` of P, which is symmetric, from lower tiles, in plain NumPy."""
-    rows = int(math.sqrt(2 * len(p)))
-    block, lane = divmod(i, LANES)
-    left = [p[tile_index(block, j), lane] for j in range(block)]
-    return np.concatenate(left + [p[tile_index(j, block), :, lane] for j in range(block, rows)])
-
-
-def _make_tile(forgets: bool) -> Any:
-    def tile(
-        p: ArrayRow,
-        qi: ArrayRow,
-        qj: ArrayRow,
-        gain: Vector,
-        xi: ArrayRow,
-        xj: ArrayRow,
-        acc: ArrayRow,
-        columns: ArrayRow,
-    ) -> None:
-        t: list[Any] = [None] * 4
-        for r in range(LANES):
-            row = p.row(r) - qj * qi.lane(r)
-            if forgets:
-                row = row * gain
-            p.row(r).set(row)
-            acc.row(r).set(acc.row(r) + row * xj)
-            part = row * xi.lane(r)
-            t[r % 4] = part if r < 4 else t[r % 4] + part
-        columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
-
-    return simd_function(tile)
-
-
-tile_step, forgetting_tile_step = _make_tile(forgets=False), _make_tile(forgets=True)
-"""Correct a tile below the diagonal; add up its row part and its column part.
-
-A gain of 1 changes no bit, and leaving it out is a quarter of the products.
-"""
-
-
-@simd_function
-def _diagonal_tile(p: ArrayRow, q: ArrayRow, gain: Vector, x: ArrayRow, acc: ArrayRow, out: ArrayRow) -> None:
-    """Correct a tile on the diagonal, which ends a row of tiles: write the sums of its 32 rows."""
-    for r in range(LANES):
-        row = (p.row(r) - q * q.lane(r)) * gain
-        p.row(r).set(row)
-        out.set_lane(r, (acc.row(r) + row * x).fold())
-
-
-@nb.njit(nogil=True, error_model="numpy")
-def beside(p, n):
-    """Return scratch of `n` numbers half a page away from `p`, modulo pages.
-
-    A row of it and the row of P in use never have the same last 12 bits of address,
-    which the processor would take for one address and wait (up to a third of the time).
-    """
-    room = np.empty(n + 4096 // p.itemsize, p.dtype)
-    begin = (p.ctypes.data + 2048 - room.ctypes.data) % 4096 // p.itemsize
-    return room[begin : begin + n]
-
-
-@nb.njit(nogil=True, error_model="numpy")
-def correct_and_multiply(p, q, gain, x, out):
-    """``P <- (P - q q^T) gain``, then ``out = P x``, in one pass over P.
-
-    Equals `correct_reference`, then `multiply_reference`, bit for bit: each tile
-    row serves the row part and the column part.
-    """
-    flat = p.reshape(p.size)
-    acc, columns = beside(p, 32 * 32), np.zeros(x.size, x.dtype)
-    at = 0
-    for i in range(0, x.size, 32):
-        acc[:] = 0
-        for j in range(0, i, 32):
-            if gain == 1:
-                tile_step(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
-            else:
-                forgetting_tile_step(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
-            at += 1024
-        _diagonal_tile(flat, at, q, i, gain, x, i, acc, 0, out, i)
-        at += 1024
-    for i in range(0, x.size, 32):
-        add_row(out, i, columns, i)
+    q: np.ndarray  # (n_p, 2, M) of the corrections still to be applied
+    pending: np.ndarray  # (n_p,) int64, how many wait
 
 
 @nb.njit(nogil=True, error_model="numpy")
@@ -206,10 +92,18 @@ def _step(constants, state, x, y, target, gate, clock, trial_end):
         root = math.sqrt(real(gate[a]))
         for i in range(m):
             weighted[i] = root * real(x[i])
-        # Without a correction q is 0 and changes no bit.
-        correct_and_multiply(p[a], q[a], gain if pending[a] else real(1), weighted, kappa)
+        at = 0  # Without a correction q is 0 and changes no bit.
         if forget < 1:
-            limit_growth(p[a], q[a], limit, weighted, kappa)
+            correct_and_multiply(p[a], q[a, 0], gain if pending[a] else real(1), weighted, kappa)
+            limit_growth(p[a], q[a, 0], limit, weighted, kappa)
+        elif pending[a] == 1:
+            at = 1
+            multiply(p[a], weighted, kappa)
+            along = dot(q[a, 0], weighted)
+            for i in range(m):
+                kappa[i] = kappa[i] - q[a, 0, i] * along
+        else:
+            correct_twice_and_multiply(p[a], q[a, 0], q[a, 1], weighted, kappa)
         den = forget + dot(weighted, kappa)
         for k in range(w.shape[0]):
             if shared or k == a:
@@ -218,8 +112,8 @@ def _step(constants, state, x, y, target, gate, clock, trial_end):
                     w[k, i] = w[k, i] + w.dtype.type(c * kappa[i])
         sq = math.sqrt(den)
         for i in range(m):
-            q[a, i] = kappa[i] / sq
-        pending[a] = 1
+            q[a, at, i] = kappa[i] / sq
+        pending[a] = at + 1
 
 
 def _limit_growth_reference(p: np.ndarray, q: np.ndarray, limit: Any) -> None:
@@ -237,18 +131,22 @@ def _reference_step(constants, state, x, y, target, gate, clock, trial_end):
         return
     real = p.dtype.type
     for a in np.flatnonzero(gate[: len(p)] > 0):
-        if pending[a]:
-            correct_reference(p[a], q[a], gain)
+        waits = 1 if forget >= 1 and pending[a] == 1 else 0
+        if not waits:
+            for row in q[a, : pending[a]]:
+                correct_reference(p[a], row, gain)
         if forget < 1:
-            _limit_growth_reference(p[a], q[a], limit)
+            _limit_growth_reference(p[a], q[a, 0], limit)
         root = np.sqrt(real(gate[a]))
         weighted = root * x.astype(real)
         kappa = multiply_reference(p[a], weighted)
+        if waits:
+            kappa = kappa - q[a, 0] * dot_reference(q[a, 0], weighted)
         den = forget + dot_reference(weighted, kappa)
         for k in range(len(w)) if len(p) == 1 else [a]:
             c = root * (real(target[k]) - real(y[k])) / den
             w[k] = w[k] + (c * kappa).astype(w.dtype)
-        q[a], pending[a] = kappa / np.sqrt(den), 1
+        q[a, waits], pending[a] = kappa / np.sqrt(den), waits + 1
 
 
 @dataclass(frozen=True)
@@ -307,7 +205,7 @@ class RLS(Rule):
         return RLSState(
             w=np.zeros((n_channels, m), dtype),
             p=np.stack([self._start(n_features)] * n_p).astype(real),
-            q=np.zeros((n_p, m), real),
+            q=np.zeros((n_p, 2, m), real),
             pending=np.zeros(n_p, np.int64),
         )
 

@@ -33,7 +33,7 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
             p[i] = 0;
         __syncthreads();
         for (int i = threadIdx.x; i < M; i += THREADS) {
-            s.q[k * M + i] = 0;
+            s.q[2 * k * M + i] = s.q[(2 * k + 1) * M + i] = 0;
             if (i < s.features[0])
                 p[(i64)(i / 32) * (i / 32 + 3) / 2 * 1024 + i % 32 * 33] = c.start;
         }

@@ -23,6 +23,7 @@ from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import read_run
 from spikewhen.reservoir.network import build_network
+from spikewhen.reservoir.types import NUMERICS_VERSION
 
 KEEP = 'record.spikes="all"'
 SIGNAL = {
@@ -247,6 +248,12 @@ def test_another_experiment_than_the_recorded_one_is_refused(done):
     _, config, (first, _) = done
     with pytest.raises(InputError, match=r"network.weight = 9.0: as in the recording"):
         train(first, load_config(config, (KEEP, "network.weight=9.0")))
+
+
+def test_a_recording_of_another_numerics_version_is_refused(done, monkeypatch):
+    monkeypatch.setattr("spikewhen.experiments.config.NUMERICS_VERSION", NUMERICS_VERSION + 1)
+    with pytest.raises(InputError, match=rf"numerics_version = {NUMERICS_VERSION}: {NUMERICS_VERSION + 1}"):
+        train(done[2][0])
 
 
 def test_a_rule_of_ones_own_is_trained_from_a_script(done, monkeypatch):

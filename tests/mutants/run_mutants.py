@@ -84,6 +84,7 @@ SUITES = {  # the tests that speak for a file
     "reservoir/noise.py": ("tests/reservoir/test_noise.py", KERNELS[0]),
     "reservoir/cpu/noise.py": ("tests/reservoir/test_noise.py", KERNELS[0]),
     "reservoir/rules/rls.py": LEAST_SQUARES,
+    "reservoir/tiles.py": LEAST_SQUARES,
     "reservoir/cpu/membrane.py": KERNELS,
     "reservoir/cpu/kernels.py": KERNELS,
     "reservoir/reference.py": KERNELS,

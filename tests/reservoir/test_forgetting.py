@@ -8,7 +8,7 @@ from lively import VARIANTS, compiled_step
 
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules import RLS, Gate
-from spikewhen.reservoir.rules.rls import correct_reference, tile_index
+from spikewhen.reservoir.tiles import correct_reference, tile_index
 from spikewhen.reservoir.types import LANES, padded
 
 FEATURES, MEMORY = 40, 25.0
@@ -26,7 +26,7 @@ LIMIT = RULE.growth_limit / RULE.alpha
 
 def dense(state, rule=RULE) -> np.ndarray:
     """P with the correction that is still to come."""
-    tiles, q = state.p[0].copy(), state.q[0]
+    tiles, q = state.p[0].copy(), state.q[0, 0]
     correct_reference(tiles, q, 1 / rule.forgetting if state.pending[0] else 1.0)
     n = q.size // LANES
     p = np.zeros((n, LANES, n, LANES))

@@ -44,7 +44,7 @@ def test_a_surprised_channel_starts_anew_and_keeps_its_weights():
     assert state.resets.tolist() == [1, 0] and state.came.tolist() == [0, 4]
     np.testing.assert_array_equal(state.p[0], start[0])
     np.testing.assert_array_equal(state.p[1], other)
-    assert not state.q[0].any() and state.pending.tolist() == [0, 1]
+    assert not state.q[0].any() and state.pending[0] == 0 and state.pending[1] > 0
     assert np.abs(state.w[0] - old).max() > 0 and np.linalg.norm(state.w[0]) > 0.1 * np.linalg.norm(old)
 
 

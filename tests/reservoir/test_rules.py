@@ -43,13 +43,15 @@ from spikewhen.reservoir.rules import (
     Unlearn,
     WhatReadout,
 )
-from spikewhen.reservoir.rules.rls import (
+from spikewhen.reservoir.rules.what import learn, learn_reference, predict, predict_reference
+from spikewhen.reservoir.tiles import (
     correct_and_multiply,
     correct_reference,
+    correct_twice_and_multiply,
+    multiply,
     multiply_reference,
     tile_index,
 )
-from spikewhen.reservoir.rules.what import learn, learn_reference, predict, predict_reference
 from spikewhen.reservoir.types import LANES, padded
 
 K, FEATURES = 2, 41
@@ -549,11 +551,11 @@ def symmetric_tiles(n_tiles, dtype, seed):
 
 
 def settled(state, gain=1.0):
-    """P with the correction that is still to come."""
+    """P with the corrections that are still to come."""
     p = state.p.copy()
     for tiles, q, pending in zip(p, state.q, state.pending, strict=True):
-        if pending:
-            correct_reference(tiles, q, p.dtype.type(gain))
+        for row in q[:pending]:
+            correct_reference(tiles, row, p.dtype.type(gain))
     return p
 
 
@@ -588,11 +590,47 @@ def test_one_pass_over_the_tiles_corrects_and_multiplies_as_defined(dtype, n, se
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
+@given(n=st.integers(1, 5), seed=st.integers(0, 2**32 - 1))
+def test_two_corrections_and_none_in_one_pass_are_as_defined(dtype, n, seed):
+    rng = np.random.default_rng(seed)
+    p, (q, s, x) = symmetric_tiles(n, dtype, seed), rng.standard_normal((3, n * LANES)).astype(dtype)
+    a, b, out = p.copy(), p.copy(), np.empty_like(x)
+    multiply(a, x, out)
+    assert a.tobytes() == p.tobytes()
+    assert out.tobytes() == multiply_reference(p, x).tobytes()
+    correct_twice_and_multiply(a, q, s, x, out)
+    for row in (q, s):
+        correct_reference(b, row, dtype(1))
+    assert a.tobytes() == b.tobytes()
+    assert out.tobytes() == multiply_reference(b, x).tobytes()
+
+
+@pytest.mark.parametrize("memory, waiting", [(0.0, [1, 2, 1, 2, 1]), (5.0, [1, 1, 1, 1, 1])])
+def test_without_forgetting_every_second_update_writes_p(memory, waiting):
+    """Two corrections wait at most; with those that wait P is the inverse of what was seen."""
+    rule = RLS(alpha=0.5, interval_ms=1.0, memory_trials=memory, gate=Gate(kind="none", undelivered="zero"))
+    state, constants = rule.init(1, 31, np.float64), rule.constants(1.0, np.float64)
+    rng, inverse, ones, kept = np.random.default_rng(0), 0.5 * np.eye(31), np.ones(1), state.p.copy()
+    found = []
+    for t in range(5):
+        x = np.append(rng.standard_normal(31), 0)
+        rule.reference_step(constants, state, x, 0 * ones, ones, ones, t, False)
+        inverse = rule.forgetting * inverse + np.outer(x[:31], x[:31])
+        assert np.array_equal(state.p, kept) == ((memory == 0 and t % 2 == 1) or t == 0)
+        kept, _ = state.p.copy(), found.append(int(state.pending[0]))
+        whole = dense(settled(state, 1 / rule.forgetting)[0])[:31, :31]
+        np.testing.assert_allclose(whole @ inverse, np.eye(31), atol=1e-11)
+    assert found == waiting
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
 def test_without_a_correction_p_keeps_its_bits(dtype):
     p = symmetric_tiles(3, dtype, 0)
     p[0, :3] = dtype(-0.0)
     kept, out = p.copy(), np.empty(3 * LANES, dtype)
-    correct_and_multiply(p, np.zeros(3 * LANES, dtype), dtype(1), np.ones(3 * LANES, dtype), out)
+    none, ones = np.zeros(3 * LANES, dtype), np.ones(3 * LANES, dtype)
+    correct_and_multiply(p, none, dtype(1), ones, out)
+    correct_twice_and_multiply(p, none, none, ones, out)
     assert p.tobytes() == kept.tobytes()
 
 

@@ -37,7 +37,7 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     """Take curves of every block, shares of error, and how far amplitudes went beyond their last value."""
     scores = scores_of(recording, "local")
     known = np.flatnonzero(np.isin(np.arange(scores["overshoot"].shape[0]), scores["block"]))
-    others = [label for label in ("surprise", "constant_rate") if label in recording.labels]
+    others = [label for label in ("surprise",) if label in recording.labels]
     return {
         "curves": curves(recording, "local", CURVES),
         "overshoot": jsonable(scores["overshoot"][known]),
@@ -73,16 +73,13 @@ def judge(measured: Measured) -> Judged:
     seeds = list(runs)
     naive = {b: measured[p.name] for b, p in zip((TIMING, PROBABILITY, BOTH), NAIVE, strict=True)}
     findings, needed = [], {}
-    ends = {
-        b: np.array([value_at(naive[b][s]["constant_rate"]["curves"], "error", 0, 100) for s in seeds])
-        for b in LIMIT
-    }
+    ends = {b: np.array([value_at(naive[b][s]["curves"], "error", 0, 100) for s in seeds]) for b in LIMIT}
     reached = {b: float(e.mean()) for b, e in ends.items()}
     relative = column(runs, "curves", "error_relative")
     trials = runs[seeds[0]]["curves"]["trial"][0]
     for b, limit in LIMIT.items():
         needed[b] = np.array([trials_needed(runs[s], b, reached[b]) for s in seeds])
-        fresh = np.array([trials_needed(naive[b][s]["constant_rate"], 0, reached[b]) for s in seeds])
+        fresh = np.array([trials_needed(naive[b][s], 0, reached[b]) for s in seeds])
         after = f"after the switch of {SWITCH[b]}"
         findings += [
             *(
@@ -168,7 +165,7 @@ def judge(measured: Measured) -> Judged:
         "trial": trials,
         "switch": SWITCH,
         "curves": {n: band(column(runs, "curves", n)) for n in CURVES},
-        "naive": {SWITCH[b]: band(column(naive[b], "constant_rate", "curves", "error")[:, 0]) for b in LIMIT},
+        "naive": {SWITCH[b]: band(column(naive[b], "curves", "error")[:, 0]) for b in LIMIT},
         "ridge": band(column(runs, "ridge")),
         "savings": jsonable(np.array(saved)),
         "trials_needed": {SWITCH[b]: jsonable(v) for b, v in needed.items()},
@@ -202,8 +199,8 @@ CLAIM = Claim(
     judge,
     (
         "The reference is the mean E at trial 100 of the group of naive networks that meet this block first, "
-        "not of one network from four probes. Their p-hat has a constant rate from the start, as that of "
-        "switched networks has by then: at a rate of 1/n they would be ahead by their annealing alone.",
+        "not of one network from four probes. Their p-hat begins at a rate of 1/n; that of a switched "
+        "network begins so anew after a lasting surprise, so that both anneal alike.",
         "The article measures E(n) / E(1). It gives the ratios of first learning; after a switch they are "
         "asked for here.",
         ACAUSAL,

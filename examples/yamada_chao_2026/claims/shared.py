@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local, shipped, surprised
+from spikewhen.examples.yamada_chao_2026.claims.rules import local, shipped, surprised
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
 from spikewhen.reservoir.rules import RLSSurprise
@@ -64,11 +64,11 @@ NAIVE = tuple(
     Protocol(
         f"naive_{SWITCH[b]}",
         (blocks(BLOCKS[b]), *probes(EVERY, 4), 'record.spikes="none"', "record.trials=false"),
-        {"local": local(), "constant_rate": changed(local(), what={"anneal": False, "restart": 0.0})},
+        {"local": local()},
     )
     for b in (1, 2, 3)
 )
 """A network that meets a later block first, as a reference for how fast that block can be learned.
 
-Its p-hat would begin at rate 1/n, which a switched network's does not any more. So the reference for
-switched networks is the readout whose p-hat has the constant rate that theirs has."""
+Its p-hat begins at rate 1/n; that of a switched network begins so anew after a lasting surprise, so both
+anneal alike."""

@@ -17,7 +17,7 @@ from spikewhen.reservoir.files.recording import Recording
 
 PARTS = ("bias", "state", "interval", "noise", "interaction")
 READOUTS = {"local": "the shipped rule", "ridge": "the best linear readout"}
-RERUNS = {"histories": 5, "intervals": 2, "noises": 5}
+RERUNS: dict[str, Any] = {"histories": 5, "intervals": 2, "noises": 5}
 """Of the last trials of block 1; each with each."""
 QUANTILES = tuple(np.round(np.linspace(0.05, 0.95, 19), 2).tolist())
 

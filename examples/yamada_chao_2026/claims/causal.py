@@ -170,8 +170,8 @@ CLAIM = Claim(
     judge,
     (
         "The acausal rule is the shipped one, without a restart of p-hat: its target rises before the "
-        "event. The causal gate has no target, error or plasticity before the event; the retrospective rule adds a late trace of what "
-        "was predicted, which the event's onset subtracts.",
+        "event. The causal gate has no target, error or plasticity before the event; the retrospective "
+        "rule adds a late trace of what was predicted, which the event's onset subtracts.",
         f"Worlds: {LEARN} trials, then {FOLLOW} after a switch of timing; two interleaved cues, 150 trials.",
     ),
 )

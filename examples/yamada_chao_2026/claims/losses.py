@@ -106,7 +106,8 @@ def judge_losses(measured: Measured) -> tuple[list[Finding], dict[str, Any]]:
     places = {"fixed": (still, 0)} | {
         f"SD {sd} ms": (measured[JITTERED.name], b) for b, sd in enumerate(JITTERS_MS)
     }
-    out, series = [], {}
+    out: list[Finding] = []
+    series: dict[str, Any] = {}
     for name, (runs, b) in places.items():
         for label in FORMS:
             counted = {

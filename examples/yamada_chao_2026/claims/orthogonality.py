@@ -146,7 +146,7 @@ def _nulls(
         "refits": float(np.mean([_shared(a, b) for a, b in broken])),
         "matched": float(np.mean([overlap(a) for a in random_angles(*size, root(covariance))])),
         "uniform": float(np.mean([overlap(a) for a in random_angles(*size)])),
-        "cells": _correlation(*pair, active),
+        "cells": _correlation(pair[0], pair[1], active),
         "cells_refits": float(np.mean(correlated)),
     }
 

@@ -34,14 +34,14 @@ def caption(report: StudyResult) -> str:
     n = count([Band.from_json(report.series("R")["error"]["unlearn"])])
     return (
         "A causal three-factor rule. (a) What a teacher sees of a trial in which an event learned at 300 "
-        "ms comes at 450 ms: the acausal target, as shipped, rises before the event; a "
-        "causal one begins with it; the late trace keeps what was predicted until then, and the event's onset subtracts it from the "
-        "weights. (b) E on cue-only probes over five blocks of 100 trials. (c) E at the ends of the "
-        "blocks minus that of the acausal rule; dashed, the margin of the claim. (d) E before the events' "
-        "times, where nothing but anticipation counts, at the end of block 1 and after the switch of "
-        "timing. (e) E of the rule with unlearning over the memory of the trace and its lateness, at the "
-        "end of a first block and after a switch of timing; framed, as in (b). (f) E at the last block's "
-        f"end with omissions, injected events, two cues, and feedback. {INTERVAL}; {n}."
+        "ms comes at 450 ms: the acausal target, as shipped, rises before the event; a causal one begins "
+        "with it; the late trace keeps what was predicted until then, and the event's onset subtracts it "
+        "from the weights. (b) E on cue-only probes over five blocks of 100 trials. (c) E at the ends of "
+        "the blocks minus that of the acausal rule; dashed, the margin of the claim. (d) E before the "
+        "events' times, where nothing but anticipation counts, at the end of block 1 and after the switch "
+        "of timing. (e) E of the rule with unlearning over the memory of the trace and its lateness, at "
+        "the end of a first block and after a switch of timing; framed, as in (b). (f) E at the last "
+        f"block's end with omissions, injected events, two cues, and feedback. {INTERVAL}; {n}."
     )
 
 
@@ -62,8 +62,8 @@ def draw(report: StudyResult) -> Sheet:
 
 def _sketch(sheet: Sheet, ax: Axes) -> None:
     t = np.arange(0.0, 700.0, 1.0)
-    target = bump(t, NEW_MS, SIGMA_MS)
-    said = bump(t - LATE_MS, OLD_MS, SIGMA_MS)
+    target = bump(t, np.array(NEW_MS), SIGMA_MS)
+    said = bump(t - LATE_MS, np.array(OLD_MS), SIGMA_MS)
     keep = np.exp(-1.0 / TRACE_MS)
     trace = np.zeros_like(t)
     for i in range(1, t.size):
@@ -72,7 +72,7 @@ def _sketch(sheet: Sheet, ax: Axes) -> None:
     rows = (
         ("acausal\ntarget", target, INK),
         ("causal\ntarget", np.where(t >= NEW_MS, target, 0), VARIANT),
-        ("output", bump(t, OLD_MS, SIGMA_MS), channel_colour(0)),
+        ("output", bump(t, np.array(OLD_MS), SIGMA_MS), channel_colour(0)),
         ("late\ntrace", trace, WHEN),
     )
     for i, (name, values, colour) in enumerate(rows):
@@ -98,8 +98,8 @@ def _course(sheet: Sheet, ax: Axes, trial: np.ndarray, errors: Mapping[str, Band
         for b in range(len(blocks)):
             mine = errors[key][b]
             x = b * length + trial
-            style = {"lw": 1.3 if main else 0.9, "dash": dash}
-            curve(sheet, ax, "b", f"{name}, block {b + 1}", x, mine, colour, **style)
+            what, width = f"{name}, block {b + 1}", 1.3 if main else 0.9
+            curve(sheet, ax, "b", what, x, mine, colour, lw=width, dash=dash)
         labels.append((float(errors[key].mean[-1, -1]), name, colour))
     for b, block in enumerate(blocks):
         ax.axvline(b * length, color=PALE, lw=0.5, zorder=0)

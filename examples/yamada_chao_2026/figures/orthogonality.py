@@ -95,7 +95,7 @@ def _course(
 def _end_labels(sheet: Sheet, ax: Axes, labels: list[tuple[float, str, str]]) -> None:
     """Write labels right of a logarithmic axis, on linear axes that lie over it."""
     low, high = np.log10(ax.get_ylim())
-    over = ax.figure.add_axes(ax.get_position(), frameon=False, xticks=[], yticks=[])
+    over = sheet.figure.add_axes(ax.get_position().bounds, frameon=False, xticks=[], yticks=[])
     over.set_ylim(low, high)
     sheet.end_labels(over, [(max(y, low), text, colour) for y, text, colour in labels])
 

@@ -31,7 +31,7 @@ LINES = {
     "plain": Look("no unlearning", MIDDLE, "-"),
     "rls_told": Look("RLS, told", RLS_RESET, "-"),
     "unlearn": Look("unlearns", VARIANT, "-"),
-    "local": Look("+ p̂ restarts, as shipped", INK, "-"),
+    "local": Look("+ p̂ restarts (shipped)", INK, "-"),
 }
 FORMS = {
     "plain": ("no unlearning", MIDDLE, True, "o"),
@@ -55,17 +55,16 @@ def caption(report: StudyResult) -> str:
     return (
         "Unlearning by missed expectation. (a) E on cue-only probes after four kinds of switch, each "
         "after 100 trials of another block: the rule without unlearning (its teacher is acausal), with "
-        "unlearning at the ends of trials, and as shipped, also with a p-hat whose rate begins "
-        "anew; recursive least squares (RLS) with its best memory (not run on the last kind) and RLS that is told of the "
-        f"switch; dashed, a naive network. (b) E {AT} trials after the switch minus that of RLS told; "
-        "dashed, the margin of the claim. (c) Surprise u of every trial, squared output where the event "
-        "was not over the squared target, before and after a switch of timing; shaded, from no to full "
-        "loss of weights. "
-        f"(d) E {AT} trials after a switch of timing against the trials before it. (e) E {AT} trials "
-        "after both latencies moved by so much. (f) Trials in 100 that took weights though nothing "
-        "switched, with fixed and with scattered latencies. (g) E 20 trials after a switch of timing with "
-        "omissions, with events that drive the network, and with feedback, and E of two interleaved cues "
-        f"after 150 trials. {INTERVAL}; {n}."
+        "unlearning at the ends of trials, and as shipped, also with a p-hat whose rate begins anew; "
+        "recursive least squares (RLS) with its best memory (not run on the last kind) and RLS that is "
+        f"told of the switch; dashed, a naive network. (b) E {AT} trials after the switch minus that of "
+        "RLS told; dashed, the margin of the claim. (c) Surprise u of every trial, squared output where "
+        "the event was not over the squared target, before and after a switch of timing; shaded, from no "
+        f"to full loss of weights. (d) E {AT} trials after a switch of timing against the trials before "
+        f"it. (e) E {AT} trials after both latencies moved by so much. (f) Trials in 100 that took weights "
+        "though nothing switched, with fixed and with scattered latencies. (g) E 20 trials after a switch "
+        "of timing with omissions, with events that drive the network, and with feedback, and E of two "
+        f"interleaved cues after 150 trials. {INTERVAL}; {n}."
     )
 
 
@@ -79,7 +78,7 @@ def draw(report: StudyResult) -> Sheet:
     at = np.array(series["others"]["trial"], float)
     first = None
     for b, kind in enumerate(series["kinds"], 1):
-        ax = sheet.axes(12 + 37 * (b - 1), 8, 31, 30, "a" if b == 1 else "", sharey=first)
+        ax = sheet.axes(12 + 36 * (b - 1), 8, 30, 30, "a" if b == 1 else "", sharey=first)
         _course(sheet, ax, trial, errors, series["naive"][kind], b, kind)
         if b < len(series["kinds"]):
             name, colour, dash = LINES["rls_tuned"]

@@ -8,6 +8,7 @@ import pytest
 import small
 
 import spikewhen as sw
+from spikewhen.experiments.digest import with_digest
 from spikewhen.experiments.long_form import LongTable, to_xarray
 from spikewhen.reservoir.errors import InputError
 
@@ -112,7 +113,9 @@ def test_a_sidecar_of_another_file_is_not_believed(done, tmp_path):
     copy = tmp_path / source.name
     copy.write_bytes(source.read_bytes())
     text = source.with_suffix(".json").read_text()
-    for wrong in (text.replace('"checksum": "', '"checksum": "0'), text[:-20], "{}"):
+    scored_again = json.loads(text)
+    scored_again["result"]["checksum"] = "0" * 64
+    for wrong in (json.dumps(with_digest(scored_again)), text.replace("[0.", "[9."), text[:-20], "{}"):
         copy.with_suffix(".json").write_text(wrong)
         result = small.spikewhen("table", tmp_path)
         assert "0 sidecars and 1 result files" in result.stderr

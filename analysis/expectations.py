@@ -141,4 +141,4 @@ def blurred_hazard(times_ms, weights, p_event: float, phi: float, step_ms: float
     f = np.interp(grid, np.asarray(times_ms, float), np.asarray(weights, float), left=0.0, right=0.0)
     f_b = weber_blurred(grid, f, grid, phi)
     f_b *= p_event / (f_b.sum() * step_ms / 1000)
-    return grid, f_b / (1 - np.cumsum(f_b) * step_ms / 1000)
+    return grid, f_b / np.maximum(1 - np.cumsum(f_b) * step_ms / 1000, SURE)

@@ -113,9 +113,9 @@ def test_published_slopes_of_the_four_cases():
 
     assert slope(density_target, 1.0) == pytest.approx(0, abs=1e-9)
     assert slope(delivered_hazard, 1.0) == pytest.approx(slope(hazard_of_times, 1.0))
-    assert slope(delivered_hazard, 1.0) == pytest.approx(-0.534, abs=0.05)
-    assert slope(delivered_hazard, 0.9) == pytest.approx(-0.481, abs=0.05)
-    assert slope(hazard_of_times, 0.9) == pytest.approx(-0.199, abs=0.05)
+    assert slope(delivered_hazard, 1.0) == pytest.approx(-0.534, abs=0.001)
+    assert slope(delivered_hazard, 0.9) == pytest.approx(-0.481, abs=0.001)
+    assert slope(hazard_of_times, 0.9) == pytest.approx(-0.199, abs=0.001)
 
 
 def test_reaction_times_of_a_readout_that_follows_the_density_are_told_from_those_of_the_hazard():

@@ -41,8 +41,8 @@ def estimate(sample_ms: np.ndarray, low_ms: float, high_ms: float, weber: float,
         raise InputError("weber", weber, "above 0")
     sample = np.asarray(sample_ms, float)
     if kind == "bls":
-        t, width = np.polynomial.legendre.leggauss(200)
-        t = (high_ms + low_ms) / 2 + (high_ms - low_ms) / 2 * t
+        place, width = np.polynomial.legendre.leggauss(200)
+        t = (high_ms + low_ms) / 2 + (high_ms - low_ms) / 2 * place
         exponent = -((sample[..., None] - t) ** 2) / (2 * (weber * t) ** 2)
         likelihood = width * np.exp(exponent - exponent.max(-1, keepdims=True)) / t
         return (likelihood * t).sum(-1) / likelihood.sum(-1)

@@ -164,7 +164,9 @@ def regress(value: np.ndarray, on: np.ndarray, parameters: int = 3) -> Fit:
 def fit(study: str, statistic: str, **memory: float) -> Fit:
     """Fit an observer to a study; arguments as `mean_surprise`."""
     perfect = memory.get("omega") == np.inf
-    return regress(measured(study).value, mean_surprise(study, statistic, **memory), 2 if perfect else 3)
+    return regress(
+        measured(study).value, mean_surprise(study, statistic, None, **memory), 2 if perfect else 3
+    )
 
 
 def squires_expectancy(before: str, p_a: float) -> float:

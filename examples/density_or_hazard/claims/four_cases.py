@@ -7,6 +7,7 @@ and the hazard where it is merged. The claim is that E against its own is below 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def judge_heard(measured: Measured) -> Judged:
     return Judged(findings, series, rests_on=findings[0])
 
 
-def _column(runs: dict, label: str, name: str) -> np.ndarray:
+def _column(runs: Mapping[int, dict[str, Any]], label: str, name: str) -> np.ndarray:
     return column({seed: found[label] for seed, found in runs.items()}, name)
 
 

@@ -83,6 +83,8 @@ def draw(report: StudyResult) -> Sheet:
         if b < len(series["kinds"]):
             name, colour, dash = LINES["rls_tuned"]
             curve(sheet, ax, "a", f"{name}, {kind}", at, others["rls_tuned"][b], colour, lw=0.9, dash=dash)
+            if b == 1:
+                ax.text(0.98, 0.97, name, transform=ax.transAxes, ha="right", color=colour, fontsize=6.5)
         first = first or ax
     _told(sheet, sheet.axes(12, 58, 72, 24, "b"), trial, errors, series["kinds"])
     _surprise(sheet, sheet.axes(104, 58, 74, 24, "c", 12), series["lost"])
@@ -104,8 +106,7 @@ def _course(
 ) -> None:
     labels = []
     for key, (name, colour, dash) in LINES.items():
-        if key not in errors:  # not of this kind of switch
-            labels.append((1.0, name, colour))
+        if key not in errors:  # of another protocol, drawn by the caller
             continue
         mine = errors[key][b]
         main = key in ("local", "unlearn")

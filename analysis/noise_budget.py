@@ -112,9 +112,10 @@ def error_budget(output: np.ndarray, target: np.ndarray) -> Budget:
     # The square of a mean holds the variance of the mean, which is no bias.
     of_mean = sum(v / prod(y.shape[axis] for axis in some) for some, v in found.items())
     bias = float(((y.mean(axis=(0, 1, 2)) - s) ** 2).sum()) / scale - of_mean
-    alone = [found[(axis,)] for axis in range(3)]
+    state, interval, noise = (found[(axis,)] for axis in range(3))
     total = float(((y - s) ** 2).mean(axis=(0, 1, 2)).sum()) / scale
-    return Budget(bias, *alone, sum(found.values()) - sum(alone), total)
+    together = sum(v for some, v in found.items() if len(some) > 1)
+    return Budget(bias, state, interval, noise, together, total)
 
 
 def mean_of_budgets(budgets: list[Budget]) -> Budget:

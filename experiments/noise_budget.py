@@ -202,7 +202,8 @@ class _Moments:
     """Mean and variance over runs, without holding them all."""
 
     def __init__(self) -> None:
-        self.n, self.total, self.squares, self.spikes = 0, 0.0, 0.0, 0.0
+        self.n = 0
+        self.total, self.squares, self.spikes = np.zeros((3, 1))
 
     def add(self, rerun: Rerun) -> None:
         x = np.asarray(rerun.features[:, :-1], float)

@@ -84,9 +84,11 @@ class Part(Session):
         self.probes = ProbeTable(*(column[self._of] for column in session.probes))._replace(
             after_trial=after.astype(np.int64)
         )
-        self.trial_steps, self.probe_steps = trial_steps[:end], probe_steps[self._of]
-        for name in ("time_ms", "cues", "events", "conditions", "channels", "sigma_ms", "blocks", "driven"):
-            setattr(self, name, getattr(session, name, None))
+        self.lengths = probe_steps[self._of]
+        self.trial_steps, self.probe_steps = trial_steps[:end], self.lengths
+        self.time_ms, self.sigma_ms, self.blocks = session.time_ms, session.sigma_ms, session.blocks
+        self.cues, self.events, self.conditions = session.cues, session.events, session.conditions
+        self.channels, self.driven = session.channels, getattr(session, "driven", None)
 
     def inputs(self, trial: int) -> np.ndarray:
         """Return the inputs of a trial."""
@@ -132,7 +134,7 @@ class Reruns:
         kinds = part.kinds.size
         self.cases = tap.branches[-kinds:]
         self.starts = tap.branches[: len(tap.branches) - kinds + 1]
-        self.steps = part.probe_steps[-kinds:]
+        self.steps = part.lengths[-kinds:]
         self.before = int(np.count_nonzero(part.time_ms <= 1e-9))
         self.streams = 1 + setup.session.probes.block.size  # those of the probes come before
 

@@ -59,7 +59,7 @@ def budget(
 
     experiment = load_config(config, overrides(set_, precision))
     if rules:
-        experiment = experiment.with_rules(split_labels(rules))
+        experiment = experiment.with_rules(split_labels(rules) or ())
     with naming_config(config):
         found = noise_budget(
             experiment,

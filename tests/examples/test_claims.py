@@ -120,7 +120,8 @@ def test_series_can_be_written_as_json():
 @pytest.mark.parametrize("claim", STUDY.claims, ids=lambda c: c.id)
 def test_what_is_measured_can_be_judged(claim: Claim, tmp_path):
     small = tuple(
-        p if "delay_line" in p.name else replace(p, overrides=(*p.overrides, *SMALL)) for p in claim.protocols
+        p if "tapped_delay_line" in p.name else replace(p, overrides=(*p.overrides, *SMALL))
+        for p in claim.protocols
     )
     claim = replace(claim, protocols=small)
     plan = make_plan(STUDY, [claim], (1000, 1001), tmp_path)

@@ -1,7 +1,8 @@
 """The rules of the factorial, each tuned with the same budget on the search seeds.
 
 Best candidates of the studies of these names (search/rules.py), seeds 1000-1003 (docs/search.md);
-every candidate is in docs/search_trials.csv.
+every candidate is in docs/search_trials_1.csv. The network of that time was active between trials; the search
+on the present one ended with a handful of candidates each and decides nothing.
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ def event_items(trials: TrialTable, n_cues: int, duration_ms: float, amplitude: 
     )
 
 
-def check_what_window(label: str, rule: Any, before_ms: float, earliest_ms: float) -> None:
+def check_what_window(label: str, rule: Any, before_ms: float, earliest_ms: float, of: str) -> None:
     """Refuse a "what" window that begins before the trial, or ends after the first possible event.
 
     Parameters
@@ -214,6 +214,8 @@ def check_what_window(label: str, rule: Any, before_ms: float, earliest_ms: floa
         Trial time before the onset of what starts it.
     earliest_ms : float
         Before which no event comes.
+    of : str
+        Parameters that say so.
 
     Raises
     ------
@@ -224,7 +226,7 @@ def check_what_window(label: str, rule: Any, before_ms: float, earliest_ms: floa
         allowed = f"at least {-before_ms:g}, inside the trial (before_ms)"
         raise InputError(f"rules.{label}.what.window_start_ms", what.window_start_ms, allowed)
     if what is not None and what.window_end_ms > earliest_ms:
-        allowed = f"at most {earliest_ms:g}, before any event can come"
+        allowed = f"at most {earliest_ms:g}, before any event can come ({of})"
         raise InputError(f"rules.{label}.what.window_end_ms", what.window_end_ms, allowed)
 
 

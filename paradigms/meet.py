@@ -142,7 +142,7 @@ class Meet(Task):
             for b in self.blocks
             for row, sd in zip(b.latency_ms, b.latency_sd_ms or ((),) * len(b.latency_ms), strict=True)
         )
-        check_what_window(label, rule, self.before_ms, earliest)
+        check_what_window(label, rule, self.before_ms, earliest, "latency_ms less twice latency_sd_ms")
 
     def size(self, readout_step_ms: float) -> Size:
         """Return how large the session will be; its silence as its mean."""

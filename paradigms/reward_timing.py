@@ -78,7 +78,7 @@ class RewardTiming(Task):
 
     def check_rule(self, label: str, rule: Any) -> None:
         """Refuse a "what" window that ends after the first delay."""
-        check_what_window(label, rule, self._before(1.0), self.times().first_ms)
+        check_what_window(label, rule, self._before(1.0), self.times().first_ms, "scale")
 
     def size(self, readout_step_ms: float) -> Size:
         """Return how large the session will be."""

@@ -83,7 +83,8 @@ class SetGo(Task):
 
     def check_rule(self, label: str, rule: Any) -> None:
         """Refuse a "what" window that ends after the first time of go."""
-        check_what_window(label, rule, self.before_ms, min(t.first_ms for t in self.times()))
+        first = min(t.first_ms for t in self.times())
+        check_what_window(label, rule, self.before_ms, first, "scale, from_ms or times_ms")
 
     def _after(self, step_ms: float) -> float:
         last = max(t.last_ms for t in self.times())

@@ -62,7 +62,8 @@ class Transitions(Task):
 
     def check_rule(self, label: str, rule: Any) -> None:
         """Refuse a "what" window that goes on after the trial."""
-        check_what_window(label, rule, self.before_ms, self.onset_to_onset_ms - self.before_ms)
+        end = self.onset_to_onset_ms - self.before_ms
+        check_what_window(label, rule, self.before_ms, end, "onset_to_onset_ms less before_ms")
 
     def size(self, readout_step_ms: float) -> Size:
         """Return how large the session will be."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikewhen.analysis.expectations import TARGETS
-from spikewhen.analysis.figures.colours import INK, MIDDLE, OBSERVER, OTHER_P, VARIANT
+from spikewhen.analysis.figures.colours import INK, MIDDLE, OBSERVER, OTHER_P, PALE, VARIANT
 from spikewhen.analysis.figures.names import fit
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
@@ -68,7 +68,7 @@ def draw(source: Source) -> Sheet:
             labels.append(_prediction(sheet, ax, panel, s, tables, b))
             ax.set_ylim(0, high)
             times, surprise = _surprise(s, tables, b)
-            colour = (MIDDLE, INK, VARIANT)[column] if len(blocks) > 1 else INK
+            colour = (PALE, MIDDLE, INK)[column - len(blocks)]
             sheet.line(
                 beside,
                 f"row {row + 1}",

@@ -19,8 +19,8 @@ CLAIMS = ("R",)
 
 RULES = {
     "causal": ("causal gate", MIDDLE, (0, (4, 1.5)), False),
-    "retro": ("+ retrospective error", VARIANT, (0, (1, 1)), False),
-    "retro_unlearn": ("+ unlearning", VARIANT, "-", True),
+    "retro": ("retrospective error", VARIANT, (0, (1, 1)), False),
+    "retro_unlearn": ("… and unlearning", VARIANT, "-", True),
     "unlearn": ("acausal", INK, "-", True),
 }
 BEHIND = 0.05
@@ -124,7 +124,7 @@ def _ends(sheet: Sheet, ax: Axes, errors: Mapping[str, Band], blocks) -> None:
             at = b + 0.24 * (i - 1)
             strip(sheet, ax, "c", f"{name}, {block}", at, found, colour, filled=filled, width=0.07)
         text = f"{'●' if filled else '○'} {name}"
-        ax.text((0.0, 0.22, 0.56)[i], 1.06, text, transform=ax.transAxes, color=colour, fontsize=6)
+        ax.text((0.0, 0.22, 0.54)[i], 1.06, text, transform=ax.transAxes, color=colour, fontsize=6)
     ax.set_xticks(range(len(blocks)), [{"learning": "block 1"}.get(b, b) for b in blocks])
     ax.tick_params(axis="x", length=0)
     ax.set_ylabel("E − acausal, trial 100")

@@ -31,7 +31,7 @@ LINES = {
     "plain": Look("no unlearning", MIDDLE, "-"),
     "rls_told": Look("RLS, told", RLS_RESET, "-"),
     "unlearn": Look("unlearns", VARIANT, "-"),
-    "local": Look("+ p̂ restarts (shipped)", INK, "-"),
+    "local": Look("p̂ restarts too (shipped)", INK, "-"),
 }
 FORMS = {
     "plain": ("no unlearning", MIDDLE, True, "o"),
@@ -84,7 +84,7 @@ def draw(report: StudyResult) -> Sheet:
             name, colour, dash = LINES["rls_tuned"]
             curve(sheet, ax, "a", f"{name}, {kind}", at, others["rls_tuned"][b], colour, lw=0.9, dash=dash)
             if b == 1:
-                ax.text(0.98, 0.97, name, transform=ax.transAxes, ha="right", color=colour, fontsize=6.5)
+                ax.text(0.98, 0.88, name, transform=ax.transAxes, ha="right", color=colour, fontsize=6.5)
         first = first or ax
     _told(sheet, sheet.axes(12, 58, 72, 24, "b"), trial, errors, series["kinds"])
     _surprise(sheet, sheet.axes(104, 58, 74, 24, "c", 12), series["lost"])

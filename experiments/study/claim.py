@@ -13,6 +13,7 @@ from spikewhen.analysis.statistics import (
     Interval,
     all_equal,
     differences,
+    effect_size,
     equivalence,
     fewest_pairs,
     fraction_interval,
@@ -59,6 +60,7 @@ class Finding(NamedTuple):
     level: float = LEVEL
     family: str = ""
     p_holm: float = float("nan")  # corrected over the family
+    d_z: float = float("nan")  # of pairs: mean of the differences over their standard deviation
 
 
 class Judged(NamedTuple):
@@ -179,7 +181,8 @@ def paired(
         among=among,
     )
     p = sign_flip(d)
-    return found._replace(p=p, p_holm=min(1.0, among * p)) if among > 1 else found._replace(p=p)
+    corrected = min(1.0, among * p) if among > 1 else float("nan")
+    return found._replace(p=p, p_holm=corrected, d_z=effect_size(d).d_z)
 
 
 def equivalent(what: str, ours, theirs, *, within: float, published: str = "", unit: str = "1") -> Finding:

@@ -67,6 +67,7 @@ def test_a_family_is_corrected_by_holm_and_says_so():
     assert [f.p for f in found] == [2 / 2**8] * 3
     assert [f.p_holm for f in found] == pytest.approx([6 / 2**8] * 3)
     assert all(f.verdict == HOLDS and f.family == "shifts (3 tests, Holm)" for f in found)
+    assert found[0].d_z > 5
     assert p_of(found[0]._asdict()) == "0.0078 (0.023)"
     assert Judged(found, rests_on=found[0]).p == found[0].p_holm
 

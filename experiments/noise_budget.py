@@ -33,9 +33,9 @@ from spikewhen.reservoir.arrays import whole
 from spikewhen.reservoir.engine import Backend
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.derived import predict
 from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.replay import Replay
-from spikewhen.reservoir.rules.base import predict
 from spikewhen.reservoir.types import Network
 
 RIDGE = "ridge"

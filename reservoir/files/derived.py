@@ -1,6 +1,6 @@
 """Arrays of a result that follow from others to the bit: computed when asked for, and kept nowhere.
 
-``prediction`` of a readout is `spikewhen.reservoir.rules.base.predict` of its ``y`` and ``p_hat``;
+``prediction`` of a readout is `predict` of its ``y`` and ``p_hat``;
 ``timestamps`` of spikes are ``(step + 1) dt``, the end of the step. Kept, they were four tenths of a file.
 """
 
@@ -13,10 +13,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.rules.base import predict
 
 _PREDICTION = re.compile(r"/readouts/([^/]+)/(trials|probes)/prediction")
 _TIMESTAMPS = re.compile(r"/spikes/(reservoir|probes)/timestamps")
+
+
+def predict(y: np.ndarray, p_hat: np.ndarray, factored: bool) -> np.ndarray:
+    """Return the prediction z_k(t) that a readout makes, ``(n, T, K)``.
+
+    ``clip(p_hat_k, 0, 1) max(y_k, 0)`` for factored readouts, ``max(y_k, 0)`` for
+    merged ones.
+
+    Parameters
+    ----------
+    y : (n, T, K) ndarray
+    p_hat : (n, K) ndarray
+    factored : bool
+    """
+    z = np.maximum(y, 0)
+    return np.clip(p_hat, 0, 1)[:, None, :] * z if factored else z
 
 
 class Derived(NamedTuple):

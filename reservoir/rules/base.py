@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from spikewhen.reservoir.rules.gate import Gate
 from spikewhen.reservoir.rules.what import WhatReadout
 from spikewhen.reservoir.spec import Spec, param
@@ -73,19 +71,3 @@ class Rule(Spec):
     def at_switch(self, state: Any, n_features: int) -> Any:
         """Return the state to go on with when a block begins; most rules need no notice of it."""
         return state
-
-
-def predict(y: np.ndarray, p_hat: np.ndarray, factored: bool) -> np.ndarray:
-    """Return the prediction z_k(t) that a readout makes, ``(n, T, K)``.
-
-    ``clip(p_hat_k, 0, 1) max(y_k, 0)`` for factored readouts, ``max(y_k, 0)`` for
-    merged ones.
-
-    Parameters
-    ----------
-    y : (n, T, K) ndarray
-    p_hat : (n, K) ndarray
-    factored : bool
-    """
-    z = np.maximum(y, 0)
-    return np.clip(p_hat, 0, 1)[:, None, :] * z if factored else z

@@ -22,10 +22,10 @@ from spikewhen.reservoir import training
 from spikewhen.reservoir.cpu.engine import CpuBackend
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.derived import predict
 from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.reference import ReferenceBackend
 from spikewhen.reservoir.rules import LMS, RLS
-from spikewhen.reservoir.rules.base import predict
 from spikewhen.reservoir.types import Trials
 
 RLS_RULE = RLS(what=WHAT, interval_ms=1.0)

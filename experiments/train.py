@@ -28,6 +28,7 @@ from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.files.static import read_network, write_static
 from spikewhen.reservoir.record import STATES, RecordSpec
 from spikewhen.reservoir.replay_engine import RecordedEngine
+from spikewhen.reservoir.types import NUMERICS_VERSION
 
 FREE = ("rules", "trace", "record", "health")
 """Sections of a config that no spike depends on while the loop is open."""
@@ -179,10 +180,8 @@ def trained_setup(recording: Recording, experiment: Experiment, limits: Limits |
     old = recording.config
     experiment.record.refuse_states()
     setup = prepare(experiment, old["seed"], arrays=old.get("arrays"), limits=limits)
-    made, ours = old.get("numerics_version"), setup.config["numerics_version"]
-    if made != ours:
-        allowed = f"{ours}: this program makes other spikes from the same seed, so simulate the run again"
-        raise InputError("numerics_version", made, allowed)
+    if (made := old.get("numerics_version")) != NUMERICS_VERSION:
+        raise InputError("numerics_version", made, f"{NUMERICS_VERSION}, or the run simulated again")
     for name in old | setup.config:
         if name not in FREE:
             _refuse_other(name, setup.config.get(name), old.get(name))

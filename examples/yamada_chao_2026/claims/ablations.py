@@ -44,14 +44,14 @@ FAIR_DELAY_LINE = (
     "network.weight=1500.0",
     "network.weight_spread=0.0",
     "network.synapse_decay_ms=[2.0]",
-    "network.bias_pa=90.0",
+    "network.drive_pa=91.1",
     "network.cue_pa=1000.0",
     "paradigm.cue_ms=5.0",
 )
 """A delay line with the reservoir's disturbances: its 1,000 cells of five types with their spread and slow
-adaptation, its noise, and a constant current at which they fire as often (4 Hz). So a spike of the line meets
+adaptation, its noise, and a drive at which they fire as often (2.34 Hz). So a spike of the line meets
 cells whose own spikes are not locked to the cue, and whose adaptation holds what came before. The head alone
-has no constant current: its own spikes would go down the whole line."""
+has no drive: its own spikes would go down the whole line."""
 
 NETWORKS: dict[str, tuple[str, ...]] = {
     "no recurrence": ("network.weight=0.0",),
@@ -78,6 +78,7 @@ NETWORKS: dict[str, tuple[str, ...]] = {
         "network.parameter_spread=0.0",
         "network.slow_a_min=0.0",
         "network.bias_pa=0.0",
+        "network.drive_pa=0.0",
         "network.weight=2500.0",
         "network.weight_spread=0.0",
         "network.synapse_decay_ms=[2.0]",
@@ -99,8 +100,8 @@ RETUNED = (
     "fair delay line",
 )
 
-RATE_MATCHED = {"no recurrence": 43.5, "no slow adaptation": 47.9, "homogeneous cells": 52.3}
-"""Constant current (pA) at which the network fires as often as the intact one, 4.07 Hz on seeds 1000-1002."""
+RATE_MATCHED = {"no recurrence": 58.3, "no slow adaptation": 47.3, "homogeneous cells": 51.7}
+"""Drive (pA) at which the network fires as often as the intact one, 2.34 Hz on seeds 1000-1002."""
 
 
 def _key(label: str) -> str:
@@ -119,9 +120,9 @@ RULE = Protocol(
 )
 BY_NETWORK = {label: _network(label, overrides) for label, overrides in NETWORKS.items()} | {
     f"{label}, rate matched": _network(
-        f"{label}, rate matched", (*NETWORKS[label], f"network.bias_pa={bias}")
+        f"{label}, rate matched", (*NETWORKS[label], f"network.drive_pa={drive}")
     )
-    for label, bias in RATE_MATCHED.items()
+    for label, drive in RATE_MATCHED.items()
 }
 MOMENTS = ((0, 100), (1, 20), (1, 100))
 """(block, trial) at which E is compared."""

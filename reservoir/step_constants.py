@@ -7,7 +7,7 @@ Every backend multiplies by these very numbers, so no backend ever calls exp; th
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -124,7 +124,7 @@ def derive(network: Network, grid: TimeGrid) -> StepConstants:
     return derived
 
 
-def _powers(factor: float, most: int) -> np.ndarray:
+def _powers(factor: Any, most: int) -> np.ndarray:
     """Return the powers 0 to `most` of a factor, each from the one before: the C library's may differ."""
     return np.multiply.accumulate(np.array([1.0] + [factor] * most))
 
@@ -153,7 +153,7 @@ def trace_tables(grid: TimeGrid):
 
 def normalise_rate(grid: TimeGrid) -> float:
     """Return 1 - exp(-readout step / memory), or 0 without normalisation."""
-    return 1.0 - exp(-grid.readout_step_ms / grid.normalise_ms) if grid.normalise_ms > 0 else 0.0
+    return 1.0 - float(exp(-grid.readout_step_ms / grid.normalise_ms)) if grid.normalise_ms > 0 else 0.0
 
 
 def normalise_floor(grid: TimeGrid) -> float:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,8 @@ def predict(y: np.ndarray, p_hat: np.ndarray, factored: bool) -> np.ndarray:
     return np.clip(p_hat, 0, 1)[:, None, :] * z if factored else z
 
 
-class Derived(NamedTuple):
+@dataclass(frozen=True)
+class Derived:
     """An array that is computed from rows of others; indexed by rows like the data set it stands for."""
 
     sources: tuple[Any, ...]  # arrays or open data sets with the same first dimension
@@ -42,7 +44,7 @@ class Derived(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype
 
-    def __getitem__(self, rows: Any) -> np.ndarray:  # type: ignore[override]
+    def __getitem__(self, rows: Any) -> np.ndarray:
         if isinstance(rows, (int, np.integer)):
             return self.compute(*(np.asarray(a[rows : rows + 1]) for a in self.sources))[0]
         return self.compute(*(np.asarray(a[rows]) for a in self.sources))

@@ -232,10 +232,7 @@ def _one_line(path: str | Path) -> Iterator[None]:
 
 
 def _ceiling(recording: Recording, config: dict) -> np.ndarray | None:
-    """Take over the score that no readout has a part in, where this very code has computed it.
-
-    It is half the cost of scoring.
-    """
+    """Take over the score that no readout has a part in, half the cost, where this very code computed it."""
     same = all(json.dumps(config[k]) == json.dumps(recording.config[k]) for k in ("trace", "record"))
     known = software()["commit"] != "unknown" and not software()["commit"].endswith("-modified")
     if not (same and known and recording.software == software()):

@@ -183,10 +183,10 @@ CHANGES |= {
     "subset a number": _attribute("spikes/reservoir", "subset", 3),
     "rise NaN": _attribute("network/synapses", "rise_ms", float("nan")),
     "main of nobody": _attribute("scores/local", "main", "nothing"),
-    "prediction 1-d": _replace("readouts/local/probes/y", lambda a: a.ravel()),
-    "prediction of other probes": _replace("readouts/local/probes/prediction", lambda a: a[:1]),
-    "prediction of text": _replace("readouts/local/probes/prediction", lambda a: np.zeros(a.shape, "S3")),
-    "prediction NaN": _replace("readouts/local/probes/prediction", lambda a: a * np.nan),
+    "output 1-d": _replace("readouts/local/probes/y", lambda a: a.ravel()),
+    "output of other probes": _replace("readouts/local/probes/y", lambda a: a[:1]),
+    "output of text": _replace("readouts/local/probes/y", lambda a: np.zeros(a.shape, "S3")),
+    "output NaN": _replace("readouts/local/probes/y", lambda a: a * np.nan),
     "time shorter": _replace("readouts/local/time_ms", lambda a: a[:-1]),
     "time backwards": _replace("readouts/local/time_ms", lambda a: a[::-1]),
     "time none": _replace("readouts/local/time_ms", lambda a: a[:0]),
@@ -256,7 +256,7 @@ for _name in (
     "network/cell_type",
 ):
     CHANGES[f"no {_name}"] = _delete(_name)
-for _name in ("network/synapses/indptr", "spikes/reservoir/node_ids", "readouts/local/probes/prediction"):
+for _name in ("network/synapses/indptr", "spikes/reservoir/node_ids", "readouts/local/probes/y"):
     CHANGES[f"no {_name}"] = _delete(_name)
 
 

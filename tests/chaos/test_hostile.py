@@ -19,7 +19,7 @@ SHORT, LONG = 5, 2000
 """Files with two changes each; every single change is tried in the long version."""
 
 SLOWEST_S = 60.0
-"""A hang, on the most loaded machine."""
+"""CPU time of a hang; the time by the clock depends on what else the machine does."""
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +39,9 @@ def said(whole: Path, folder: Path, *names: str) -> dict[str, str]:
                 CHANGES[name](file)
             except (KeyError, ValueError, OSError, TypeError, IndexError):  # the first change is in the way
                 pass
-    started = time.perf_counter()
+    started = time.process_time()
     found = dict(refusals(path))
-    assert time.perf_counter() - started < SLOWEST_S, names
+    assert time.process_time() - started < SLOWEST_S, names
     for reader, line in found.items():
         assert len(line) <= LONGEST and line.replace("\\", "").isprintable(), (names, reader, line)
     return found
@@ -51,7 +51,7 @@ def test_the_file_itself_is_read_by_everyone(whole: Path, tmp_path: Path):
     assert set(said(whole, tmp_path).values()) == {""}
 
 
-@pytest.mark.parametrize("name", ["hard links 2^40", "config not JSON", "prediction 1-d", "trials/event 99"])
+@pytest.mark.parametrize("name", ["hard links 2^40", "config not JSON", "output 1-d", "trials/event 99"])
 def test_what_would_mislead_a_reader_is_refused_by_all(whole: Path, tmp_path: Path, name: str):
     found = said(whole, tmp_path, name)
     assert len(found) == len(READERS) and all(str(tmp_path) in line for line in found.values())

@@ -87,6 +87,7 @@ def switches(m: Maker) -> dict:
         "switch": list(shared.SWITCH),
         "curves": {
             "error": m(course),
+            "error_relative": m(course),
             "residual": m(np.array([m.falling(0, 1.0)] * 5)[..., None] * [1, 1]),
             "amplitude": m(np.ones((5, len(TRIAL), 2)) * 0.5),
             "p_hat": m(np.ones((5, len(TRIAL), 2)) * 0.5),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawn import overlapping
 from numpy.testing import assert_allclose
 
 import spikewhen as sw
@@ -162,6 +163,7 @@ def test_the_figure_shows_every_rule_and_block(run):
     module = FIGURES["event_times"]
     with paper():
         sheet = module.draw([run])
+        assert overlapping(sheet.figure) == []
     drawn = {(row["panel"], row["series"]) for row in sheet.rows}
     for panel in "abcd":
         assert {(panel, name) for name in ("density", "hazard", "delivered hazard", "prediction")} <= drawn

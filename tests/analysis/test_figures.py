@@ -26,6 +26,8 @@ from spikewhen.reservoir.replay import features
 from spikewhen.reservoir.rules.gate import Gate
 
 MEET = list(Meet.figures)
+SHIPPED = {name: module for name, module in FIGURES.items() if name not in ("event_times", "sequence")}
+"""Figures of the made-up runs here; the other two are looked at where there are runs of their tasks."""
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +41,16 @@ def everything():
 @pytest.fixture(scope="module")
 def sheets(everything):
     with paper():
-        return {name: module.draw(everything) for name, module in FIGURES.items()}
+        return {name: module.draw(everything) for name, module in SHIPPED.items()}
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_no_text_covers_another_or_leaves_the_paper(sheets, name):
     with paper():
         assert overlapping(sheets[name].figure) == []
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_the_table_holds_what_the_lines_show(sheets, name, everything, tmp_path):
     sheet = sheets[name]
     written = draw_one(tmp_path, name, FIGURES[name], everything, ())
@@ -274,7 +276,7 @@ def test_stored_scores_come_before_computed_ones():
 
 
 def test_captions_are_plain_sentences(everything):
-    for name, module in FIGURES.items():
+    for name, module in SHIPPED.items():
         text = module.caption(everything)
         assert text.endswith(".") and "\n" not in text and not re.search(r"\s{2}|nan|None", text), name
         text.encode("latin-1")

@@ -58,7 +58,7 @@ def test_the_other_seeds_finish_and_the_failure_is_named(config, right, tmp_path
 
 
 def test_every_run_that_fails_is_named_and_nothing_is_left(config, tmp_path):
-    done = tiny.run(config, tmp_path / "o", "0-3", "--set", "network.weight=1e305")
+    done = tiny.run(config, tmp_path / "o", "0-3", "--set", "network.weight=1e30")
     assert done.exit_code == 2 and done.stdout == ""
     assert [f"seed {seed} " in line for seed, line in enumerate(tiny.errors(done.stderr)[1:])] == [True] * 4
     assert not (tmp_path / "o").exists()

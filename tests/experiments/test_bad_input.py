@@ -147,7 +147,7 @@ def test_an_unwritable_folder(tmp_path):
 
 def test_activity_that_blows_up_names_array_neuron_and_time(tmp_path):
     line = "activity blew up: "
-    words = ("--set", "network.weight=1e305", "--seeds", "0-1", "--threads", "1")
+    words = ("--set", "network.weight=1e30", "--seeds", "0-1", "--threads", "1")
     config = small.write(tmp_path)
     result = small.spikewhen("run", config, "--out", tmp_path / "out", *words, "--fail-fast")
     text = refused(result, "seed 0", line, " ms;")

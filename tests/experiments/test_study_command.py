@@ -221,7 +221,7 @@ def test_a_measure_that_fails_spoils_no_other_claim(study):
 
 
 def test_a_run_that_blows_up_spoils_no_other_claim(study):
-    fake_study.edit(study / "shared.py", '"network.cue_pa=10.0"', '"network.weight=1e305"')
+    fake_study.edit(study / "shared.py", '"network.cue_pa=10.0"', '"network.weight=1e30"')
     result = call(study, "--seeds", "0", "--threads", "1")
     assert result.exit_code == 2 and "error: weak seed 0" in result.stderr and "blew up" in result.stderr
     assert [c["id"] for c in report_of(study)["claims"]] == ["F1"]

@@ -304,9 +304,8 @@ def create_weights(sink: Sink, label: str, after: np.ndarray, shape: tuple) -> N
     """
     *size, real = shape
     sink.put(weights(label, "trial"), after, "1")
-    if after.size:
-        sink.create(weights(label, "w"), (after.size, *size), real, "1")
-        sink.create(weights(label, "v"), (after.size, *size), real, "1")
+    sink.create(weights(label, "w"), (after.size, *size), real, "1")
+    sink.create(weights(label, "v"), (after.size, *size), real, "1")
 
 
 def create_spikes(sink: Sink, recorded: np.ndarray, subset: str, dt_ms: float) -> None:

@@ -63,6 +63,15 @@ def test_a_file_holds_neither_nor_the_p_of_least_squares_unless_asked(small, pat
     assert not any(name.endswith(("prediction", "timestamps")) for name in names[path.name])
 
 
+def test_a_run_without_probes_can_be_opened(small, tmp_path):
+    bare = replace(small, paradigm=replace(small.paradigm, probes_after=()))
+    result = open_run(run_to_file(bare, 1000, tmp_path))
+    assert (
+        result[schema.weights("merged", "w")].shape == (0, 2, 41)
+        and result.readout("merged").trials.y.array.any()
+    )
+
+
 def test_what_is_neither_kept_nor_derived_is_not_there(path):
     result = open_run(path)
     for missing in ("/readouts/nobody/probes/prediction", "/spikes/reservoir/times", "/spikes/x/timestamps"):

@@ -72,7 +72,7 @@ VARIANTS = {
     "three_factor_unlearns_online": ThreeFactor(
         eta=0.1, consolidation=0.5, unlearn=Unlearn(above=0.01, all_at=0.5, after=1, rate=0.2, error=0.1)
     ),
-    "lms": LMS(eta=0.1, what=WhatReadout(anneal=True)),
+    "lms": LMS(eta=0.05, what=WhatReadout(anneal=True)),
     "three_factor_hebbian": ThreeFactor(eta=0.1, teacher="target"),
     "three_factor_restarts": ThreeFactor(
         eta=0.1, what=WhatReadout(anneal=True, restart=0.02, restart_trials=2, restart_after=1)

@@ -329,7 +329,7 @@ def write_rule_state(sink: Sink, label: str, trained: Readout, whole: bool) -> N
     """Write a readout's state at the end, channels in the engine's order; bulky fields only if `whole`."""
     left_out = {}
     for name, array in zip(trained.state._fields, trained.state, strict=True):
-        if whole or name not in trained.rule.bulky:
+        if whole or name not in getattr(trained.rule, "bulky", ()):  # a rule need not be one of ours
             sink.put(rule_state(label, name), array, "1")
         else:
             left_out[name] = [list(array.shape), array.dtype.name]

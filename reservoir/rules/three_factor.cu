@@ -9,13 +9,12 @@ struct Constants {
 __device__ void count_misses(const Constants &c, const State &s, real *weights, const real *y, const real *target,
                              const real *gate, bool trial_end)
 {
-    if (threadIdx.x == 0)
-        for (int k = 0; k < K; k++)
-            if (gate[k] > 0) {
-                const real miss = smaller(target[k] - y[k], real(0));
-                s.missed[k] = s.missed[k] + miss * miss;
-                s.expected[k] = s.expected[k] + target[k] * target[k];
-            }
+    for (int k = threadIdx.x; k < K; k += THREADS)
+        if (gate[k] > 0) {
+            const real miss = smaller(target[k] - y[k], real(0));
+            s.missed[k] = s.missed[k] + miss * miss;
+            s.expected[k] = s.expected[k] + target[k] * target[k];
+        }
     if (!trial_end)
         return;
     __syncthreads();
@@ -31,12 +30,11 @@ __device__ void count_misses(const Constants &c, const State &s, real *weights, 
         }
     }
     __syncthreads();
-    if (threadIdx.x == 0)
-        for (int k = 0; k < K; k++) {
-            if (s.expected[k] > 0)
-                s.came[k] = s.came[k] + real(1);
-            s.missed[k] = s.expected[k] = 0;
-        }
+    for (int k = threadIdx.x; k < K; k += THREADS) {
+        if (s.expected[k] > 0)
+            s.came[k] = s.came[k] + real(1);
+        s.missed[k] = s.expected[k] = 0;
+    }
 }
 
 __device__ void step(const Constants &c, const State &s, const real *x, const real *y, const real *target,

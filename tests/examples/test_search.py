@@ -207,9 +207,9 @@ def test_trials_to_the_naive_level():
 def test_the_comparison_is_paired_by_seed():
     rng = np.random.default_rng(0)
     base = [Found(0.5 + 0.1 * rng.random((5, 5)), 3.0) for _ in range(6)]
-    better = [Found(f.errors - 0.05, 3.5) for f in base]
+    better = [Found(f.errors - 0.05 - 0.001 * i, 3.5) for i, f in enumerate(base)]
     text = table({"shipped": base, "new": better}, {"shipped": base, "new": better})
-    assert "-0.050 (-0.050 to -0.050, p = 0.031)" in text
+    assert "-0.053 (-0.054 to -0.051, p = 0.031)" in text
     assert "3.50 to 3.50" in text
 
 

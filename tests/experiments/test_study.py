@@ -65,7 +65,7 @@ def test_folders_without_init_files_will_do(study):
 
 def test_a_shipped_study_is_found_by_its_name_its_folder_and_its_package():
     by_name = load_study("yamada_chao_2026")
-    assert "yamada_chao_2026" in shipped() and len(by_name.claims) == 16
+    assert "yamada_chao_2026" in shipped() and len(by_name.claims) == 20
     assert by_name.package == "spikewhen.examples.yamada_chao_2026"
     assert load_study(by_name.folder) == by_name == load_study(by_name.package)
 

@@ -251,7 +251,7 @@ def test_another_experiment_than_the_recorded_one_is_refused(done):
 
 
 def test_a_recording_of_another_numerics_version_is_refused(done, monkeypatch):
-    monkeypatch.setattr("spikewhen.experiments.config.NUMERICS_VERSION", NUMERICS_VERSION + 1)
+    monkeypatch.setattr("spikewhen.experiments.train.NUMERICS_VERSION", NUMERICS_VERSION + 1)
     with pytest.raises(InputError, match=rf"numerics_version = {NUMERICS_VERSION}: {NUMERICS_VERSION + 1}"):
         train(done[2][0])
 

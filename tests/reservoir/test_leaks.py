@@ -34,6 +34,7 @@ def meet(trials, strength=None, repeats=10, probes_after=(), **changes):
 
 NETWORK = (
     "network.bias_pa=80.0",
+    "network.drive_pa=0.0",
     "network.bias_spread=0.3",
     "network.parameter_spread=0.2",
     "network.weight=2.5",

@@ -23,7 +23,6 @@ from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
-
 OTHERS = ("error_delivered", "free_", "omega_", "p300_", "r2_", "rt_", "shape_", "slope_surprise")
 """How scores begin that are of other tasks: signals, events at several times, sequences."""
 

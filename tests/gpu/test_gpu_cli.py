@@ -61,7 +61,7 @@ def test_a_run_that_cannot_go_on_ends_all_with_one_line(tmp_path, device):
         "--out",
         tmp_path / "gpu",
         "--set",
-        "network.weight=1e300",
+        "network.weight=1e30",
     )
     assert done.exit_code == 2
     assert "activity blew up" in done.output and "Traceback" not in done.output

@@ -231,9 +231,12 @@ def many_runs(tmp_path):
     config, out = small.write(tmp_path), tmp_path / "o"
     words = ["--seeds", "0-999", "--threads", "2", "--out", str(out), "--fail-fast"]
     command = [*COMMAND, "run", str(config), *words]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+
+    def hear_ctrl_c() -> None:  # which a shell has a command in the background ignore
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, start_new_session=True, preexec_fn=hear_ctrl_c) as process:
         deadline = time.monotonic() + 300
         while not list(out.glob("*.json")) and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.05)

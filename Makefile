@@ -3,6 +3,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 PYTHON ?=
 JOBS ?= 2
 GPU_PYTHON = $(or $(PYTHON),$(wildcard $(BIN)/python),python3)
@@ -26,7 +27,7 @@ FIND_PYTHON = \
 
 SEARCH := $(BIN)/python -m spikewhen.examples.yamada_chao_2026.search
 
-.PHONY: help env demo test test-fast verify mutants bench search gpu-host-check gpu-check gpu-bench gpu-expected gpu-all lint format clean
+.PHONY: help env demo test test-fast verify mutants docs bench search gpu-host-check gpu-check gpu-bench gpu-expected gpu-all lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -86,6 +87,13 @@ gpu-all:  ## on a GPU: all of it in eight minutes, a line of JSON each (the same
 mutants: $(STAMP)  ## plant faults and see whether a test notices (hours; MUTANTS="--each 10" for a sample)
 	$(BIN)/python tests/mutants/run_mutants.py $(MUTANTS)
 
+$(DOCS_STAMP): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]" -c constraints.txt
+	@touch $@
+
+docs: $(DOCS_STAMP)  ## the pages and the API reference into build/docs/index.html; a warning is an error
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -96,5 +104,5 @@ format: $(STAMP)  ## sort imports, fix what can be fixed, format
 	$(BIN)/ruff format .
 
 clean:  ## remove caches, build leftovers and results/demo; .venv stays
-	rm -rf results/demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf results/demo build docs/api/generated dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,110 @@
+"""Sphinx reads this; `make docs` builds the pages into build/docs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # a checkout holds the package itself, installed or not
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import spikewhen  # noqa: E402
+from spikewhen.reservoir.spec import allowed  # noqa: E402
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+project, release = PROJECT["name"], PROJECT["version"]
+author = PROJECT["authors"][0]["name"]
+copyright = author
+html_title = f"{project} {release}"
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["_templates"]
+templates_path = ["_templates"]
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 4
+default_role = "literal"
+napoleon_google_docstring = False
+napoleon_use_param = False  # types are prose: "a path or name" must not link to whatever is called name
+napoleon_use_rtype = False
+autosummary_generate = True
+autosummary_ignore_module_all = False
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 90
+
+html_theme = "pydata_sphinx_theme"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_end": [],
+}
+
+
+def outside_links(app: Any, page: str, source: list[str]) -> None:
+    """Turn links to files of the repository that are no pages into names: they have no address."""
+    source[0] = re.sub(r"\[([^\]]+)\]\((?:\.\./)+((?!docs/)[^)#]+)\)", r"\1 (`\2`)", source[0])
+
+
+def linked_names(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Make links of the public names that a docstring has between single backticks."""
+    for i, line in enumerate(lines):
+        lines[i] = re.sub(r"(?<![`:])`(\w+)`(?!`)", linked, line)
+
+
+def linked(match: re.Match[str]) -> str:
+    """Return a link to a public name; any other text stays."""
+    known = match[1] in spikewhen.__all__
+    return f":py:obj:`{match[1]} <spikewhen.{match[1]}>`" if known else match[0]
+
+
+def parameter_section(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Add what `param` declares of a parameter set: default, unit, meaning and what is allowed."""
+    if what != "class" or not dataclasses.is_dataclass(obj) or "Parameters" in lines:
+        return
+    declared = [f for f in dataclasses.fields(obj) if f.metadata.get("help")]
+    if not declared:
+        return
+    lines += ["", "Parameters", "----------"]
+    for f in declared:
+        unit = "" if f.metadata["unit"] == "1" else f" ({f.metadata['unit']})"
+        meaning = re.sub(r"([*|`\\])", r"\\\1", f.metadata["help"] + unit)
+        lines += [
+            f"{f.name} : {default_of(f)}",
+            f"    {meaning[:1].upper()}{meaning[1:]}.{limits(f.metadata)}",
+        ]
+    lines.append("")
+
+
+def default_of(f: dataclasses.Field) -> str:
+    """Return the default of a parameter, short enough for a heading."""
+    if f.default is dataclasses.MISSING:
+        return "required" if f.default_factory is dataclasses.MISSING else "by default an object of its own"
+    text = repr(f.default)
+    return f"by default ``{text}``" if len(text) <= 60 else "by default a longer value"
+
+
+def limits(metadata: Any) -> str:
+    """Return a sentence on what is allowed, or nothing."""
+    some = metadata.get("choices") or any(bound is not None for bound in metadata["bounds"].values())
+    return f" Allowed: {allowed(metadata)}." if some else ""
+
+
+def setup(app: Any) -> None:
+    """Connect the changes of text."""
+    app.connect("source-read", outside_links)
+    app.connect("autodoc-process-docstring", linked_names, priority=300)
+    app.connect("autodoc-process-docstring", parameter_section, priority=400)  # before napoleon

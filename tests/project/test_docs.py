@@ -1,0 +1,74 @@
+"""The pages of `make docs`: tutorials run block by block, every page is reached, every name has a page."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import spikewhen as sw
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = sorted(
+    page for page in DOCS.rglob("*") if page.suffix in (".md", ".rst") and "generated" not in page.parts
+)
+PAGES = [page for page in PAGES if "_templates" not in page.parts]
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(
+        r"^```python\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("tutorials/first_run.md", "block 5, after trial 10: E 0.58"),
+        ("tutorials/compare_rules.md", "| local | 5 | 10 | -0.131 [-0.892, 0.0606]"),
+    ],
+)
+def test_a_tutorial_runs_in_order_and_says_what_it_shows(page, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    module = types.ModuleType("tutorial")
+    monkeypatch.setitem(sys.modules, "tutorial", module)
+    for block in blocks(page):
+        exec(compile(block, page, "exec", dont_inherit=True), vars(module))
+    printed = capsys.readouterr().out
+    assert said in printed
+    for shown in re.findall(r"^```text\n(run .*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE):
+        assert shown in printed
+
+
+def test_the_own_rule_runs_beside_its_script(tmp_path):
+    for text in blocks("how_to/own_rule.md"):
+        (tmp_path / text.splitlines()[0].removeprefix("# ")).write_text(text)
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert set(re.findall(r"'(\w+)':", done.stdout)) == {"local", "sign"}
+
+
+def test_every_page_stands_in_one_table_of_contents():
+    named = []
+    for page in PAGES:
+        for tree in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text(), re.DOTALL):
+            entries = [e for e in tree.split("\n") if e and not e.startswith(":") and "<self>" not in e]
+            named += [(page.parent / entry).resolve() for entry in entries]
+    assert len(named) == len(set(named))
+    assert {page.with_suffix("") for page in PAGES} - {DOCS / "index"} == set(named)
+
+
+def test_every_public_name_has_its_page():
+    text = (DOCS / "api/index.rst").read_text()
+    listed = set(re.findall(r"^   (\w+)$", text.partition("What the functions return")[0], re.MULTILINE))
+    assert listed == set(sw.__all__) - {"__version__"}
+
+
+def test_every_file_that_a_page_of_a_folder_names_is_there():
+    for page in PAGES:
+        for target in re.findall(r"\]\(((?!https?:)[^)#]+)[^)]*\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} names {target}"

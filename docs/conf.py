@@ -30,7 +30,8 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_templates"]
+# The site's own search page is called search.html, so parameter_search.md includes search.md.
+exclude_patterns = ["_templates", "_static", "search.md"]
 templates_path = ["_templates"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 4
@@ -46,7 +47,11 @@ python_maximum_signature_line_length = 90
 
 html_theme = "pydata_sphinx_theme"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {
+    "header_links_before_dropdown": 7,
+    "navbar_persistent": ["search-button"],
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
@@ -54,13 +59,30 @@ html_theme_options = {
 }
 
 
-def outside_links(app: Any, page: str, source: list[str]) -> None:
-    """Turn links to files of the repository that are no pages into names: they have no address."""
-    source[0] = re.sub(r"\[([^\]]+)\]\((?:\.\./)+((?!docs/)[^)#]+)\)", r"\1 (`\2`)", source[0])
+def site_links(app: Any, page: str, source: list[str]) -> None:
+    """Point at pages of the site; links to files that are no pages become names, as they have no address."""
+    docs = ROOT / "docs"
+
+    def named(match: re.Match[str]) -> str:
+        target = ((docs / page).parent / match[2]).resolve()
+        outside = not target.is_relative_to(docs)
+        return f"{match[1]} (`{target.relative_to(ROOT)}`)" if outside else match[0]
+
+    source[0] = source[0].replace("](search.md", "](parameter_search.md")
+    source[0] = re.sub(r"\[([^\]]+)\]\((\.\./[^)#]+)\)", named, source[0])
+
+
+def readable_signature(
+    app: Any, what: str, name: str, obj: Any, options: Any, text: str | None, back: Any
+) -> Any:
+    """Write a default that a factory makes as Python can read it; Sphinx splits the others at each comma."""
+    return text and (text.replace("<factory>", "..."), back)
 
 
 def linked_names(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Make links of the public names that a docstring has between single backticks."""
+    if what in ("attribute", "property"):
+        lines.insert(0, "")  # else napoleon takes what stands before a colon for a type
     for i, line in enumerate(lines):
         lines[i] = re.sub(r"(?<![`:])`(\w+)`(?!`)", linked, line)
 
@@ -105,6 +127,7 @@ def limits(metadata: Any) -> str:
 
 def setup(app: Any) -> None:
     """Connect the changes of text."""
-    app.connect("source-read", outside_links)
+    app.connect("source-read", site_links)
+    app.connect("autodoc-process-signature", readable_signature)
     app.connect("autodoc-process-docstring", linked_names, priority=300)
     app.connect("autodoc-process-docstring", parameter_section, priority=400)  # before napoleon

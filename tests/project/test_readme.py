@@ -57,6 +57,6 @@ def test_the_commands_are_understood_in_order(tmp_path, monkeypatch):
 
 
 def test_every_file_the_documents_name_is_there():
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         for target in re.findall(r"\]\(((?!https?:)[^)#]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} names {target}"

@@ -43,6 +43,7 @@ def test_each_cell_fires_once_eleven_ms_after_its_delay(dt_ms, noise):
     trials = fired(left, dt_ms, LONG)
     for cell, time in trials:
         assert np.array_equal(cell, np.arange(N)), "in the order of the line"
+        # Noise moves the head by two steps of .5 ms at the most, as it does every other cell.
         assert time[0] == pytest.approx(6.25, abs=1 if noise else 0.5)
         assert time[1:] == pytest.approx(11 + 40 * np.arange(1, N) / N, abs=1)
     if noise == 0:

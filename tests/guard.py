@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 
-from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local
-from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS, REMEMBERS_ALL
+from spikewhen.examples.yamada_chao_2026.claims.rules import changed, local, shipped
+from spikewhen.examples.yamada_chao_2026.claims.shared import BLOCKS
 from spikewhen.experiments.run import run
 from spikewhen.experiments.study.curves import curves, value_at
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
+from spikewhen.reservoir.rules import Gate
 
 FAULTS = {
     "no_error": changed(local(), teacher="target"),
@@ -18,10 +20,12 @@ FAULTS = {
     "p_counted_twice": changed(local(), gate={"undelivered": "zero"}),
     "slow_what": changed(local(), what={"eta_w": 0.004, "anneal": False, "restart": 0.0}),
 }
+RLS_OF_THE_BOUNDS = replace(shipped("rls_never_reset"), alpha=0.1, gate=Gate())
+"""A rival that stays as it was when the bounds were measured, whatever is shipped."""
 GUARD = Protocol(
     "guard",
     (blocks(*BLOCKS[:3], trials=60), *probes((1, 20, 60), 3), *SHORT),
-    {"local": local(), "rls": REMEMBERS_ALL, **FAULTS},
+    {"local": local(), "rls": RLS_OF_THE_BOUNDS, **FAULTS},
 )
 NAMES = (
     "error",

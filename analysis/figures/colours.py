@@ -56,6 +56,7 @@ RULES = {
     "rls": RLS,
     "rls_tuned": RLS,
     "rls_memory_20": RLS,
+    "rls_memory_9": RLS,
     "rls_never_reset": RLS_NEVER,
     "rls_reset": RLS_RESET,
     "rls_reset_at_switches": RLS_RESET,

@@ -128,8 +128,9 @@ def test_c5_judges_both_wordings_and_counts_false_alarms():
             for s in SEEDS
         },
         least_squares.FACTORIAL.name: {s: {k: entry(12.0, 3) for k in few} for s in SEEDS},
+        least_squares.THEIR_NETWORK.name: {s: {k: entry(tau, 3) for k, tau in ends.items()} for s in SEEDS},
         shared.STATIONARY.name: {
-            s: {"trials": 500, "resets": {f"above_{a:g}": int(a < 0.3) for a in shared.ABOVE}} for s in SEEDS
+            s: {"trials": 500, "resets": {f"above_{a:g}": int(a < 0.2) for a in shared.ABOVE}} for s in SEEDS
         },
     }
     judged = least_squares.judge(measured)
@@ -141,6 +142,8 @@ def test_c5_judges_both_wordings_and_counts_false_alarms():
     assert OPEN in {f.verdict for f in found(judged, "local minus best-tuned RLS, 100 trials")}
     alarms = found(judged, "false alarms per 100 stationary trials (of 6000)")
     assert [f.mean for f in alarms] == pytest.approx([0.2, 0, 0])
+    theirs = found(judged, "local minus RLS reset", "network chosen for RLS")
+    assert len(theirs) == 6 and {f.family for f in theirs} != {judged.rests_on.family}
     assert judged.rests_on.family == "local minus RLS (48 tests, Holm)"
 
 

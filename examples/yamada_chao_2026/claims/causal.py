@@ -29,7 +29,8 @@ from spikewhen.reservoir.files.recording import Recording
 
 TEACHERS = ("unlearn", "causal", "retro", "retro_unlearn")
 BLOCK_NAMES = (*SWITCH[:4], "one channel")
-TRACES_MS, LATE_MS = (300.0, 1000.0, 3000.0), (1.0, 30.0, 60.0, 120.0)
+OURS = RULES["retro_unlearn"]
+TRACES_MS, LATE_MS = (300.0, 1000.0, OURS.trace_ms), (1.0, 30.0, OURS.late_ms, 120.0)
 """Of the map; the least lateness is one readout step."""
 BEHIND = 0.05
 """By which E of the causal rule may lie behind that of the acausal one; the number is ours."""
@@ -48,7 +49,7 @@ MAP = Protocol(
         *SHORT,
     ),
     {
-        _label(i, j): replace(RULES["retro_unlearn"], trace_ms=trace, late_ms=late)
+        _label(i, j): replace(OURS, trace_ms=trace, late_ms=late)
         for i, trace in enumerate(TRACES_MS)
         for j, late in enumerate(LATE_MS)
     },
@@ -140,17 +141,18 @@ def _map(runs: Any) -> tuple[list[Finding], dict[str, Any]]:
         ]
     )  # (traces, late, seeds, blocks)
     out = []
-    shipped = error[TRACES_MS.index(1000.0), LATE_MS.index(60.0)]
+    ours = error[TRACES_MS.index(OURS.trace_ms), LATE_MS.index(OURS.late_ms)]
+    as_tuned = f"trace of {OURS.trace_ms:g} ms, {OURS.late_ms:g} ms late"
     for b, name in enumerate(BLOCK_NAMES[:2]):
         mean = error[..., b].mean(2)
         i, j = np.unravel_index(np.argmin(mean), mean.shape)
         out += [
-            finding(f"E at trial {MAPPED}, {name}, trace of 1000 ms, 60 ms late", shipped[:, b]),
+            finding(f"E at trial {MAPPED}, {name}, {as_tuned}", ours[:, b]),
             finding(f"time constant of the trace that is best, {name}", [TRACES_MS[i]], unit="ms"),
             finding(f"lateness of the trace that is best, {name}", [LATE_MS[j]], unit="ms"),
             paired(
-                f"E at trial {MAPPED}, {name}, trace of 1000 ms, 60 ms late, minus the best of the map",
-                shipped[:, b],
+                f"E at trial {MAPPED}, {name}, {as_tuned}, minus the best of the map",
+                ours[:, b],
                 error[i, j, :, b],
             ),
         ]

@@ -14,7 +14,7 @@ from spikewhen.analysis.geometry.components import (
     principal_components,
 )
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
-from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
+from spikewhen.examples.yamada_chao_2026.claims.tuned import MERGED
 from spikewhen.experiments.study.claim import Finding, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol, blocks, probes
 from spikewhen.experiments.train import learned_under
@@ -31,7 +31,7 @@ GRID = Protocol(
         "record.geometry=false",
         "paradigm.counterbalance=false",
     ),
-    {"local": local(), "merged": CELLS["local_merged_gate"]},
+    {"local": local(), "merged": MERGED},
 )
 """One block whose spikes serve every probability and latency, see `learned_under`."""
 

@@ -19,7 +19,8 @@ FACTORED, MERGED = "factored", "merged"
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Factors on the tuned learning rate of each readout."""
 
-BASE = {FACTORED: CELLS["local_factored_gate"], MERGED: CELLS["local_merged_gate"]}
+BASE = {FACTORED: CELLS["local_factored_none"], MERGED: CELLS["local_merged_none"]}
+"""Both without a window, with which the merged rule is worse."""
 RATES = Protocol(
     "learning_rates",
     (blocks(*BLOCKS[:3]), *probes((1, 5, 10, 20, 50, 100), 3), *SHORT),

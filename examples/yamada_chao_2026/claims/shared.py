@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from spikewhen.examples.yamada_chao_2026.claims.rules import local, shipped, surprised
-from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS
+from dataclasses import replace
+
+from spikewhen.examples.yamada_chao_2026.claims.rules import local, surprised
+from spikewhen.examples.yamada_chao_2026.claims.tuned import RIVALS
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
-from spikewhen.reservoir.rules import RLSSurprise
 
 EVERY = (1, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100)
 BLOCKS = (
@@ -18,20 +19,9 @@ BLOCKS = (
 SWITCH = ("learning", "timing", "probability", "both", "return")
 """What changes at the start of each block."""
 
-REMEMBERS_ALL = shipped("rls_never_reset")
-"""Recursive least squares that never forgets (lambda = 1), with the alpha, gate and "what" of meet.toml."""
-RESET = shipped("rls_reset_at_switches")
-"""Least squares told of every switch: P returns to I / alpha, and weights stay."""
-
-
-def resets_itself(above: float) -> RLSSurprise:
-    """Return least squares as shipped, which resets a channel where its surprise exceeds a threshold."""
-    ours = {name: getattr(REMEMBERS_ALL, name) for name in ("alpha", "interval_ms", "gate", "what")}
-    return RLSSurprise(surprise_above=above, **ours)
-
-
-ABOVE = (0.2, 0.35, 0.5)
-SELF_RESET = resets_itself(0.35)
+SELF_RESET = RIVALS["rls_surprise"]
+ABOVE = (0.15, SELF_RESET.surprise_above, 0.35)
+"""Thresholds at which false alarms are counted, the tuned one among them."""
 
 SWITCHES = Protocol(
     "switches",
@@ -39,10 +29,7 @@ SWITCHES = Protocol(
     {
         "local": local(),
         "surprise": surprised(),
-        "rls_tuned": CELLS["rls_factored_gate"],
-        "rls_never_reset": REMEMBERS_ALL,
-        "rls_reset": RESET,
-        "rls_surprise": SELF_RESET,
+        **RIVALS,
     },
 )
 """The task as published: five blocks of 100 trials; all spikes are kept."""
@@ -56,7 +43,7 @@ ACAUSAL = (
 STATIONARY = Protocol(
     "stationary",
     (blocks(BLOCKS[0], trials=500), *probes((500,), 1), *SHORT),
-    {f"above_{above:g}": resets_itself(above) for above in ABOVE},
+    {f"above_{above:g}": replace(SELF_RESET, surprise_above=above) for above in ABOVE},
 )
 """Nothing switches: every reset is a false alarm. 20 seeds make 10,000 trials."""
 

@@ -1,15 +1,16 @@
-"""The rules of the factorial, each tuned with the same budget on the search seeds.
+"""Rules of the factorial and rivals of the local rule, each tuned with the same budget on search seeds.
 
 Best candidates of the studies of these names (search/rules.py), seeds 1000-1003 (docs/search.md);
-every candidate is in docs/search_trials_1.csv. The network of that time was active between trials; the search
-on the present one ended with a handful of candidates each and decides nothing.
+every candidate is in docs/search_trials.csv.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from spikewhen.reservoir.rules import RLS, Gate, ThreeFactor, WhatReadout
+from spikewhen.examples.yamada_chao_2026.claims.rules import local, shipped
+from spikewhen.reservoir.rules import RLS, Gate, RLSSurprise, ThreeFactor, WhatReadout
 
 IGNORE = Gate(kind="none", undelivered="ignore")
 ZERO = Gate(kind="none", undelivered="zero")
@@ -33,23 +34,49 @@ def _rls(memory_trials: float, gate: Gate, **parameters: Any) -> RLS:
 
 CELLS: dict[str, Any] = {
     "local_factored_gate": ThreeFactor(
-        eta=0.013, consolidation=0.578, gate=_window(0.153, 163.0), what=_what(0.0561)
+        eta=0.0256, consolidation=0.793, gate=_window(0.852, 96.4), what=_what(0.0579)
     ),
-    "local_factored_none": ThreeFactor(eta=0.013, consolidation=0.578, gate=IGNORE, what=_what(0.0551)),
-    "local_merged_gate": _merged(ThreeFactor, _window(0.727, 61.6, "zero"), eta=0.00876, consolidation=0.117),
-    "local_merged_none": _merged(ThreeFactor, ZERO, eta=0.0119, consolidation=0.102),
+    "local_factored_none": ThreeFactor(eta=0.0253, consolidation=0.464, gate=IGNORE, what=_what(0.0622)),
+    "local_merged_gate": _merged(
+        ThreeFactor, _window(0.109, 175.0, "zero"), eta=0.00902, consolidation=0.194
+    ),
+    "local_merged_none": _merged(ThreeFactor, ZERO, eta=0.0144, consolidation=0.118),
     "rls_factored_gate": _rls(8.92, _window(0.734, 67.8), alpha=4.51, what=_what(0.0453)),
-    "rls_factored_none": _rls(7.66, IGNORE, alpha=0.0687, what=_what(0.0641)),
+    "rls_factored_none": _rls(5.9, IGNORE, alpha=0.0368, what=_what(0.0298)),
     "rls_merged_gate": _merged(
-        RLS, _window(0.925, 83.8, "zero"), alpha=1.59, memory_trials=42.5, interval_ms=8.0
+        RLS, _window(0.722, 62.6, "zero"), alpha=4.56, memory_trials=25.2, interval_ms=8.0
     ),
-    "rls_merged_none": _merged(RLS, ZERO, alpha=0.799, memory_trials=31.8, interval_ms=8.0),
+    "rls_merged_none": _merged(RLS, ZERO, alpha=0.1, memory_trials=20.0, interval_ms=8.0),
+}
+"""Of eight candidates each; gated factored least squares had twelve more, as a rival."""
+MERGED = CELLS["local_merged_none"]
+"""The better of the merged local rules."""
+
+FORGETS = "rls_factored_gate"
+"""The cell that is least squares with its best memory."""
+
+
+def _of_local(rule: Any) -> Any:
+    """Give a rule the p-hat of the shipped local rule: rivals then differ in how they learn "when"."""
+    return replace(rule, what=local().what)
+
+
+RIVALS: dict[str, Any] = {
+    "rls_tuned": _of_local(CELLS[FORGETS]),
+    "rls_never_reset": shipped("rls_never_reset"),
+    "rls_reset": shipped("rls_reset_at_switches"),
+    "rls_surprise": RLSSurprise(
+        surprise_above=0.231, alpha=0.349, interval_ms=8.0, gate=Gate(kind="epoch"), what=local().what
+    ),
+}
+"""Least squares that forgets, never forgets, is told of every switch, and finds out by itself.
+
+Those that never forget and that are told have the same alpha and gate, tuned for the one that is told.
+"""
+
+MEMORIES: dict[str, Any] = {
+    f"rls_memory_{n}": replace(CELLS[FORGETS], memory_trials=float(n)) for n in (5, 10, 20, 50, 100)
 }
 
-_ALPHA = 1.0
-"""Tuned at a memory of 20 trials."""
-_GATED = CELLS["rls_factored_gate"]
-MEMORIES: dict[str, Any] = {
-    f"rls_memory_{n}": _rls(float(n), _GATED.gate, alpha=_ALPHA, what=_GATED.what)
-    for n in (5, 10, 20, 50, 100)
-}
+NETWORK_OF_RLS: tuple[str, ...] = ()
+"""Changes of network and trace, best for least squares that is told of every switch."""

@@ -20,15 +20,22 @@ ONLINE = Unlearn(rate=0.2, error=0.4)
 NOT_YET = replace(changed(local(), what={"restart": 0.0}), unlearn=Unlearn())
 """The shipped rule without unlearning, and without a p-hat that restarts."""
 _CAUSAL = Retrospective(
-    eta=NOT_YET.eta, gate=replace(NOT_YET.gate, kind="expectation"), what=NOT_YET.what, unlearn=Unlearn()
+    eta=0.26,
+    back=0.045,
+    trace_ms=2500.0,
+    late_ms=70.0,
+    gate=replace(NOT_YET.gate, kind="expectation", baseline=0.05),
+    what=NOT_YET.what,
+    unlearn=Unlearn(),
 )
+"""Tuned with unlearning on search seeds (docs/search.md)."""
 
 RULES: dict[str, Any] = {
     "plain": NOT_YET,
     "unlearn": replace(NOT_YET, unlearn=AT_ENDS),
     "online": replace(NOT_YET, unlearn=ONLINE),
     "local": local(),
-    "rls_told": shipped("rls_reset_at_switches"),
+    "rls_told": replace(shipped("rls_reset_at_switches"), what=NOT_YET.what),
     "causal": changed(NOT_YET, gate={"causal": True}),
     "retro": _CAUSAL,
     "retro_unlearn": replace(_CAUSAL, unlearn=AT_ENDS),

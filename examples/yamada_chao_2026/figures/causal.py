@@ -13,6 +13,7 @@ from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, VARIANT, WHEN,
 from spikewhen.analysis.figures.marks import INTERVAL, count, curve, strip, zero_line
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.targets import bump
+from spikewhen.examples.yamada_chao_2026.claims.causal import OURS
 from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("R",)
@@ -25,7 +26,7 @@ RULES = {
 }
 BEHIND = 0.05
 """By which the claim lets the causal rule lie behind."""
-SIGMA_MS, OLD_MS, NEW_MS, LATE_MS, TRACE_MS = 30.0, 300.0, 450.0, 60.0, 1000.0
+SIGMA_MS, OLD_MS, NEW_MS, LATE_MS, TRACE_MS = 30.0, 300.0, 450.0, OURS.late_ms, OURS.trace_ms
 """Of the sketch: the event was learned at the one latency, and comes at the other."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import optuna
+from optuna.trial import TrialState
 
 from spikewhen.examples.yamada_chao_2026.search.evaluate import Score, score, task
 from spikewhen.examples.yamada_chao_2026.search.recorded import once_per_process, train_and_score
@@ -23,6 +24,8 @@ from spikewhen.reservoir.rules import RLS, Gate, WhatReadout
 from spikewhen.reservoir.time_grid import make_grid
 
 NAME = "regime"
+TAKEN_OVER = 15
+"""Networks of the local rule's search that least squares tries first."""
 
 QUIET = {"network.bias_pa": 0.0, "network.drive_pa": 75.0}
 """Silent between trials."""
@@ -72,7 +75,8 @@ def search_regime(folder: Path, seconds: float, worker: int = 0) -> None:
 def search_regime_rls(folder: Path, seconds: float, worker: int = 0) -> None:
     """Try networks for least squares that is told of every switch; parameters as of `search_regime`.
 
-    Network and trace of `meet.toml` were chosen with the local rule. This is the same search with its rival.
+    Network and trace of `meet.toml` were chosen with the local rule. Here its rival chooses, first among
+    the networks that were best in `search_regime`, as far as the journal has them.
     """
     rule = RLS(
         alpha=0.1,
@@ -84,13 +88,22 @@ def search_regime_rls(folder: Path, seconds: float, worker: int = 0) -> None:
     start = replace(task(), rules={"rls": rule})
     study = open_study(folder, f"{NAME}_rls", worker)
     if worker == 0 and not study.trials:
-        study.enqueue_trial({p.path: read(start, p.path) for p in REGIME_RLS})
+        shipped = {p.path: read(start, p.path) for p in REGIME_RLS}
+        for network in ({}, *_best_networks(folder)):
+            study.enqueue_trial(shipped | network)
 
     def objective(trial: optuna.Trial) -> float:
         experiment = applied(start, suggest(trial, REGIME_RLS))
         return mean_over_seeds(trial, SEARCH_SEEDS, lambda seed: _told(score(experiment, seed)))
 
     _until(study, objective, seconds)
+
+
+def _best_networks(folder: Path) -> list[dict[str, float]]:
+    """Network and trace of the best candidates of `search_regime`, best first."""
+    trials = open_study(folder, NAME).get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    best = sorted(trials, key=lambda trial: trial.value)[:TAKEN_OVER]
+    return [{k: v for k, v in t.params.items() if not k.startswith("rules.")} for t in best]
 
 
 def refine(folder: Path, number: int, seconds: float, worker: int = 0) -> None:

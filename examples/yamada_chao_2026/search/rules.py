@@ -140,7 +140,7 @@ RIVALS: dict[str, tuple[Any, tuple[Parameter, ...]]] = {
 }
 """The rivals of claim C5, the local rule among them: every kind of least squares searched as widely."""
 
-RIVAL_BUDGET = 60
+RIVAL_BUDGET = 12
 """Candidates of each rival, pruned ones counted: the same for the local rule and for every least squares."""
 
 

@@ -65,6 +65,7 @@ search: $(STAMP)  ## search network and rules again, from where the journal in r
 	$(SEARCH) validate
 	$(SEARCH) rules --minutes 120
 	$(SEARCH) rivals --minutes 180
+	$(SEARCH) causal --minutes 60
 	$(SEARCH) memories
 	$(SEARCH) what
 	$(SEARCH) report > docs/search_trials.csv

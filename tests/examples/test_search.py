@@ -6,7 +6,7 @@ import numpy as np
 import optuna
 import pytest
 
-from spikewhen.examples.yamada_chao_2026.search import regime, rules, what
+from spikewhen.examples.yamada_chao_2026.search import causal, regime, rules, what
 from spikewhen.examples.yamada_chao_2026.search.evaluate import (
     BLOCKS,
     BROKEN,
@@ -179,6 +179,19 @@ def test_every_rival_of_the_local_rule_has_its_budget_and_starts_inside_its_spac
         assert ("alpha" in paths) == ("rls" in name) and "what.eta_w" in paths
         assert ("gate.half_width_ms" in paths) == (rule.gate.kind == "window")
     assert {r.reset for name, (r, _) in rules.RIVALS.items() if "told" in name} == {"switch"}
+
+
+def test_the_search_of_the_causal_rule_tries_its_defaults_first(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(causal, "over_seeds", lambda trial, rule, simulated: asked.append(rule) or 1.0)
+    monkeypatch.setattr(causal, "BUDGET", 2)
+    causal.search_causal(tmp_path, 60.0)
+    first, drawn = asked
+    assert (first.eta, first.late_ms, first.gate.kind) == (0.03, 60, "expectation")
+    assert first.unlearn == drawn.unlearn and drawn.unlearn.at_trial_ends
+    assert {p.path for p in causal.SPACE if p.low <= read(drawn, p.path) <= p.high} == {
+        p.path for p in causal.SPACE
+    }
 
 
 @pytest.mark.parametrize(

@@ -78,5 +78,19 @@ MEMORIES: dict[str, Any] = {
     f"rls_memory_{n}": replace(CELLS[FORGETS], memory_trials=float(n)) for n in (5, 10, 20, 50, 100)
 }
 
-NETWORK_OF_RLS: tuple[str, ...] = ()
-"""Changes of network and trace, best for least squares that is told of every switch."""
+NETWORK_OF_RLS = (
+    "network.drive_pa=70.6",
+    "network.bias_pa=7.78",
+    "network.bias_spread=0.0548",
+    "network.cue_pa=584.0",
+    "network.cue_fraction=0.364",
+    "network.weight=0.404",
+    "network.inhibition=9.1",
+    "network.parameter_spread=0.125",
+    "network.slow_a_min=0.00333",
+    "network.slow_a_max=0.0306",
+    "network.synapse_decay_ms=[13.0, 65.1]",
+    "trace.decay_ms=22.2",
+    "trace.rise_ms=29.9",
+)
+"""Network and trace that were best for least squares told of every switch: of 20, a neighbour of the shipped."""

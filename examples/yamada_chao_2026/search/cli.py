@@ -76,6 +76,14 @@ def rivals(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) 
 
 
 @app.command()
+def causal(minutes: Minutes = 30, worker: Worker = 0, folder: Folder = DEFAULT) -> None:
+    """Phase 2: the rule whose teacher does not know the future."""
+    from spikewhen.examples.yamada_chao_2026.search.causal import search_causal
+
+    search_causal(folder, 60 * minutes, worker)
+
+
+@app.command()
 def memories(worker: Worker = 0, folder: Folder = DEFAULT) -> None:
     """Phase 2: least squares by what it remembers."""
     from spikewhen.examples.yamada_chao_2026.search.rules import search_memories

@@ -17,7 +17,7 @@ from spikewhen.examples.yamada_chao_2026.search.space import SEARCH_SEEDS, Param
 from spikewhen.examples.yamada_chao_2026.search.study import mean_over_seeds, open_study
 from spikewhen.reservoir.rules import RLS, Gate, RLSSurprise, ThreeFactor, WhatReadout
 
-BUDGET = 14
+BUDGET = 8
 """Candidates per cell, pruned ones counted."""
 
 ETA = Parameter("eta", 0.004, 0.1, True, "speed against the rule's own variance")
@@ -104,12 +104,14 @@ def _spend(folder: Path, seconds: float, worker: int, cells: dict[str, Any], bud
             study.enqueue_trial({p.path: START[p.path] for p in space})
 
         def objective(trial: optuna.Trial, rule=rule, space=space) -> float:
-            return _over_seeds(trial, with_values(rule, suggest(trial, space)), simulated)
+            return over_seeds(trial, with_values(rule, suggest(trial, space)), simulated)
 
         study.optimize(objective, n_trials=1)
 
 
-def _over_seeds(trial: optuna.Trial, candidate: Any, simulated: Callable[[int], Simulated]) -> float:
+def over_seeds(trial: optuna.Trial, candidate: Any, simulated: Callable[[int], Simulated]) -> float:
+    """Return the mean score of a rule that learns from the spikes of each search seed."""
+
     def value_of(seed: int) -> tuple[float, dict]:
         found = train_and_score(simulated(seed), candidate)
         return found.value(), {"errors": {label: e.round(4).tolist() for label, e in found.errors.items()}}
@@ -175,11 +177,11 @@ def search_memories(folder: Path, worker: int = 0) -> None:
 
     def alpha(trial: optuna.Trial) -> float:
         value = trial.suggest_categorical("alpha", ALPHAS)
-        return _over_seeds(trial, replace(rule, memory_trials=20.0, alpha=value), simulated)
+        return over_seeds(trial, replace(rule, memory_trials=20.0, alpha=value), simulated)
 
     def memory(trial: optuna.Trial) -> float:
         chosen = MEMORIES[trial.suggest_categorical("memory", tuple(MEMORIES))]
-        return _over_seeds(trial, replace(rule, alpha=tuned, **chosen), simulated)
+        return over_seeds(trial, replace(rule, alpha=tuned, **chosen), simulated)
 
     study = open_study(folder, "rls_alpha", worker, prune=False)
     _each(study, alpha, [{"alpha": a} for a in ALPHAS], worker)

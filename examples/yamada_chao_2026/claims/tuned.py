@@ -93,4 +93,4 @@ NETWORK_OF_RLS = (
     "trace.decay_ms=22.2",
     "trace.rise_ms=29.9",
 )
-"""Network and trace that were best for least squares told of every switch: of 20, a neighbour of the shipped."""
+"""Network and trace that were best for told least squares, of 20: a neighbour of the shipped."""

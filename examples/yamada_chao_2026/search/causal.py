@@ -1,4 +1,4 @@
-"""Phase 2: the retrospective rule, whose teacher does not know the future, over the five blocks of claim R."""
+"""Phase 2: the retrospective rule, whose teacher does not know the future, over the blocks of claim R."""
 
 from __future__ import annotations
 

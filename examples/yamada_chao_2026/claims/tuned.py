@@ -75,7 +75,7 @@ Those that never forget and that are told have the same alpha and gate, tuned fo
 """
 
 MEMORIES: dict[str, Any] = {
-    f"rls_memory_{n}": replace(CELLS[FORGETS], memory_trials=float(n)) for n in (5, 10, 20, 50, 100)
+    f"rls_memory_{n}": replace(CELLS[FORGETS], memory_trials=float(n)) for n in (5, 20, 100)
 }
 
 NETWORK_OF_RLS = (

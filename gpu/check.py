@@ -27,8 +27,10 @@ from spikewhen.reservoir.engine import Activity
 from spikewhen.reservoir.errors import DeviceError
 from spikewhen.reservoir.rules import (
     LMS,
+    NLMS,
     RLS,
     Gate,
+    Kalman,
     Retrospective,
     RLSSurprise,
     ThreeFactor,
@@ -60,11 +62,13 @@ WAITS = Retrospective(eta=0.1, back=0.02, late_ms=10.0, unlearn=Unlearn(above=0.
 LEAST_SQUARES = RLS(memory_trials=20)
 LIMITED = RLS(memory_trials=0.02, interval_ms=1.0, alpha=0.1, growth_limit=1.5)
 SURPRISED = RLSSurprise(surprise_above=0.0, surprise_after=1)
+WALKS = Kalman(drift=1.0)
 ONE_P = RLS(gate=Gate(kind="none", undelivered="zero"), precision="float32")
 CASES = {
     "open loop, all rules": Case({}, {}, {}, [LOCAL, LMS(eta=0.001), LEAST_SQUARES, LIMITED, ONE_P]),
     "open loop, local rule": Case({}, {}, {}, [ThreeFactor()]),
     "open loop, rules that unlearn": Case({}, {}, {}, [UNLEARNS, WAITS, SURPRISED]),
+    "open loop, rules that normalise or walk": Case({}, {}, {}, [NLMS(), WALKS]),
     "closed loop, local rule": Case(dict(feedback_pa=20.0), dict(rise_ms=0.0), {}, [LOCAL]),
     "closed loop, LMS, delays": Case(
         dict(feedback_pa=20.0, delay_max_ms=3.0), dict(normalise_ms=0.0), {}, [LMS(eta=0.001)]

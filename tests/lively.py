@@ -16,8 +16,10 @@ from spikewhen.reservoir.network import NetworkSpec, build_network
 from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.rules import (
     LMS,
+    NLMS,
     RLS,
     Gate,
+    Kalman,
     Retrospective,
     RLSSurprise,
     ThreeFactor,
@@ -87,6 +89,9 @@ VARIANTS = {
     "rls_memory": RLS(memory_trials=5, alpha=0.1, what=WhatReadout(surprise=0.5, surprise_scale=0.05)),
     "rls_limited": RLS(memory_trials=0.02, interval_ms=1.0, alpha=0.1, growth_limit=1.5),
     "rls_float32": RLS(precision="float32"),
+    "nlms": NLMS(eta=0.1),
+    "kalman": Kalman(drift=5.0, interval_ms=3.0),
+    "kalman_shared": Kalman(drift=5.0, alpha=0.1, gate=Gate(kind="none", undelivered="zero")),
     "rls_surprised": RLSSurprise(memory_trials=5, surprise_above=0.2, surprise_after=1),
 }
 """Every rule, with every option that changes what its step does."""

@@ -1,7 +1,7 @@
 """A learning rule of one's own: normalised least mean squares (Nagumo and Noda 1967).
 
 ``dw_k = eta G_k delta_k x / (1 + x.x / M)``, with features x, error delta_k = s_k - y_k and
-gate G_k of event k.
+gate G_k of event k. (The shipped ``nlms`` divides by x.x itself.)
 """
 
 from __future__ import annotations

@@ -178,4 +178,6 @@ def test_the_rules_are_the_shipped_one_changed():
     assert replace(worlds.RULES["online"], unlearn=plain.unlearn) == plain
     assert not plain.unlearn.at_trial_ends and plain.unlearn.rate == 0
     retro = worlds.RULES["retro"]
-    assert (retro.what, retro.eta, retro.gate.baseline) == (plain.what, plain.eta, plain.gate.baseline)
+    assert retro.what == plain.what and not retro.unlearn.at_trial_ends
+    assert replace(retro, unlearn=worlds.AT_ENDS) == worlds.RULES["retro_unlearn"]
+    assert worlds.RULES["rls_told"].what == plain.what

@@ -1,0 +1,96 @@
+"""The page of results: plain sentences whose numbers are filled in from the report of the claims.
+
+``python -m spikewhen.examples.yamada_chao_2026.results_page REPORT [HELD_OUT] > docs/results.md``, where
+the reports are ``claims.md`` as `spikewhen claims` writes it. In the text (results_page.md)
+``{C1: E(10) / E(1)}`` stands for the value of that finding with its interval, and with ``| mean`` before
+the brace for the value alone; ``{C1 verdict}`` stands for the verdict, and ``{C1 tally}`` for how many
+findings hold, are not shown and fail. A ``900 `` before the claim's id takes the held-out report.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from spikewhen.reservoir.errors import InputError
+
+TEXT = Path(__file__).with_name("results_page.md")
+HELD_OUT = "900"
+PLACE = re.compile(r"\{(?:(900) )?([A-Z][A-Z0-9]*b?)(?:: ([^{}|]+?)(?: \| (mean))?| (verdict|tally))\}")
+
+
+class Report(NamedTuple):
+    """What a report says."""
+
+    values: dict[str, dict[str, str]]  # claim -> finding -> value
+    verdicts: dict[str, str]
+    tallies: dict[str, tuple[str, str, str]]  # hold, not shown, fail
+
+
+def read_report(markdown: str) -> Report:
+    """Read the findings, verdicts and tallies of a ``claims.md``."""
+    verdicts, tallies = {}, {}
+    values: dict[str, dict[str, str]] = {}
+    claim = None
+    for line in markdown.splitlines():
+        if heading := re.match(r"## (\w+): ", line):
+            claim = heading[1]
+            values[claim] = {}
+        cells = [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if claim is None and len(cells) == 8 and cells[0] not in ("claim", "---"):
+            verdicts[cells[0]] = cells[3].strip("*")
+            tallies[cells[0]] = (cells[4], cells[5], cells[6])
+        elif claim is not None and len(cells) == 7 and cells[0] not in ("finding", "---"):
+            values[claim][cells[0]] = cells[2]
+    return Report(values, verdicts, tallies)
+
+
+def render(text: str, report: str, held_out: str = "") -> str:
+    """Fill in every place of a text.
+
+    Parameters
+    ----------
+    text : str
+    report, held_out : str
+        Reports as Markdown.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If a claim or a finding is not in the report, or a place cannot be read.
+    """
+    reports = {None: read_report(report), HELD_OUT: read_report(held_out)}
+
+    def filled(place: re.Match) -> str:
+        which, claim, finding, mean, of_claim = place.groups()
+        found = reports[which]
+        if claim not in found.values:
+            raise InputError(place[0], claim, f"a claim of the report: {', '.join(found.values)}")
+        if of_claim == "verdict":
+            return found.verdicts[claim]
+        if of_claim == "tally":
+            return "{} hold, {} not shown, {} fail".format(*found.tallies[claim])
+        if finding not in found.values[claim]:
+            raise InputError(place[0], finding, f"a finding of claim {claim} in the report")
+        value = found.values[claim][finding]
+        return re.sub(r" \[.*?\]", "", value) if mean else value
+
+    page = PLACE.sub(filled, text)
+    if left := re.search(r"\{[^}]*\}", page):
+        raise InputError("results_page.md", left[0], "{claim: finding}, {claim verdict} or {claim tally}")
+    return page
+
+
+def main() -> None:
+    """Print the page."""
+    print(render(TEXT.read_text(), *(Path(p).read_text() for p in sys.argv[1:3])), end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,8 @@ from spikewhen.analysis.figures.sheet import Sheet, points
 
 JITTER = 0.16
 """Half the width over which seeds are spread, in units of the places' distance."""
+BAND_FROM = 5
+"""Seeds from which an interval is drawn as a band; that of fewer is so wide that it would fill the panel."""
 
 
 def curve(
@@ -27,9 +29,10 @@ def curve(
     seeds: bool = False,
     marker: str = "",
 ) -> None:
-    """Draw a mean over x with its interval, and the seeds as hair lines."""
+    """Draw a mean over x with its interval, and the seeds as hair lines; of few seeds these alone."""
     x = np.asarray(x, float)
-    if seeds:
+    few = len(band.seeds) < BAND_FROM
+    if seeds or few:
         for i, row in enumerate(band.seeds):
             sheet.line(ax, panel, name, x, row, f"seed {i}", color=colour, lw=0.3, alpha=0.35, zorder=2)
     sheet.line(
@@ -41,6 +44,7 @@ def curve(
         "mean",
         band.low,
         band.high,
+        shade=0.0 if few else 0.18,
         color=colour,
         lw=lw,
         ls=dash,
@@ -199,7 +203,9 @@ def missing(sheet: Sheet, letter: str, left: float, top: float, claim: str) -> N
 
 def count(bands) -> str:
     """Return how many seeds stand behind some bands, as words."""
-    return "n = " + count_seeds([len(b.seeds) for b in bands])
+    numbers = [len(b.seeds) for b in bands]
+    few = max(numbers) < BAND_FROM
+    return "n = " + count_seeds(numbers) + (" (too few for bands: curves show every seed)" if few else "")
 
 
 INTERVAL = "Means over seeds with 95 % intervals (t, widened for skewness); faint: every seed"

@@ -28,13 +28,6 @@ def unlearned(m) -> dict:
         "trial": trial,
         "kinds": list(worlds.KINDS),
         "error": {k: m([m.falling(0.25, s, t, trial) for s in start]) for k, t in slow.items()},
-        "others": {
-            "trial": trial,
-            "error": {
-                k: m([m.falling(0.25, s, t, trial) for s in start[:4]])
-                for k, t in (("rls_tuned", 40), ("rls_surprise", 11))
-            },
-        },
         "naive": {
             kind: {"trial": trial, "error": m(m.falling(0.25, 1.0, 10, trial))} for kind in worlds.KINDS
         },

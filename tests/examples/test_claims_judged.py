@@ -123,7 +123,7 @@ def test_c5_judges_both_wordings_and_counts_false_alarms():
 
     few = (*least_squares.CELLS, *least_squares.MEMORIES)
     measured = {
-        shared.SWITCHES.name: {
+        shared.LEAST_SQUARES.name: {
             s: {k: entry(tau) for k, tau in ends.items()} | {"rls_surprise": entry(8.0) | {"resets": 8}}
             for s in SEEDS
         },

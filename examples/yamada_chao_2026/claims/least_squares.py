@@ -11,9 +11,9 @@ from spikewhen.examples.yamada_chao_2026.claims.shared import (
     ABOVE,
     ACAUSAL,
     BLOCKS,
+    LEAST_SQUARES,
     STATIONARY,
     SWITCH,
-    SWITCHES,
 )
 from spikewhen.examples.yamada_chao_2026.claims.tuned import CELLS, MEMORIES, NETWORK_OF_RLS
 from spikewhen.examples.yamada_chao_2026.claims.tuned import RIVALS as RULES
@@ -83,7 +83,7 @@ def _resets(recording: Recording, label: str) -> int:
 
 def judge(measured: Measured) -> Judged:
     """Paired differences local - RLS after each switch; negative: the local rule is better."""
-    runs, cells = measured[SWITCHES.name], measured[FACTORIAL.name]
+    runs, cells = measured[LEAST_SQUARES.name], measured[FACTORIAL.name]
     moments = [(b, n) for b in range(1, len(BLOCKS)) for n in (20, 50, 100)]
     differences = {(rival, b, n): _difference(runs, rival, b, n) for rival in RIVALS for b, n in moments}
     differences = dict(
@@ -198,7 +198,7 @@ CLAIM = Claim(
     "C5",
     "Least squares adapts worse",
     "fits block 1, poor after switches; resets needed",
-    (SWITCHES, FACTORIAL, STATIONARY, THEIR_NETWORK),
+    (LEAST_SQUARES, FACTORIAL, STATIONARY, THEIR_NETWORK),
     measure,
     judge,
     (

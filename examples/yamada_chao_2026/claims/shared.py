@@ -26,16 +26,12 @@ ABOVE = (0.15, SELF_RESET.surprise_above, 0.35)
 SINGLE = 'simulation.precision="float32"'
 """Claim G compares: the same E, and least squares takes half as long."""
 
-SWITCHES = Protocol(
-    "switches",
-    (blocks(*BLOCKS), *probes(EVERY, 4), SINGLE, "record.trials=false", "record.geometry=false"),
-    {
-        "local": local(),
-        "surprise": surprised(),
-        **RIVALS,
-    },
-)
+_FIVE = (blocks(*BLOCKS), *probes(EVERY, 4), SINGLE, "record.trials=false", "record.geometry=false")
+SWITCHES = Protocol("switches", _FIVE, {"local": local(), "surprise": surprised()})
 """The task as published: five blocks of 100 trials; all spikes are kept."""
+
+LEAST_SQUARES = Protocol("switches_rls", (*_FIVE, 'record.spikes="none"'), {"local": local(), **RIVALS})
+"""The same task, networks and noise, on which the rivals learn."""
 
 ACAUSAL = (
     "The teacher of the shipped rule is acausal: its error exists before the event, as a target that rises "

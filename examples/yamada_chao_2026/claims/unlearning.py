@@ -8,7 +8,7 @@ import numpy as np
 
 from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims.losses import FORMS, judge_losses, measure_losses
-from spikewhen.examples.yamada_chao_2026.claims.shared import ACAUSAL, NAIVE, SWITCHES
+from spikewhen.examples.yamada_chao_2026.claims.shared import ACAUSAL, NAIVE
 from spikewhen.examples.yamada_chao_2026.claims.worlds import (
     AT_ENDS,
     BRIEF,
@@ -41,8 +41,6 @@ from spikewhen.reservoir.files.recording import Recording
 
 VARIANTS = ("unlearn", "online", "local")
 SHOWN = ("plain", *VARIANTS, "rls_told")
-OTHERS = {"rls_tuned": "best-tuned RLS", "rls_surprise": "RLS that resets itself"}
-"""Of the protocol `SWITCHES`, which has all kinds of switch but the last."""
 WATCHED = (*OVER_TRAINED.values(), SHIFTED, JITTERED)
 """Protocols that keep the outputs of training trials."""
 NAIVE_OF = dict(zip(KINDS, (*NAIVE, NAIVE_ONE), strict=True))
@@ -57,7 +55,7 @@ def measure(protocol: str, recording: Recording) -> dict[str, Any]:
     out: dict[str, Any] = {
         label: curves(recording, label, ("error", "p_hat", "probability"))
         for label in recording.labels
-        if label in (SHOWN if protocol != SWITCHES.name else OTHERS)
+        if label in SHOWN
     }
     if protocol == SWITCHED.name:
         for label in ("plain", *VARIANTS):
@@ -78,9 +76,6 @@ def judge(measured: Measured) -> Judged:
     naive_at = {
         kind: next(iter(measured[p.name].values()))["local"]["trial"][0] for kind, p in NAIVE_OF.items()
     }
-    others = {label: column(measured[SWITCHES.name], label, "error") for label in OTHERS}
-    trial_others = next(iter(measured[SWITCHES.name].values()))["rls_tuned"]["trial"][0]
-    at_others = trial_others.index(AT)
     findings, rests_on = [], None
     for b, kind in enumerate(KINDS, 1):
         after = f"{AT} trials after the switch of {kind}"
@@ -104,14 +99,7 @@ def judge(measured: Measured) -> Judged:
             rests_on = found if (label, kind) == ("unlearn", "timing") else rests_on
         ours = error["unlearn"][:, b, at]
         first = naive[kind][:, naive_at[kind].index(AT)]
-        findings += [
-            paired(f"E, {NAMES['unlearn']} minus a naive network, {after}", ours, first),
-            *(
-                paired(f"E, {NAMES['unlearn']} minus {name}, {after}", ours, others[k][:, b, at_others])
-                for k, name in OTHERS.items()
-                if b < len(KINDS)
-            ),
-        ]
+        findings.append(paired(f"E, {NAMES['unlearn']} minus a naive network, {after}", ours, first))
     findings += _unchanged(runs, error)
     lost, of_lost = judge_losses(measured)
     shifts, of_shifts = _shifts(measured[SHIFTED.name])
@@ -121,7 +109,6 @@ def judge(measured: Measured) -> Judged:
         "trial": trial,
         "kinds": KINDS,
         "error": {label: band(error[label]) for label in SHOWN},
-        "others": {"trial": trial_others, "error": {k: band(v[:, : len(KINDS)]) for k, v in others.items()}},
         "naive": {kind: {"trial": naive_at[kind], "error": band(naive[kind])} for kind in KINDS},
         "lost": of_lost,
         "shifts": of_shifts,
@@ -238,7 +225,6 @@ CLAIM = Claim(
     "rapid recalibration",
     (
         SWITCHED,
-        SWITCHES,
         *NAIVE_OF.values(),
         *OVER_TRAINED.values(),
         SHIFTED,

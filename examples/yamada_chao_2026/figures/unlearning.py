@@ -15,7 +15,6 @@ from spikewhen.analysis.figures.colours import (
     MIDDLE,
     NAIVE,
     PALE,
-    RLS,
     RLS_RESET,
     VARIANT,
     Look,
@@ -27,7 +26,6 @@ from spikewhen.experiments.study.result import StudyResult
 CLAIMS = ("U",)
 
 LINES = {
-    "rls_tuned": Look("RLS, best memory", RLS, "-"),
     "plain": Look("no unlearning", MIDDLE, "-"),
     "rls_told": Look("RLS, told", RLS_RESET, "-"),
     "unlearn": Look("unlearns", VARIANT, "-"),
@@ -56,8 +54,8 @@ def caption(report: StudyResult) -> str:
         "Unlearning by missed expectation. (a) E on cue-only probes after four kinds of switch, each "
         "after 100 trials of another block: the rule without unlearning (its teacher is acausal), with "
         "unlearning at the ends of trials, and as shipped, also with a p-hat whose rate begins anew; "
-        "recursive least squares (RLS) with its best memory (not run on the last kind) and RLS that is "
-        f"told of the switch; dashed, a naive network. (b) E {AT} trials after the switch minus that of "
+        f"recursive least squares (RLS) that is told of the switch; dashed, a naive network. (b) E {AT} "
+        "trials after the switch minus that of "
         "RLS told; dashed, the margin of the claim. (c) Surprise u of every trial, squared output where "
         "the event was not over the squared target, before and after a switch of timing; shaded, from no "
         f"to full loss of weights. (d) E {AT} trials after a switch of timing against the trials before "
@@ -74,17 +72,10 @@ def draw(report: StudyResult) -> Sheet:
     sheet = Sheet(DOUBLE_MM, 134)
     trial = np.array(series["trial"], float)
     errors = {k: Band.from_json(entry) for k, entry in series["error"].items()}
-    others = {k: Band.from_json(entry) for k, entry in series["others"]["error"].items()}
-    at = np.array(series["others"]["trial"], float)
     first = None
     for b, kind in enumerate(series["kinds"], 1):
         ax = sheet.axes(12 + 36 * (b - 1), 8, 30, 30, "a" if b == 1 else "", sharey=first)
         _course(sheet, ax, trial, errors, series["naive"][kind], b, kind)
-        if b < len(series["kinds"]):
-            name, colour, dash = LINES["rls_tuned"]
-            curve(sheet, ax, "a", f"{name}, {kind}", at, others["rls_tuned"][b], colour, lw=0.9, dash=dash)
-            if b == 1:
-                ax.text(0.98, 0.88, name, transform=ax.transAxes, ha="right", color=colour, fontsize=6.5)
         first = first or ax
     _told(sheet, sheet.axes(12, 58, 72, 24, "b"), trial, errors, series["kinds"])
     _surprise(sheet, sheet.axes(104, 58, 74, 24, "c", 12), series["lost"])

@@ -26,6 +26,7 @@ from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import say
 from spikewhen.experiments.run import unscored
 from spikewhen.experiments.setup import prepare
+from spikewhen.experiments.shards import Shard
 from spikewhen.experiments.tables import format_seeds, parse_seeds
 from spikewhen.reservoir.errors import InputError
 
@@ -146,6 +147,7 @@ class Plan(NamedTuple):
     folder: Path
     found: dict[int, Found]
     jobs: list[Job]
+    shard: Shard | None = None
 
     @property
     def files(self) -> dict[Path, tuple[int, list[str]]]:
@@ -167,6 +169,8 @@ class Plan(NamedTuple):
             lines.append(describe(self.jobs, threads))
             if trained := sum(job.recording is not None for job in self.jobs):
                 lines.append(f"{count(trained, 'run')} of them learn from spikes that are there")
+        elif self.shard is not None:
+            lines.append(f"nothing to simulate in part {self.shard}")
         else:
             lines.append(f"nothing to simulate: {self.folder} holds every rule of every seed")
         return "\n".join(lines)
@@ -211,13 +215,15 @@ def plan_comparison(
     folder: Path,
     beside: Path | None = None,
     limits: Limits | None = None,
+    shard: Shard | None = None,
 ) -> Plan:
     """Find out what of a comparison is there, and list the runs that are missing.
 
     A rule is there if a run of the same experiment and seed holds it, whatever other rules
     that run holds. Labels may name rules of other files (`Experiment.with_rules`), looked for
     in the folder `beside` first. Where such a run keeps all spikes of an open loop, missing rules learn
-    from these instead of a new simulation.
+    from these instead of a new simulation. Of a part, the list has what is missing of its own seeds, or,
+    where the loop is closed, of its own pairs of seed and rule; which ones does not depend on what is there.
 
     Raises
     ------
@@ -226,14 +232,21 @@ def plan_comparison(
     if labels:
         experiment = experiment.with_rules(labels, beside=beside)
     found = find_runs(experiment, seeds, folder)
+    closed = experiment.network.feedback_pa != 0  # then every rule is a run of its own
+    units = [(seed, label) for seed in found for label in (list(experiment.rules) if closed else [""])]
+    mine = set(units if shard is None else shard.deal(units))
     jobs: list[Job] = []
     for seed, there in found.items():
         missing = [label for label in experiment.rules if label not in there.rules]
         if missing:
             part = experiment.with_rules(missing)
-            spikes = there.spikes if experiment.network.feedback_pa == 0 else None
+            spikes = None if closed else there.spikes
             setups = [prepare(single, seed, limits=limits) for single in part.split()]
             if why := unscored(setups[0]):
                 raise InputError("paradigm", experiment.paradigm.name, f"a task to compare rules on: {why}")
-            jobs += [make_job(name, setup, folder, spikes) for setup in setups]
-    return Plan(name, list(experiment.rules), folder, found, jobs)
+            jobs += [
+                make_job(name, setup, folder, spikes)
+                for setup in setups
+                if (seed, next(iter(setup.experiment.rules)) if closed else "") in mine
+            ]
+    return Plan(name, list(experiment.rules), folder, found, jobs, shard)

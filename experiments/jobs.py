@@ -178,6 +178,8 @@ def describe(jobs: list[Job], threads: int) -> str:
 def totals(jobs: Sequence[Job], threads: int) -> list[str]:
     """Say how many runs are to do, and what they cost together."""
     lines: list[str] = []
+    if not jobs:
+        return ["no run to do: there are more parts than runs"]
     todo = [job for job in jobs if not job.finished]
     lines.append(f"{len(todo)} of {len(jobs)} runs to do, {threads} at once, into {jobs[0].path.parent}")
     if todo:

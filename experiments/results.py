@@ -122,7 +122,7 @@ def summarise_results(
                 "run_id": r.run_id,
                 "seed": r.seed,
                 "labels": r.labels,
-                "health": {k: v if math.isfinite(v) else None for k, v in r.health.items()},
+                "health": {k: v if math.isfinite(v) else None for k, v in sorted(r.health.items())},
                 "warnings": r.warnings,
                 "failed": r.failed,
                 **({"error": r.error} if r.error else {}),

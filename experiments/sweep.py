@@ -18,6 +18,7 @@ from spikewhen.experiments.jobs import Job, estimates, make_jobs, pick_threads, 
 from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.long_form import table, to_xarray
 from spikewhen.experiments.results import RunSummary, cell, failures, refuse_failures
+from spikewhen.experiments.shards import Shard
 from spikewhen.experiments.tables import Table, format_seeds, parse_seeds
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.integrity import write_whole
@@ -89,7 +90,9 @@ def sweep(
         spec = spec.model_copy(update={"seeds": seeds if isinstance(seeds, str) else list(seeds)})
     beside = None if isinstance(source, Mapping) or given else find_sweep(source).parent
     plan = plan_sweep(name, spec, Path(out or Path("results") / name), beside)
-    return plan.carry_out(backend, pick_threads(threads, plan.jobs, backend))
+    threads = pick_threads(threads, plan.jobs, backend)
+    plan.write()
+    return plan.carry_out(backend, threads)
 
 
 class SweepPlan(NamedTuple):
@@ -138,14 +141,24 @@ class SweepPlan(NamedTuple):
             ],
         }
 
+    def part(self, shard: Shard) -> SweepPlan:
+        """Return the points and runs of one part of the sweep."""
+        mine = {job.path for job in shard.of(self.jobs)}
+        left = [[job for job in jobs if job.path in mine] for jobs in self.of_point]
+        there = [(point, jobs) for point, jobs in zip(self.points, left, strict=True) if jobs]
+        return self._replace(points=[point for point, _ in there], of_point=[jobs for _, jobs in there])
+
+    def write(self) -> None:
+        """Write ``sweep.json``, from which `spikewhen status` knows what is to be there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / FILE, json.dumps(self.facts(), indent=1, allow_nan=False) + "\n")
+
     def carry_out(self, backend: str = "cpu", threads: int = 1, *, fail_fast: bool = False) -> SweepResult:
         """Do what is to be done; a run that fails is noted beside the others, which go on."""
         jobs = self.jobs
         results = carry_out(jobs, backend, threads, fail_fast=fail_fast)
         for job, result in zip(jobs, results, strict=True):
             failed.note(job, result.failed)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / FILE, json.dumps(self.facts(), indent=1, allow_nan=False) + "\n")
         rest = iter(results)
         return SweepResult(self.folder, self.points, [[next(rest) for _ in jobs] for jobs in self.of_point])
 

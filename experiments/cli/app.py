@@ -24,6 +24,7 @@ from spikewhen.experiments.cli import (
     info,
     run,
     score,
+    status,
     study,
     sweep,
     train,
@@ -76,7 +77,7 @@ def top(
     """
 
 
-for part in (run, sweep, train, compare, figures, score, budget, info):
+for part in (run, sweep, status, train, compare, figures, score, budget, info):
     part.add_to(app)
 app.add_typer(config.config_app, name="config")
 for part in (demo, study, validate, doctor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,18 +23,22 @@ from spikewhen.experiments.cli.options import (
     Seed,
     Seeds,
     Set,
+    ShardText,
     Threads,
     asked_limits,
     asked_seeds,
+    asked_shard,
     naming_config,
     overrides,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
+from spikewhen.experiments.cli.part import note_failures, tell_missing
 from spikewhen.reservoir.errors import InputError
 
 if TYPE_CHECKING:
     from spikewhen.experiments.compare import Plan
     from spikewhen.experiments.limits import Limits
+    from spikewhen.experiments.shards import Shard
 
 
 def add_to(app: typer.Typer) -> None:
@@ -70,6 +75,7 @@ def compare(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    shard: ShardText = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -86,8 +92,10 @@ def compare(
     rule, and the differences to the first one, paired by seed, with 95 % intervals. A
     rule that diverges is left out and named, with exit code 2; the others are compared.
     """
+    from spikewhen.experiments import batch
     from spikewhen.experiments.compare import compare_finished, is_finished, split_labels
     from spikewhen.experiments.jobs import pick_threads
+    from spikewhen.experiments.results import refuse_failures
 
     changes, chosen, labels = (
         overrides(set_, precision, record),
@@ -95,8 +103,9 @@ def compare(
         split_labels(rules),
     )
     if all(map(is_finished, source)):
-        if changes or backend != "cpu":
+        if changes or shard or backend != "cpu":
             option, value = ("--set", changes[0]) if changes else ("--backend", backend)
+            option, value = ("--shard", shard) if shard else (option, value)
             raise InputError(option, value, "only with a config: finished runs stay as they are")
         place = Path(source[0])
         folder = out or (place if place.is_dir() else place.parent)
@@ -113,12 +122,21 @@ def compare(
         if len(source) > 1:
             raise InputError("CONFIG", " ".join(source), "one config, or only folders and result files")
         folder = out or Path("results") / Path(source[0]).stem
-        limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
-        plan = _plan(source[0], changes, labels, chosen or (0,), folder, backend, limits)
+        limits, part = asked_limits(folder, limit_memory, limit_disk, limit_time), asked_shard(shard)
+        make_plan = partial(_plan, source[0], changes, labels, chosen or (0,), folder, backend, limits)
+        plan = make_plan(part)
         threads = pick_threads(threads, plan.jobs, backend, limits)
         if dry_run:
             return echo(json.dumps(plan.estimates(threads)) if as_json else plan.describe(threads))
         with leaving_no_empty(folder):
+            if part is not None:
+                results = batch.carry_out(plan.jobs, backend, threads, fail_fast=fail_fast)
+                note_failures(plan.jobs, results)
+                ours, plan = [job.run_id for job in plan.jobs], make_plan()
+                if missing := [job.run_id for job in plan.jobs]:
+                    total = len(missing) + len(plan.files)
+                    tell_missing(part, ours, missing, total, folder, "the comparison is", as_json)
+                    return refuse_failures(results)
             comparison = plan.carry_out(backend, threads, fail_fast=fail_fast)
     written = ", ".join(path.name for path in comparison.save(folder))
     text = f"{comparison.text()}\n\nwritten to {folder}: {written}"
@@ -134,6 +152,7 @@ def _plan(
     folder: Path,
     backend: str,
     limits: Limits,
+    shard: Shard | None = None,
 ) -> Plan:
     from spikewhen.experiments.compare import plan_comparison
     from spikewhen.experiments.config import folder_of, load_config
@@ -144,4 +163,4 @@ def _plan(
     experiment = load_config(config, changes)
     with naming_config(config):
         beside = folder_of(config)
-        return plan_comparison(Path(config).stem, experiment, labels, seeds, folder, beside, limits)
+        return plan_comparison(Path(config).stem, experiment, labels, seeds, folder, beside, limits, shard)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spikewhen.experiments.config import Experiment
     from spikewhen.experiments.jobs import Job
     from spikewhen.experiments.limits import Limits
+    from spikewhen.experiments.shards import Shard
 
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or the name of a shipped one.")]
 Seed = Annotated[
@@ -69,6 +70,15 @@ LimitTime = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Refuse a run that takes longer, e.g. 12h.  [default: 30d]"),
 ]
+ShardText = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Do part I of N: runs are dealt out in turn, the longest first, so each is in exactly one "
+        "part. auto: as the job array of SLURM, LSF or SGE says; auto/N: I is the task's number, PBS too.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
 ]
@@ -106,6 +116,18 @@ def asked_seeds(seed: int | None, seeds: str | None) -> tuple[int, ...] | None:
         if not 0 <= s < 2**63:
             raise InputError("--seed" if seeds is None else "--seeds", s, "numbers from 0 to 2^63 - 1")
     return chosen or None
+
+
+def asked_shard(shard: str | None) -> Shard | None:
+    """Return which part of the runs was asked for, if one was.
+
+    Raises
+    ------
+    InputError
+    """
+    from spikewhen.experiments.shards import parse_shard
+
+    return None if shard is None else parse_shard(shard)
 
 
 def asked_limits(

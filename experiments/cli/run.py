@@ -23,13 +23,16 @@ from spikewhen.experiments.cli.options import (
     Seed,
     Seeds,
     Set,
+    ShardText,
     Threads,
     asked_jobs,
     asked_limits,
     asked_seeds,
+    asked_shard,
     overrides,
 )
 from spikewhen.experiments.cli.output import echo, leaving_no_empty
+from spikewhen.experiments.cli.part import note_failures, tell_missing
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,6 +42,7 @@ def add_to(app: typer.Typer) -> None:
             "spikewhen run meet.toml --seeds 0-2 --dry-run",
             "spikewhen run meet.toml --set network.n_neurons=500 --out results/small",
             "spikewhen run my.toml --seeds 0-9 --json > my.json",
+            "spikewhen run my.toml --seeds 0-99 --shard auto    in a job array",
         )
     )(run)
 
@@ -56,6 +60,7 @@ def run(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    shard: ShardText = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -72,25 +77,39 @@ def run(
     A rule that diverges is left out and named at the end, with exit code 2; the others
     keep their results. So do the others where a run fails; all that failed are named
     at the end. The very first run compiles for some seconds.
+
+    With --shard, summary.json is written by the part that finds all runs there; the
+    others say what is missing.
     """
     from spikewhen.experiments import batch
     from spikewhen.experiments.config import load_config
     from spikewhen.experiments.jobs import describe, estimates, pick_threads
+    from spikewhen.experiments.shards import part_of
 
     changes = overrides(set_, precision, record)
     folder = out or Path("results") / Path(config).stem
-    chosen = asked_seeds(seed, seeds) or (0,)
+    chosen, part = asked_seeds(seed, seeds) or (0,), asked_shard(shard)
     limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
-    jobs = asked_jobs(config, load_config(config, changes), chosen, folder, backend, limits)
+    every = asked_jobs(config, load_config(config, changes), chosen, folder, backend, limits)
+    jobs = part_of(part, every)
     threads = pick_threads(threads, jobs, backend, limits)
     if dry_run:
         return echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
     with leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads, fail_fast=fail_fast)
-        batch.require_results(results)
+        if part is None:
+            batch.require_results(results)
     from spikewhen.experiments.results import describe_results, refuse_failures, summarise_results
-    from spikewhen.experiments.summary import write_summary
+    from spikewhen.experiments.summary import FILE, write_summary
 
+    if part is not None:
+        note_failures(jobs, results)
+        if missing := [job.run_id for job in every if not job.finished]:
+            tell_missing(
+                part, [job.run_id for job in jobs], missing, len(every), folder, f"{FILE} is", as_json
+            )
+            return refuse_failures(results)
+        results = batch.carry_out(every, backend, threads)  # reads what all parts did
     name = Path(config).stem
     text = write_summary(folder, [(name, results, changes)])
     entry = summarise_results(name, results, changes)

@@ -19,10 +19,13 @@ from spikewhen.experiments.cli.options import (
     LimitMemory,
     LimitTime,
     Seeds,
+    ShardText,
     Threads,
     asked_limits,
+    asked_shard,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
+from spikewhen.experiments.cli.part import tell_lacking
 
 ARTICLE = "yamada_chao_2026"
 """The shipped study that `spikewhen claims` runs."""
@@ -87,6 +90,7 @@ def run_study(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    shard: ShardText = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -100,10 +104,8 @@ def run_study(
     unless its code has changed, so after Ctrl-C or an edit the same command goes on. A
     claim that fails is a result: the exit code is 0.
     """
-    limits = (limit_memory, limit_disk, limit_time)
-    _carry_out(
-        place, names, seeds, quick, out, backend, threads, figures, limits, fail_fast, dry_run, as_json
-    )
+    limits, rest = (limit_memory, limit_disk, limit_time), (shard, fail_fast, dry_run, as_json)
+    _carry_out(place, names, seeds, quick, out, backend, threads, figures, limits, *rest)
 
 
 @study_app.command("new", epilog=examples("spikewhen study new my_paper", "spikewhen study my_paper --quick"))
@@ -139,6 +141,7 @@ def claims(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    shard: ShardText = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -152,10 +155,8 @@ def claims(
     code has changed, so after Ctrl-C or an edit the same command goes on. A claim that
     fails is a result: the exit code is 0.
     """
-    limits = (limit_memory, limit_disk, limit_time)
-    _carry_out(
-        ARTICLE, names, seeds, quick, out, backend, threads, figures, limits, fail_fast, dry_run, as_json
-    )
+    limits, rest = (limit_memory, limit_disk, limit_time), (shard, fail_fast, dry_run, as_json)
+    _carry_out(ARTICLE, names, seeds, quick, out, backend, threads, figures, limits, *rest)
 
 
 def _carry_out(
@@ -168,6 +169,7 @@ def _carry_out(
     threads: int | None,
     figures: bool,
     limits: tuple[str | None, str | None, str | None],
+    shard: str | None,
     fail_fast: bool,
     dry_run: bool,
     as_json: bool,
@@ -187,7 +189,8 @@ def _carry_out(
     check_folder(folder)
     get_backend(backend)
     may_take = asked_limits(folder, *limits)
-    plan = make_plan(study, chosen, numbers, folder, may_take)
+    plan, part = make_plan(study, chosen, numbers, folder, may_take), asked_shard(shard)
+    plan = plan if part is None else plan.part(part)
     threads = pick_threads(threads, plan.todo, backend, may_take, also_finished=True)
     if dry_run:
         found = estimate.table(plan, threads)
@@ -196,6 +199,9 @@ def _carry_out(
         say(said)
     with leaving_no_empty(folder):
         failed = carry_out(plan, backend, threads, fail_fast=fail_fast)
+        if part is not None and (lacking := plan.lacking()):
+            tell_lacking(part, lacking, folder, as_json)
+            return complain(failed)
         result, more = report(plan)
     if result is not None:
         written = f"written to {folder}: claims.json, .md, .html"

@@ -18,11 +18,14 @@ from spikewhen.experiments.cli.options import (
     LimitMemory,
     LimitTime,
     Seeds,
+    ShardText,
     Threads,
     asked_limits,
     asked_seeds,
+    asked_shard,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
+from spikewhen.experiments.cli.part import tell_missing
 from spikewhen.reservoir.errors import InputError
 
 
@@ -32,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=examples(
             "spikewhen sweep weight.toml --dry-run       a shipped sweep: 6 points, 3 seeds",
             "spikewhen sweep mine.toml --seeds 0-9 --out results/mine",
+            "spikewhen sweep mine.toml --seeds 0-9 --out results/mine --shard 2/8",
         )
     )(sweep)
     app.command(
@@ -56,6 +60,7 @@ def sweep(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    shard: ShardText = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -68,8 +73,9 @@ def sweep(
     runs are skipped, and a new value or seed runs only what is new.
 
     A run that fails stops no other: it is a row of the table, with the reason, and the
-    exit code is 2. Writes RUN_ID.h5 and RUN_ID.json for each run, and sweep.json, the
-    points; "spikewhen table DIR" makes one table of it all.
+    exit code is 2. Writes RUN_ID.h5 and RUN_ID.json for each run, and first sweep.json,
+    the points; "spikewhen status DIR" says how far it is, and "spikewhen table DIR" makes
+    one table of it all.
     """
     from spikewhen.experiments.axes import find_sweep, load_sweep
     from spikewhen.experiments.jobs import pick_threads
@@ -78,7 +84,7 @@ def sweep(
 
     path = find_sweep(source)
     spec = load_sweep(path)
-    chosen = asked_seeds(None, seeds)
+    chosen, part = asked_seeds(None, seeds), asked_shard(shard)
     if chosen:
         spec = spec.model_copy(update={"seeds": list(chosen)})
     folder = out or Path("results") / path.stem
@@ -86,11 +92,19 @@ def sweep(
     get_backend(backend)
     limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
     plan = plan_sweep(path.stem, spec, folder, path.parent, limits)
-    threads = pick_threads(threads, plan.jobs, backend, limits)
+    mine = plan if part is None else plan.part(part)
+    threads = pick_threads(threads, mine.jobs, backend, limits)
     if dry_run:
-        return echo(json.dumps(plan.estimates(threads)) if as_json else plan.describe(threads))
+        return echo(json.dumps(mine.estimates(threads)) if as_json else mine.describe(threads))
     with leaving_no_empty(folder):
-        found = plan.carry_out(backend, threads, fail_fast=fail_fast)
+        plan.write()
+        found = mine.carry_out(backend, threads, fail_fast=fail_fast)
+    if part is not None:
+        ours, every = ([job.run_id for job in one.jobs] for one in (mine, plan))
+        if missing := [job.run_id for job in plan.jobs if not job.finished]:
+            tell_missing(part, ours, missing, len(every), folder, "the overview of points is", as_json)
+            return found.refuse_failures()
+        found = plan.carry_out(backend, threads)  # reads what all parts did
     if as_json:
         echo(json.dumps(plan.facts() | {"failures": found.failures}))
     else:

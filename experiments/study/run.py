@@ -20,6 +20,7 @@ from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import say
 from spikewhen.experiments.result import Result
 from spikewhen.experiments.reuse import read_finished_run
+from spikewhen.experiments.shards import Shard
 from spikewhen.experiments.study.cache import Measure, has, load, save, warnings_of
 from spikewhen.experiments.study.claim import Claim
 from spikewhen.experiments.study.protocol import Protocol
@@ -58,6 +59,16 @@ class Plan(NamedTuple):
         """Yield every measure of a claim."""
         for of_protocol in self.measures[claim].values():
             yield from of_protocol
+
+    def part(self, shard: Shard) -> Plan:
+        """Return the plan with only those runs and their measures to do that are in one part."""
+        mine = {job.path for job in shard.of([job for jobs in self.jobs.values() for job in jobs])}
+        return self._replace(todo=[task for task in self.todo if task.path in mine])
+
+    def lacking(self) -> dict[str, int]:
+        """Return how many measures each claim lacks that is not measured in full."""
+        found = {c.id: sum(not has(m) for m in self.measures_of(c.id)) for c in self.claims}
+        return {claim: n for claim, n in found.items() if n}
 
     def is_measured(self, claim: str) -> bool:
         """Whether everything is there that a claim is judged by."""

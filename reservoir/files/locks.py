@@ -299,6 +299,11 @@ def sweep_small(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def being_written(path: Path) -> bool:
+    """Whether somebody holds the lock of a result, ``<run_id>.h5``, or it cannot be known."""
+    return _busy(path.with_suffix(".lock"))
+
+
 def _busy(lock: Path) -> bool:
     """Whether somebody holds a lock, or it cannot be known."""
     try:

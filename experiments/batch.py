@@ -15,6 +15,7 @@ from spikewhen.analysis.algebra import one_thread
 from spikewhen.analysis.score_names import stored
 from spikewhen.experiments import sidecar
 from spikewhen.experiments.cli.errors import Interrupted, RunError, explain
+from spikewhen.experiments.engines import LOCAL, Engine
 from spikewhen.experiments.jobs import Job
 from spikewhen.experiments.progress import bar, say
 from spikewhen.experiments.provenance import software, write_sidecar
@@ -22,7 +23,7 @@ from spikewhen.experiments.results import RunSummary, refuse_failures, summarise
 from spikewhen.experiments.reuse import read_finished_run
 from spikewhen.experiments.run import Outcome, simulated, write_file
 from spikewhen.experiments.train import train_setup
-from spikewhen.experiments.workers import Died, Threads, Tick, make_crew
+from spikewhen.experiments.workers import Died, Threads, Tick
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend
 from spikewhen.reservoir.errors import ActivityError, InputError
@@ -44,7 +45,12 @@ class Diverged(NamedTuple):
 
 
 def carry_out(
-    jobs: list[Job], backend: str = "cpu", threads: int = 1, *, fail_fast: bool = False
+    jobs: list[Job],
+    backend: str = "cpu",
+    threads: int = 1,
+    *,
+    fail_fast: bool = False,
+    engine: Engine = LOCAL,
 ) -> list[RunSummary]:
     """Carry out runs, several at once; finished ones are read, not run again.
 
@@ -63,6 +69,8 @@ def carry_out(
         Runs at once, each in a process of its own; on a GPU, in a thread.
     fail_fast : bool
         Stop at the first run that fails.
+    engine : Engine
+        Who carries them out; this machine by default.
 
     Returns
     -------
@@ -126,7 +134,7 @@ def carry_out(
                         continue
                     say(f"{job}: finished before, skipped ({job.path})")
                     keep(job, found)
-            side_by_side(todo(), _carry_out, backend, threads, report, fail)
+            side_by_side(todo(), _carry_out, backend, threads, report, fail, engine=engine)
     except KeyboardInterrupt as error:
         finished = sum(
             job.finished if path not in results else not results[path].error for path, job in standing.items()
@@ -194,6 +202,7 @@ def side_by_side(
     fail: Callable[[AnyJob, Exception], object],
     unit: str | None = "trial",
     size: Callable[[AnyJob], int] = operator.attrgetter("steps"),
+    engine: Engine = LOCAL,
 ) -> None:
     """Carry out tasks around runs, several at once, under one bar; files of unfinished runs are removed.
 
@@ -215,6 +224,8 @@ def side_by_side(
         Of a task's size; None where sizes are only shares of the whole.
     size : callable
         How many ticks a task comes to.
+    engine : Engine
+        Who carries them out.
 
     Raises
     ------
@@ -223,13 +234,13 @@ def side_by_side(
     RunError
         If no process can be started.
     """
+    if not tasks:
+        return
     unstarted = 0
     total = sum(map(size, tasks))
-    crew = make_crew(threads, shared=backend == "gpu")
+    crew = engine.crew(threads, shared=backend == "gpu", folder=tasks[0].path.parent)
     software()  # here, so that a commit that cannot be known is said once
     form: dict[str, Any] = {} if unit else {"bar_format": "{l_bar}{bar}| {elapsed} gone, {remaining} left"}
-    if not tasks:
-        form["disable"] = True
     with bar(total, unit or "", **form) as open_bar:
         try:
             for wave in _waves(tasks, backend, threads):

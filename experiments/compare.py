@@ -12,6 +12,7 @@ from spikewhen.experiments.batch import carry_out, require_results
 from spikewhen.experiments.comparison import Comparison
 from spikewhen.experiments.config import Experiment, folder_of, load_config
 from spikewhen.experiments.display import count
+from spikewhen.experiments.engines import LOCAL, Engine
 from spikewhen.experiments.finished import (
     Found,
     choose,
@@ -184,14 +185,20 @@ class Plan(NamedTuple):
         return {"found": found, **estimates(self.jobs, threads)}
 
     def carry_out(
-        self, backend: str, threads: int, reference: str | None = None, *, fail_fast: bool = False
+        self,
+        backend: str,
+        threads: int,
+        reference: str | None = None,
+        *,
+        fail_fast: bool = False,
+        engine: Engine = LOCAL,
     ) -> Comparison:
         """Do what is to be done, and compare."""
         for label in self.labels:
             if seeds := [seed for seed, found in self.found.items() if label in found.rules]:
                 say(f"{label}: found in {self.folder} for seeds {format_seeds(seeds)}, not simulated again")
         there = [only(read_finished(path), labels) for path, (_, labels) in self.files.items()]
-        new = carry_out(self.jobs, backend, threads, fail_fast=fail_fast)
+        new = carry_out(self.jobs, backend, threads, fail_fast=fail_fast, engine=engine)
         require_results([*there, *new])
         how = [
             "" if not run.labels else "found" if run.skipped else "trained" if job.recording else "simulated"

@@ -14,6 +14,7 @@ from spikewhen.experiments.axes import Point, SweepSpec, find_sweep, load_sweep,
 from spikewhen.experiments.batch import carry_out
 from spikewhen.experiments.config import folder_of, load_config
 from spikewhen.experiments.display import count
+from spikewhen.experiments.engines import LOCAL, Engine
 from spikewhen.experiments.jobs import Job, estimates, make_jobs, pick_threads, totals
 from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.long_form import table, to_xarray
@@ -153,10 +154,12 @@ class SweepPlan(NamedTuple):
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / FILE, json.dumps(self.facts(), indent=1, allow_nan=False) + "\n")
 
-    def carry_out(self, backend: str = "cpu", threads: int = 1, *, fail_fast: bool = False) -> SweepResult:
+    def carry_out(
+        self, backend: str = "cpu", threads: int = 1, *, fail_fast: bool = False, engine: Engine = LOCAL
+    ) -> SweepResult:
         """Do what is to be done; a run that fails is noted beside the others, which go on."""
         jobs = self.jobs
-        results = carry_out(jobs, backend, threads, fail_fast=fail_fast)
+        results = carry_out(jobs, backend, threads, fail_fast=fail_fast, engine=engine)
         for job, result in zip(jobs, results, strict=True):
             failed.note(job, result.failed)
         rest = iter(results)

@@ -283,13 +283,13 @@ def _work(pipe: Any, tick: Tick, working: list[Any], heed: Callable[[], None]) -
             try:
                 message = "done", work(item, tick)
             except Exception as error:
-                message = "failed", _portable(error)
+                message = "failed", portable(error)
             working.clear()
             heed()
             pipe.send(message)
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """Make an error fit for a pipe, with the place where it was raised as a note."""
     error.add_note("in a process of its own:\n" + "".join(traceback.format_exception(error)))
     try:

@@ -13,6 +13,8 @@ from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
     DryRun,
+    EngineName,
+    EngineSet,
     FailFast,
     Json,
     LimitDisk,
@@ -25,6 +27,7 @@ from spikewhen.experiments.cli.options import (
     Set,
     ShardText,
     Threads,
+    asked_engine,
     asked_limits,
     asked_seeds,
     asked_shard,
@@ -76,6 +79,8 @@ def compare(
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
     shard: ShardText = None,
+    engine: EngineName = "local",
+    engine_set: EngineSet = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -102,11 +107,17 @@ def compare(
         asked_seeds(seed, seeds),
         split_labels(rules),
     )
+    by, threads = asked_engine(engine, engine_set, threads, backend)
     if all(map(is_finished, source)):
-        if changes or shard or backend != "cpu":
-            option, value = ("--set", changes[0]) if changes else ("--backend", backend)
-            option, value = ("--shard", shard) if shard else (option, value)
-            raise InputError(option, value, "only with a config: finished runs stay as they are")
+        options = (
+            ("--set", changes[0] if changes else ""),
+            ("--backend", "" if backend == "cpu" else backend),
+            ("--shard", shard),
+            ("--engine", "" if engine == "local" else engine),
+        )
+        for option, value in options:
+            if value:
+                raise InputError(option, value, "only with a config: finished runs stay as they are")
         place = Path(source[0])
         folder = out or (place if place.is_dir() else place.parent)
         check_folder(folder)
@@ -130,14 +141,14 @@ def compare(
             return echo(json.dumps(plan.estimates(threads)) if as_json else plan.describe(threads))
         with leaving_no_empty(folder):
             if part is not None:
-                results = batch.carry_out(plan.jobs, backend, threads, fail_fast=fail_fast)
+                results = batch.carry_out(plan.jobs, backend, threads, fail_fast=fail_fast, engine=by)
                 note_failures(plan.jobs, results)
                 ours, plan = [job.run_id for job in plan.jobs], make_plan()
                 if missing := [job.run_id for job in plan.jobs]:
                     total = len(missing) + len(plan.files)
                     tell_missing(part, ours, missing, total, folder, "the comparison is", as_json)
                     return refuse_failures(results)
-            comparison = plan.carry_out(backend, threads, fail_fast=fail_fast)
+            comparison = plan.carry_out(backend, threads, fail_fast=fail_fast, engine=by)
     written = ", ".join(path.name for path in comparison.save(folder))
     text = f"{comparison.text()}\n\nwritten to {folder}: {written}"
     echo(comparison.json() if as_json else text, nl=not as_json)

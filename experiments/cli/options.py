@@ -17,6 +17,7 @@ from spikewhen.reservoir.errors import InputError
 
 if TYPE_CHECKING:
     from spikewhen.experiments.config import Experiment
+    from spikewhen.experiments.engines import Engine
     from spikewhen.experiments.jobs import Job
     from spikewhen.experiments.limits import Limits
     from spikewhen.experiments.shards import Shard
@@ -79,6 +80,21 @@ ShardText = Annotated[
         "part. auto: as the job array of SLURM, LSF or SGE says; auto/N: I is the task's number, PBS too.",
     ),
 ]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="local|slurm",
+        help="Who carries out the runs: this machine, or job arrays of SLURM, for which the command waits.",
+    ),
+]
+EngineSet = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="Of slurm: time=1h and memory=4GB of a task, tasks=100, at_once, partition, account.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
 ]
@@ -128,6 +144,29 @@ def asked_shard(shard: str | None) -> Shard | None:
     from spikewhen.experiments.shards import parse_shard
 
     return None if shard is None else parse_shard(shard)
+
+
+def asked_engine(
+    name: str, settings: list[str] | None, threads: int | None, backend: str
+) -> tuple[Engine, int | None]:
+    """Return who is to carry out the runs, and how many of them at once on one machine.
+
+    Raises
+    ------
+    InputError
+    """
+    from spikewhen.experiments.engines import make_engine
+
+    pairs = [text.partition("=") for text in settings or ()]
+    for key, equals, value in pairs:
+        if not (key and equals and value):
+            raise InputError("--engine-set", f"{key}{equals}{value}", "KEY=VALUE, such as time=4h")
+    engine = make_engine(name, {key: value for key, _, value in pairs})
+    if name != "local" and threads is not None:
+        raise InputError("--threads", threads, f"--engine-set at_once=N with --engine {name}")
+    if name != "local" and backend != "cpu":
+        raise InputError("--backend", backend, f"cpu with --engine {name}")
+    return engine, threads if name == "local" else 1
 
 
 def asked_limits(

@@ -12,6 +12,8 @@ from spikewhen.experiments.cli.options import (
     BackendName,
     Config,
     DryRun,
+    EngineName,
+    EngineSet,
     FailFast,
     Json,
     LimitDisk,
@@ -25,6 +27,7 @@ from spikewhen.experiments.cli.options import (
     Set,
     ShardText,
     Threads,
+    asked_engine,
     asked_jobs,
     asked_limits,
     asked_seeds,
@@ -61,6 +64,8 @@ def run(
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
     shard: ShardText = None,
+    engine: EngineName = "local",
+    engine_set: EngineSet = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -89,6 +94,7 @@ def run(
     changes = overrides(set_, precision, record)
     folder = out or Path("results") / Path(config).stem
     chosen, part = asked_seeds(seed, seeds) or (0,), asked_shard(shard)
+    by, threads = asked_engine(engine, engine_set, threads, backend)
     limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
     every = asked_jobs(config, load_config(config, changes), chosen, folder, backend, limits)
     jobs = part_of(part, every)
@@ -96,7 +102,7 @@ def run(
     if dry_run:
         return echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
     with leaving_no_empty(folder):
-        results = batch.carry_out(jobs, backend, threads, fail_fast=fail_fast)
+        results = batch.carry_out(jobs, backend, threads, fail_fast=fail_fast, engine=by)
         if part is None:
             batch.require_results(results)
     from spikewhen.experiments.results import describe_results, refuse_failures, summarise_results

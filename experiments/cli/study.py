@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -13,6 +13,8 @@ from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
     DryRun,
+    EngineName,
+    EngineSet,
     FailFast,
     Json,
     LimitDisk,
@@ -21,11 +23,15 @@ from spikewhen.experiments.cli.options import (
     Seeds,
     ShardText,
     Threads,
+    asked_engine,
     asked_limits,
     asked_shard,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
 from spikewhen.experiments.cli.part import tell_lacking
+
+if TYPE_CHECKING:
+    from spikewhen.experiments.engines import Engine
 
 ARTICLE = "yamada_chao_2026"
 """The shipped study that `spikewhen claims` runs."""
@@ -91,6 +97,8 @@ def run_study(
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
     shard: ShardText = None,
+    engine: EngineName = "local",
+    engine_set: EngineSet = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -105,7 +113,8 @@ def run_study(
     claim that fails is a result: the exit code is 0.
     """
     limits, rest = (limit_memory, limit_disk, limit_time), (shard, fail_fast, dry_run, as_json)
-    _carry_out(place, names, seeds, quick, out, backend, threads, figures, limits, *rest)
+    by, threads = asked_engine(engine, engine_set, threads, backend)
+    _carry_out(place, names, seeds, quick, out, backend, threads, figures, limits, by, *rest)
 
 
 @study_app.command("new", epilog=examples("spikewhen study new my_paper", "spikewhen study my_paper --quick"))
@@ -142,6 +151,8 @@ def claims(
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
     shard: ShardText = None,
+    engine: EngineName = "local",
+    engine_set: EngineSet = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -156,7 +167,8 @@ def claims(
     fails is a result: the exit code is 0.
     """
     limits, rest = (limit_memory, limit_disk, limit_time), (shard, fail_fast, dry_run, as_json)
-    _carry_out(ARTICLE, names, seeds, quick, out, backend, threads, figures, limits, *rest)
+    by, threads = asked_engine(engine, engine_set, threads, backend)
+    _carry_out(ARTICLE, names, seeds, quick, out, backend, threads, figures, limits, by, *rest)
 
 
 def _carry_out(
@@ -169,6 +181,7 @@ def _carry_out(
     threads: int | None,
     figures: bool,
     limits: tuple[str | None, str | None, str | None],
+    engine: Engine,
     shard: str | None,
     fail_fast: bool,
     dry_run: bool,
@@ -198,7 +211,7 @@ def _carry_out(
     if said := estimate.allows(plan):
         say(said)
     with leaving_no_empty(folder):
-        failed = carry_out(plan, backend, threads, fail_fast=fail_fast)
+        failed = carry_out(plan, backend, threads, fail_fast=fail_fast, engine=engine)
         if part is not None and (lacking := plan.lacking()):
             tell_lacking(part, lacking, folder, as_json)
             return complain(failed)

@@ -12,6 +12,8 @@ from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
     DryRun,
+    EngineName,
+    EngineSet,
     FailFast,
     Json,
     LimitDisk,
@@ -20,6 +22,7 @@ from spikewhen.experiments.cli.options import (
     Seeds,
     ShardText,
     Threads,
+    asked_engine,
     asked_limits,
     asked_seeds,
     asked_shard,
@@ -61,6 +64,8 @@ def sweep(
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
     shard: ShardText = None,
+    engine: EngineName = "local",
+    engine_set: EngineSet = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -90,6 +95,7 @@ def sweep(
     folder = out or Path("results") / path.stem
     check_folder(folder)
     get_backend(backend)
+    by, threads = asked_engine(engine, engine_set, threads, backend)
     limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
     plan = plan_sweep(path.stem, spec, folder, path.parent, limits)
     mine = plan if part is None else plan.part(part)
@@ -98,7 +104,7 @@ def sweep(
         return echo(json.dumps(mine.estimates(threads)) if as_json else mine.describe(threads))
     with leaving_no_empty(folder):
         plan.write()
-        found = mine.carry_out(backend, threads, fail_fast=fail_fast)
+        found = mine.carry_out(backend, threads, fail_fast=fail_fast, engine=by)
     if part is not None:
         ours, every = ([job.run_id for job in one.jobs] for one in (mine, plan))
         if missing := [job.run_id for job in plan.jobs if not job.finished]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from spikewhen.experiments.batch import Left, carry_out_one, side_by_side, tell_abandoned
 from spikewhen.experiments.cli.errors import Interrupted, RunError, explain
+from spikewhen.experiments.engines import LOCAL, Engine
 from spikewhen.experiments.jobs import Job, at_once, make_jobs
 from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import say
@@ -159,7 +160,12 @@ def _measure_job(job: Job, measures: list[Measure]) -> MeasureJob:
 
 
 def carry_out(
-    plan: Plan, backend: str = "cpu", threads: int | None = None, *, fail_fast: bool = False
+    plan: Plan,
+    backend: str = "cpu",
+    threads: int | None = None,
+    *,
+    fail_fast: bool = False,
+    engine: Engine = LOCAL,
 ) -> list[str]:
     """Run and measure what is not there yet, several at once; what fails stops nothing else.
 
@@ -195,7 +201,9 @@ def carry_out(
     tell_abandoned(plan.todo)
     threads = at_once(threads, len(plan.todo), backend)
     try:
-        side_by_side(plan.todo, work_on, backend, threads, report, fail, None, operator.attrgetter("work_ms"))
+        side_by_side(
+            plan.todo, work_on, backend, threads, report, fail, None, operator.attrgetter("work_ms"), engine
+        )
     except KeyboardInterrupt as error:
         raise Interrupted(count, len(plan.todo), isinstance(error, Left)) from None
     return failed

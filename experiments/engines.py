@@ -74,7 +74,7 @@ def make_engine(name: str, settings: Mapping[str, str]) -> Engine:
 
     return Slurm(
         time_s=parse_time(settings.get("time", "1h"), "--engine-set time"),
-        memory_bytes=parse_size(settings.get("memory", "4GB"), "--engine-set memory"),
+        memory_bytes=parse_size(settings["memory"], "--engine-set memory") if "memory" in settings else None,
         tasks=_number(settings, "tasks", 100),
         at_once=_number(settings, "at_once", 0) or None,
         partition=settings.get("partition"),

@@ -181,13 +181,19 @@ class SlurmCrew:
         count = min(self.tasks, len(waiting))
         parts = [waiting[i::count] for i in range(count)]
         shared = tuple(sys.path), exchange.absolute(), code_hash(), software()["commit"], self.time_s
-        with executor.batch():
-            self._jobs = [
-                executor.submit(
-                    Bundle(pickle.dumps((work, [item for _, item in part])), [n for n, _ in part], *shared)
-                )
-                for part in parts
-            ]
+        try:
+            with executor.batch():
+                jobs = [
+                    executor.submit(
+                        Bundle(
+                            pickle.dumps((work, [item for _, item in part])), [n for n, _ in part], *shared
+                        )
+                    )
+                    for part in parts
+                ]
+        except submitit.core.utils.FailedJobError as error:
+            raise RunError(f"SLURM takes no such job: {error}") from error
+        self._jobs = jobs  # which can be asked now
         say(f"submitted {len(waiting)} runs as {count} tasks of job {self._jobs[0].job_id.split('_')[0]}")
 
     def _collect(self, exchange: Path, tick: Tick) -> Iterator[tuple[Any, Future]]:
@@ -239,8 +245,10 @@ class Slurm:
 
     Parameters
     ----------
-    time_s, memory_bytes : float
+    time_s : float
         Of one task of an array, which does several runs one after the other.
+    memory_bytes : float, optional
+        Of one task; by default what the cluster gives.
     tasks : int
         How many an array has at most; sites allow some hundred.
     at_once : int, optional
@@ -254,7 +262,7 @@ class Slurm:
     """
 
     time_s: float = 3600.0
-    memory_bytes: float = 4e9
+    memory_bytes: float | None = None
     tasks: int = 100
     at_once: int | None = None
     partition: str | None = None
@@ -277,10 +285,10 @@ class Slurm:
         parameters = {
             "name": "spikewhen",
             "timeout_min": max(1, round(self.time_s / 60)),
-            "mem_gb": self.memory_bytes / 1e9,
             "cpus_per_task": 1,
             "slurm_setup": [f"export {name}={value}" for name, value in ONE_THREAD.items()],
             "slurm_array_parallelism": self.at_once or self.tasks,
+            **({"mem_gb": self.memory_bytes / 1e9} if self.memory_bytes else {}),
             **({"slurm_partition": self.partition} if self.partition else {}),
             **({"slurm_account": self.account} if self.account else {}),
         }

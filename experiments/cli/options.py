@@ -92,7 +92,7 @@ EngineSet = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KEY=VALUE",
-        help="Of slurm: time=1h and memory=4GB of a task, tasks=100, at_once, partition, account.",
+        help="Of slurm: time=1h of a task, its memory, tasks=100 at most, at_once, partition, account.",
     ),
 ]
 DryRun = Annotated[

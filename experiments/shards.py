@@ -23,14 +23,14 @@ class Shard(NamedTuple):
 
     Attributes
     ----------
-    index : int
+    number : int
         From 1.
-    count : int
+    total : int
         How many parts there are.
     """
 
-    index: int
-    count: int
+    number: int
+    total: int
 
     def of(self, jobs: Sequence[AnyJob]) -> list[AnyJob]:
         """Return the runs that are in this part, in the order of `jobs`.
@@ -43,11 +43,11 @@ class Shard(NamedTuple):
         return [job for job in jobs if job.path in mine]
 
     def deal(self, items: Sequence[T]) -> Sequence[T]:
-        """Return every `count`-th item, beginning with number `index`."""
-        return items[self.index - 1 :: self.count]
+        """Return every `total`-th item, beginning with number `number`."""
+        return items[self.number - 1 :: self.total]
 
     def __str__(self) -> str:
-        return f"{self.index}/{self.count}"
+        return f"{self.number}/{self.total}"
 
 
 def part_of(shard: Shard | None, jobs: Sequence[AnyJob]) -> list[AnyJob]:
@@ -63,7 +63,7 @@ class _Array(NamedTuple):
     first: str | None = None
     last: str | None = None
     step: str | None = None
-    count: str | None = None
+    how_many: str | None = None
 
 
 ARRAYS = (
@@ -120,7 +120,7 @@ def parse_shard(text: str, environment: Mapping[str, str] = os.environ) -> Shard
 
 
 def _checked(shard: Shard, text: str) -> Shard:
-    if not 1 <= shard.index <= shard.count:
+    if not 1 <= shard.number <= shard.total:
         raise InputError(OPTION, text, ALLOWED)
     return shard
 
@@ -152,8 +152,8 @@ def _of_array(array: _Array, read: Callable[[str], int]) -> Shard:
     step = 1 if array.step is None else read(array.step)
     count = (last - first) // step + 1 if step and last >= first else 0
     whole = count and first <= number <= last and (number - first) % step == 0
-    if not whole or (array.count is not None and read(array.count) != count):
-        names = [n for n in (array.number, array.first, array.last, array.step, array.count) if n]
+    if not whole or (array.how_many is not None and read(array.how_many) != count):
+        names = [n for n in (array.number, array.first, array.last, array.step, array.how_many) if n]
         found = ", ".join(f"{name}={read(name)}" for name in names)
         raise InputError(f"{OPTION} auto", found, "an array without gaps; else auto/N, tasks numbered 1 to N")
     return Shard((number - first) // step + 1, count)

@@ -154,3 +154,12 @@ def test_slurm_takes_neither_threads_nor_a_gpu(monkeypatch, tmp_path):
     words = ("run", small.write(tmp_path), "--engine", "slurm")
     small.refused(small.spikewhen(*words, "--threads", 2), "--threads", "at_once=N")
     small.refused(small.spikewhen(*words, "--backend", "gpu"), "--backend", "cpu with --engine slurm")
+
+
+def test_what_is_submitted_is_cancelled_where_the_command_ends(tmp_path):
+    crew, cancelled = SlurmCrew(tmp_path, 2, 60.0, {}), []
+    crew._jobs = [SimpleNamespace(cancel=lambda check, n=n: cancelled.append(n)) for n in range(2)]
+    crew._waiting = {3: "d"}
+    assert crew.stop() == ["d"] and cancelled == [0, 1]
+    crew._waiting, cancelled[:] = {}, []
+    assert crew.stop() == [] == cancelled

@@ -57,10 +57,10 @@ class Regression(NamedTuple):
     indifference_ms: float  # interval whose mean estimate is itself
 
 
-def regression(
+def mean_estimate(
     low_ms: float, high_ms: float, weber: float, kind: str, intervals_ms: np.ndarray
-) -> Regression:
-    """Return slope and indifference point of the mean estimate over samples of each interval.
+) -> np.ndarray:
+    """Return the mean estimate over the samples of each interval, ``(n,)`` in ms.
 
     Parameters
     ----------
@@ -70,7 +70,14 @@ def regression(
         Intervals that are shown.
     """
     z, weight = np.polynomial.hermite_e.hermegauss(60)
-    t = np.asarray(intervals_ms, float)
-    mean = estimate(t[:, None] * (1 + weber * z), low_ms, high_ms, weber, kind) @ (weight / weight.sum())
-    slope, intercept = np.polyfit(t, mean, 1)
+    sample = np.asarray(intervals_ms, float)[:, None] * (1 + weber * z)
+    return estimate(sample, low_ms, high_ms, weber, kind) @ (weight / weight.sum())
+
+
+def regression(
+    low_ms: float, high_ms: float, weber: float, kind: str, intervals_ms: np.ndarray
+) -> Regression:
+    """Return slope and indifference point of `mean_estimate`, whose arguments it takes."""
+    mean = mean_estimate(low_ms, high_ms, weber, kind, intervals_ms)
+    slope, intercept = np.polyfit(np.asarray(intervals_ms, float), mean, 1)
     return Regression(float(slope), float(intercept / (1 - slope)))

@@ -113,6 +113,24 @@ SCORES = {
     "p300_kolossa": Score("run", "1", "R2 of the P300 of Kolossa et al. on the surprise of p-hat"),
     "p300_squires_observer": Score("run", "1", "the same on a leaky observer's of the run's own series"),
     "p300_kolossa_observer": Score("run", "1", "the same on a leaky observer's of the run's own series"),
+    "production_ms": Score("point", "ms", "from set until the prediction rises above half its mean peak"),
+    "production_peak_ms": Score("point", "ms", "from set to the peak of the prediction"),
+    "production_slope": Score("block", "1", "slope of productions on intervals of the prior, last probes"),
+    "production_slope_peak": Score("block", "1", "the same slope of the times of peaks"),
+    "production_slope_bls": Score("block", "1", "slope of Bayes least squares with the noise production_cv"),
+    "indifference_ms": Score("block", "ms", "interval at which the prediction peaks on time"),
+    "production_cv": Score("block", "1", "SD over mean of productions, mean over intervals"),
+    "production_missed": Score("block", "1", "share of probes without a production"),
+    "omission_share": Score("run", "1", "share of cells whose answer to omissions is graded, odd omissions"),
+    "omission_share_chance": Score("run", "1", "97.5 % point of that share with exchanged block labels"),
+    "omission_rho": Score("run", "1", "Spearman of their omission answer with the preferred tone's share"),
+    "tone_rho": Score("run", "1", "Spearman of their answer to the preferred tone with its share"),
+    "omission_selective": Score("run", "1", "share that answers omissions of the preferred tone alone"),
+    "local_effect": Score("run", "1", "error at the fifth tone: Y less x, mean over both kinds of blocks"),
+    "global_effect": Score("run", "1", "error at the fifth tone: rare less frequent, mean over x and Y"),
+    "rare_y": Score("run", "1", "error at Y where it is rare less where it is frequent"),
+    "rare_x": Score("run", "1", "error at a fifth x where it is rare less where it is frequent"),
+    "omission_effect": Score("run", "1", "predicted where the fifth tone is left out: blocks xY less xx"),
     "free_frequency_hz": Score("run", "Hz", "fitted frequency of the free run"),
     "free_amplitude": Score("run", "1", "fitted amplitude of the free run"),
     "free_residual": Score("run", "1", "RMS left by the fit, relative to its amplitude"),
@@ -187,6 +205,24 @@ LABELS = {
     "p300_kolossa": "R2 of the P300 (Kolossa)",
     "p300_squires_observer": "R2 of the P300 (Squires), observer",
     "p300_kolossa_observer": "R2 of the P300 (Kolossa), observer",
+    "production_ms": "production",
+    "production_peak_ms": "peak of the prediction",
+    "production_slope": "slope of productions",
+    "production_slope_peak": "slope of peaks",
+    "production_slope_bls": "slope of Bayes least squares",
+    "indifference_ms": "indifference point",
+    "production_cv": "CV of productions",
+    "production_missed": "missed",
+    "omission_share": "graded cells",
+    "omission_share_chance": "graded cells by chance",
+    "omission_rho": "rho of omissions with the share",
+    "tone_rho": "rho of the preferred tone with its share",
+    "omission_selective": "selective cells",
+    "local_effect": "local effect",
+    "global_effect": "global effect",
+    "rare_y": "effect of a rare Y",
+    "rare_x": "effect of a rare x",
+    "omission_effect": "effect of the block on omissions",
     "free_frequency_hz": "frequency",
     "free_amplitude": "amplitude",
     "free_residual": "residual of the fit",
@@ -194,7 +230,7 @@ LABELS = {
 }
 """Every score as a table or a figure calls it, without its unit."""
 
-MAIN = ("error", "r2_transitions", "free_rmse")
+MAIN = ("error", "r2_transitions", "omission_share", "global_effect", "free_rmse")
 """The scores by which rules are compared: of a run, the first of these that it has."""
 
 

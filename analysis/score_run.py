@@ -2,7 +2,8 @@
 
 A task names its scores (`spikewhen.paradigms.base.Task.scores`), and the name is stored in
 the file: "events" (`spikewhen.analysis.score_events`), "target" (`score_targets`), "times"
-(`score_times`), "sequence" (`score_sequence`), "signal" (`free_run`), "none", or
+(`score_times`), "sequence" (`score_sequence`), "production" (`score_production`),
+"omission" (`score_omission`), "local_global" (`score_local_global`), "signal" (`free_run`), "none", or
 ``"module:function"`` of a user's own,
 
     ``score(recording) -> {label: {name: values or (values, unit)}}``.
@@ -19,7 +20,10 @@ import numpy as np
 from spikewhen.analysis.algebra import one_thread
 from spikewhen.analysis.free_run import score_signal
 from spikewhen.analysis.score_events import score_events
+from spikewhen.analysis.score_local_global import score_local_global
 from spikewhen.analysis.score_names import KEYS, SCORES
+from spikewhen.analysis.score_omission import score_omission
+from spikewhen.analysis.score_production import score_production
 from spikewhen.analysis.score_sequence import score_sequence
 from spikewhen.analysis.score_targets import score_targets
 from spikewhen.analysis.score_times import score_times
@@ -45,6 +49,9 @@ SCORERS: dict[str, Scorer | None] = {
     "target": Scorer(score_targets, "error"),
     "times": Scorer(score_times, "error"),
     "sequence": Scorer(score_sequence, "r2_transitions"),
+    "production": Scorer(score_production, "error"),
+    "omission": Scorer(score_omission, "omission_share"),
+    "local_global": Scorer(score_local_global, "global_effect"),
     "signal": Scorer(score_signal, "free_rmse"),
     "none": None,
 }

@@ -16,7 +16,10 @@ SHIPPED = sorted(path.name for path in CONFIGS.glob("*.toml"))
 
 
 def test_the_promised_configs_are_shipped():
-    names = ("calibration", "force_sine", "meet", "reward_timing", "set_go", "transitions", "two_cues")
+    names = (
+        *("calibration", "force_sine", "graded_omission", "local_global", "meet", "ready_set_go"),
+        *("reward_timing", "set_go", "transitions", "two_cues"),
+    )
     assert set(SHIPPED) == {f"{name}.toml" for name in names}
 
 

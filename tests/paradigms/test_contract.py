@@ -10,6 +10,9 @@ from unequal import Unequal
 from spikewhen.paradigms import PARADIGMS, Signal
 from spikewhen.paradigms.base import PlannedSession, Task, bump, probe_table, pulse, time_grid, trial_table
 from spikewhen.paradigms.event_times import Times
+from spikewhen.paradigms.graded_omission import GradedOmission
+from spikewhen.paradigms.local_global import LocalGlobal
+from spikewhen.paradigms.ready_set_go import Prior, ReadySetGo
 from spikewhen.paradigms.reward_timing import RewardTiming
 from spikewhen.paradigms.set_go import SetGo
 from spikewhen.paradigms.transitions import Transitions
@@ -24,6 +27,7 @@ from spikewhen.reservoir.rules.gate import CONTINUOUS
 from spikewhen.reservoir.types import record_steps
 
 SHORT: dict = dict(scale=0.05, trials_per_block=3, sigma_ms=5.0, probes_every=3, probe_repeats=1)
+PACE: dict = dict(onset_to_onset_ms=15.0, item_ms=5.0, lead_ms=10.0, sigma_ms=3.0)
 TASKS = {
     "meet": short_meet(),
     "meet with two cues and injected events": short_meet(
@@ -48,6 +52,23 @@ TASKS = {
     ),
     "transitions": Transitions(
         p_a=(0.5,), series=2, items=32, onset_to_onset_ms=10.0, item_ms=4.0, before_ms=2.0
+    ),
+    "graded_omission": GradedOmission(items=20, share_b=(0.0, 0.3, 0.6, 0.8), share_omitted=0.2, **PACE),
+    "local_global": LocalGlobal(
+        repeats=1, introductory=1, sequences=4, share_omitted=0.25, gap_min_ms=20.0, gap_max_ms=30.0, **PACE
+    ),
+    "ready_set_go": ReadySetGo(
+        priors=(Prior(20.0, 40.0, 3), Prior(40.0, 60.0, 2)),
+        scale=1.0,
+        trials_per_block=3,
+        flash_ms=10.0,
+        before_ms=10.0,
+        beyond_ms=20.0,
+        interval_min_ms=20.0,
+        interval_max_ms=30.0,
+        probes_every=3,
+        probe_repeats=1,
+        sigma_ms=5.0,
     ),
     "unequal": Unequal(),
     "unequal, injected": Unequal(injected=True),

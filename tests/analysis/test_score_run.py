@@ -23,8 +23,11 @@ from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
-OTHERS = ("error_delivered", "free_", "omega_", "p300_", "r2_", "rt_", "shape_", "slope_surprise")
-"""How scores begin that are of other tasks: signals, events at several times, sequences."""
+OTHERS = (
+    *("error_delivered", "free_", "omega_", "p300_", "r2_", "rt_", "shape_", "slope_surprise"),
+    *("production_", "indifference_", "omission_", "tone_", "local_", "global_", "rare_"),
+)
+"""How scores begin that are of other tasks: signals, events at several times, sequences, intervals, streams."""
 
 
 @pytest.fixture(scope="module")

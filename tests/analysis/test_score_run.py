@@ -27,7 +27,7 @@ OTHERS = (
     *("error_delivered", "free_", "omega_", "p300_", "r2_", "rt_", "shape_", "slope_surprise"),
     *("production_", "indifference_", "omission_", "tone_", "local_", "global_", "rare_"),
 )
-"""How scores begin that are of other tasks: signals, events at several times, sequences, intervals, streams."""
+"""How scores begin that are of other tasks: signals, events at several times, sequences, streams."""
 
 
 @pytest.fixture(scope="module")

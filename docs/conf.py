@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a checkout holds the package itself, installed or not
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import docutils.nodes  # noqa: E402
+import latex2mathml.converter  # noqa: E402
+
 import spikewhen  # noqa: E402
 from spikewhen.reservoir.spec import allowed  # noqa: E402
 
@@ -21,6 +24,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 project, release = PROJECT["name"], PROJECT["version"]
 author = PROJECT["authors"][0]["name"]
 copyright = author
+html_math_renderer = "mathml"
 html_title = f"{project} {release}"
 
 extensions = [
@@ -29,6 +33,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "sphinx_gallery.gen_gallery",
 ]
 # The site's own search page is called search.html, so parameter_search.md includes search.md.
 exclude_patterns = ["_templates", "_static", "search.md"]
@@ -49,6 +54,16 @@ html_theme = "pydata_sphinx_theme"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+# The scripts run while the pages are built; one that fails is a warning, and so an error.
+sphinx_gallery_conf = {
+    "examples_dirs": ["../examples/gallery"],
+    "gallery_dirs": ["gallery"],
+    "filename_pattern": r"/p\d\d_",
+    "within_subsection_order": "FileNameSortKey",
+    "copyfile_regex": r".*\.toml",  # what the scripts read stands beside their downloads
+    "download_all_examples": False,
+    "show_memory": False,
+}
 html_theme_options = {
     "header_links_before_dropdown": 7,
     "navbar_persistent": ["search-button"],
@@ -125,8 +140,21 @@ def limits(metadata: Any) -> str:
     return f" Allowed: {allowed(metadata)}." if some else ""
 
 
+def inline_math(translator: Any, node: Any) -> None:
+    """Write an equation as MathML, which browsers show without a script from elsewhere."""
+    translator.body.append(latex2mathml.converter.convert(node.astext()))
+    raise docutils.nodes.SkipNode
+
+
+def block_math(translator: Any, node: Any) -> None:
+    """Write an equation on a line of its own."""
+    translator.body.append(latex2mathml.converter.convert(node.astext(), display="block"))
+    raise docutils.nodes.SkipNode
+
+
 def setup(app: Any) -> None:
     """Connect the changes of text."""
+    app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.connect("source-read", site_links)
     app.connect("autodoc-process-signature", readable_signature)
     app.connect("autodoc-process-docstring", linked_names, priority=300)

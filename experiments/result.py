@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -15,6 +15,8 @@ import numpy as np
 from spikewhen.analysis.score_names import stored
 from spikewhen.experiments.cell_view import Cells
 from spikewhen.experiments.display import Facts, Shown, count, listed
+from spikewhen.experiments.export.methods import Exports
+from spikewhen.experiments.plots import Plots
 from spikewhen.experiments.views import (
     Health,
     ReadoutView,
@@ -28,9 +30,6 @@ from spikewhen.experiments.views import (
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import layout, schema
 from spikewhen.reservoir.files.recording import Recording, open_recording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class ReadLater(Mapping[str, np.ndarray]):
@@ -79,12 +78,13 @@ class ReadLater(Mapping[str, np.ndarray]):
 
 
 @dataclass(eq=False, repr=False)
-class Result(Shown, Recording):
+class Result(Shown, Exports, Recording):
     """A finished run.
 
     It is a mapping from the paths of docs/format.md to arrays, and answers by name: see `labels`,
     `events`, `scores`, `readout`, `spikes`, `weights`, `health`, `trials`, `probes`, `to_frame`,
-    `plot`. What was read from a file stays open until `close`, or until nobody holds the result.
+    `plot`. `to_nwb` and its like hand it to other tools. What was read from a file stays open until
+    `close`, or until nobody holds the result.
 
     Attributes
     ----------
@@ -276,7 +276,7 @@ class Result(Shown, Recording):
         facts.append(
             ("ask", ".scores(label) .readout(label) .weights(label) .spikes .health .trials .probes")
         )
-        facts.append(("", ".to_frame() .plot.trial() .plot.learning() .config"))
+        facts.append(("", ".to_frame() .to_nwb(path) .plot.trial() .plot.learning() .config"))
         return facts
 
     def _last_error(self, label: str) -> str:
@@ -288,43 +288,6 @@ class Result(Shown, Recording):
         here = block == block.max(initial=-1)
         here &= trial == trial[here].max(initial=-1)
         return f", E {np.nanmean(error[here]):.3f} at the end" if np.isfinite(error[here]).any() else ""
-
-
-class Plots:
-    """The shipped figures' panels of one run."""
-
-    def __init__(self, result: Result):
-        self._result = result
-
-    def trial(self, ax: Axes | None = None, *, label: str | None = None, **options: Any) -> Axes:
-        """Draw one row of the figure of a trial, by default the prediction on a probe.
-
-        Options and errors as `spikewhen.analysis.figures.trial.panel`.
-        """
-        from spikewhen.analysis.figures import trial
-
-        ax = _axes(ax)
-        trial.panel(ax, self._result, label, **options)
-        return ax
-
-    def learning(self, ax: Axes | None = None, *, label: str | None = None, block: int = 1) -> Axes:
-        """Draw how a readout learns a block (from 1), beside what simpler predictors reach.
-
-        Errors as `spikewhen.analysis.figures.learning.panel`.
-        """
-        from spikewhen.analysis.figures import learning
-
-        ax = _axes(ax)
-        learning.panel(ax, self._result, label, block - 1)
-        return ax
-
-
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots()[1]
 
 
 def open_run(path: str | Path) -> Result:

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text()
+GALLERY = "examples/gallery"  # scripts of the pages, which are not installed
+ENVIRONMENTS = ("environment.yml", "environment-gpu.yml", "environment-dev.yml")
 PACKAGES = ("analysis", "examples", "experiments", "gpu", "paradigms", "reservoir", "validation")
 MACHINES = {
     f"{python}-{system}-{machine}": {
@@ -136,7 +138,7 @@ def test_conda_files_agree_with_pyproject(gpu):
 
 
 def test_no_addresses_where_things_are_installed_from():
-    files = ["pyproject.toml", "constraints.txt", "environment.yml", "environment-gpu.yml", "Makefile"]
+    files = ["pyproject.toml", "constraints.txt", *ENVIRONMENTS, "conda.recipe/meta.yaml", "Makefile"]
     for path in [ROOT / f for f in files] + [ROOT / ".pre-commit-config.yaml", *(ROOT / ".ci").iterdir()]:
         text = re.sub(r"(?m)^(Paper|Preprint) = .*$", "", path.read_text())  # to be read, not installed
         assert not re.search(r"\b(https?|file|git\+\w+):/|--(extra-)?index-url|--find-links", text), path
@@ -153,6 +155,7 @@ def test_the_version_and_the_pythons_are_the_same_everywhere():
 
 def test_every_package_is_declared():
     folders = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+    folders.discard(ROOT / GALLERY)
     found = {".".join(("spikewhen", *folder.relative_to(ROOT).parts)) for folder in folders}
     assert found | {"spikewhen"} == set(PYPROJECT["tool"]["setuptools"]["packages"])
     assert not [f for f in folders if not (f / "__init__.py").exists()], "folders without __init__.py"
@@ -166,7 +169,8 @@ def test_every_data_file_is_declared():
         for g in globs
         for path in ROOT.joinpath(*package.split(".")[1:]).glob(g)
     }
-    data = {ROOT / name for name in tracked() if name.split("/")[0] in PACKAGES and not name.endswith(".py")}
+    names = [name for name in tracked() if not name.startswith(f"{GALLERY}/")]
+    data = {ROOT / name for name in names if name.split("/")[0] in PACKAGES and not name.endswith(".py")}
     assert data <= matched, "package-data in pyproject.toml misses files"
 
 
@@ -178,3 +182,28 @@ def test_tracked_files_are_small_and_belong_in_git():
     assert subprocess.check_output(ignored, cwd=ROOT, text=True) == "", (
         "tracked although .gitignore names them"
     )
+
+
+def test_the_conda_recipe_agrees_with_pyproject():
+    recipe = yaml.safe_load((ROOT / "conda.recipe" / "meta.yaml").read_text())
+    run = dict(line.partition(" ")[::2] for line in recipe["requirements"]["run"])
+    run["matplotlib"] = run.pop("matplotlib-base")  # conda-forge's matplotlib brings Qt
+    assert run.pop("__unix") == ""
+    assert SpecifierSet(run.pop("python")) == SpecifierSet(PROJECT["requires-python"])
+    assert {name: SpecifierSet(bound) for name, bound in run.items()} == {
+        name: r.specifier for name, r in declared().items()
+    }
+    assert recipe["package"] == {"name": PROJECT["name"], "version": PROJECT["version"]}
+    command, _, target = recipe["build"]["entry_points"][0].partition(" = ")
+    assert PROJECT["scripts"] == {command: target}
+    assert (
+        f"setuptools {PYPROJECT['build-system']['requires'][0].removeprefix('setuptools')}"
+        in (recipe["requirements"]["host"])
+    )
+    assert recipe["about"]["license"] == PROJECT["license"]
+
+
+def test_developers_of_conda_get_the_extras_that_make_installs():
+    *conda, pip = yaml.safe_load((ROOT / "environment-dev.yml").read_text())["dependencies"]
+    assert f"python{PROJECT['requires-python']}" in {line.replace(" ", "") for line in conda}
+    assert pip == {"pip": ["-c constraints.txt", "-e .[dev,docs]"]}

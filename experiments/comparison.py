@@ -33,6 +33,7 @@ from spikewhen.experiments.results import (
     tidy,
 )
 from spikewhen.experiments.tables import Table, format_seeds, interval, number
+from spikewhen.experiments.update_cost import COSTS, UpdateCost, cost_table, plain
 from spikewhen.experiments.views import pandas
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.integrity import write_whole
@@ -58,6 +59,8 @@ class Comparison:
         Rules that diverged or whose run failed, with seeds and reason.
     score : str
         Name of the score that is compared, e.g. ``"error"``.
+    costs : dict of str to UpdateCost
+        What an update of each rule costs, where it was measured; by label.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Comparison:
         origin: str = "",
     ):
         self.name, self.runs, self.origin = name, list(runs), origin
+        self.costs: dict[str, UpdateCost] = {}
         there = dict.fromkeys(label for run in runs for label in run.labels)
         ordered = [label for label in labels or there if label in there]
         if reference is not None and reference not in there:
@@ -155,6 +159,8 @@ class Comparison:
             for d in every
         ]
         compared = {"score": self.score, "reference": self.reference, "differences": found}
+        if self.costs:
+            compared["update_costs"] = plain(self.costs)
         return summary_text([summarise_results(self.name, self.runs)], comparison=compared)
 
     def table(self) -> str:
@@ -236,6 +242,9 @@ class Comparison:
             )
             yield self._differences()
             yield self._note_on_p()
+        if self.costs:
+            yield COSTS
+            yield cost_table({label: self.costs[label] for label in self.rules})
         yield from map(str, self.failures)
         if self.origin:
             yield self.origin

@@ -180,7 +180,10 @@ SECTIONS: dict[str, type] = {
 
 
 def load_config(
-    source: str | Path | dict, overrides: tuple[str, ...] = (), values: Mapping[str, Any] | None = None
+    source: str | Path | dict,
+    overrides: tuple[str, ...] = (),
+    values: Mapping[str, Any] | None = None,
+    beside: Path | None = None,
 ) -> Experiment:
     """Read and check an experiment.
 
@@ -194,6 +197,8 @@ def load_config(
         ``"network.n_neurons=500"``: dotted path and TOML value.
     values : mapping, optional
         The same as ``{"network.n_neurons": 500}``; applied after `overrides`.
+    beside : path, optional
+        Folder in which dotted paths are looked for first, in place of the file's own.
 
     Raises
     ------
@@ -201,11 +206,11 @@ def load_config(
         Naming file, field, value and what is allowed.
     """
     if isinstance(source, dict):
-        return _build(with_values(override(source, overrides), values or {}), Path.cwd())
+        return _build(with_values(override(source, overrides), values or {}), beside or Path.cwd())
     path = find_config(source)
     table = read_toml(path)
     try:
-        return _build(with_values(override(table, overrides), values or {}), folder_of(source))
+        return _build(with_values(override(table, overrides), values or {}), beside or folder_of(source))
     except InputError as error:
         raise InputError(f"{path}: {error.where}", error.value, error.allowed) from error
 

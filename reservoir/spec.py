@@ -36,6 +36,7 @@ def param(
     factory: Any = dataclasses.MISSING,
     later: bool = False,
     file: bool = False,
+    search: tuple[float, float] | None = None,
 ) -> Any:
     """Declare one parameter of a frozen dataclass.
 
@@ -57,10 +58,14 @@ def param(
         Added after runs had got their names: left out of the name, and of files, while it has its default.
     file : bool
         A text is the path of a file, in a config beside that config.
+    search : (float, float), optional
+        From where to where ``spikewhen tune`` draws it where nothing else is asked for; by its
+        logarithm if both are above 0. Decides no result of a run.
     """
     # Not under names that pydantic knows: it would hold a bound of every number against the whole sequence.
     bounds = {">": gt, ">=": ge, "<": lt, "<=": le}
-    metadata = dict(help=help, unit=unit, choices=choices, bounds=bounds, later=later, file=file)
+    metadata = dict(help=help, unit=unit, choices=choices, bounds=bounds)
+    metadata |= dict(later=later, file=file, search=search)
     return field(default=default, default_factory=factory, metadata=metadata)
 
 

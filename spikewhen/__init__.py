@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from spikewhen.experiments.study.study import Study as Study
     from spikewhen.experiments.sweep import sweep as sweep
     from spikewhen.experiments.train import train as train
+    from spikewhen.experiments.tuning.tune import tune as tune
     from spikewhen.paradigms.meet import Meet as Meet
     from spikewhen.paradigms.signal import Signal as Signal
     from spikewhen.reservoir.network import build_network as build_network
@@ -49,6 +50,7 @@ _WHERE = {
     "Experiment": "experiments.config",
     "run": "experiments.run",
     "train": "experiments.train",
+    "tune": "experiments.tuning.tune",
     "compare": "experiments.compare",
     "sweep": "experiments.sweep",
     "table": "experiments.long_form",

@@ -28,6 +28,7 @@ from spikewhen.experiments.cli import (
     study,
     sweep,
     train,
+    tune,
     validate,
 )
 from spikewhen.experiments.cli.ending import Streams
@@ -77,7 +78,7 @@ def top(
     """
 
 
-for part in (run, sweep, status, train, compare, figures, score, budget, info):
+for part in (run, sweep, status, train, tune, compare, figures, score, budget, info):
     part.add_to(app)
 app.add_typer(config.config_app, name="config")
 for part in (demo, study, validate, doctor):

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from spikewhen.experiments.compare import Plan
     from spikewhen.experiments.limits import Limits
     from spikewhen.experiments.shards import Shard
+    from spikewhen.experiments.tuning.winners import Winners
 
 
 def add_to(app: typer.Typer) -> None:
@@ -51,15 +52,27 @@ def add_to(app: typer.Typer) -> None:
             "spikewhen compare results/meet                  the rules that its runs hold",
             "spikewhen compare results/meet --rules local,rls_never_reset",
             "spikewhen compare meet.toml --rules local,rls_never_reset --seeds 0-19",
+            "spikewhen compare --tuned results/mine          each rule as it was tuned",
         )
     )(compare)
 
 
 def compare(
     source: Annotated[
-        list[str],
-        typer.Argument(metavar="CONFIG|DIR|RUN.h5", help="A config, or folders of finished runs, or files."),
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="CONFIG|DIR|RUN.h5",
+            help="A config, or folders of finished runs, or files.",
+            show_default=False,
+        ),
+    ] = None,
+    tuned: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="In place of a config: the winners that spikewhen tune left there, on the report's seeds.",
+        ),
+    ] = None,
     rules: Annotated[
         str,
         typer.Option(metavar="A,B,...", help="Labels of rules; the first is the reference.  [default: all]"),
@@ -96,19 +109,27 @@ def compare(
     The command writes compare.md, compare.csv and compare.json: the scores of each
     rule, and the differences to the first one, paired by seed, with 95 % intervals. A
     rule that diverges is left out and named, with exit code 2; the others are compared.
+
+    With --tuned, each rule has the values that won, seeds are those that were kept for the
+    report, and beside the scores stands what an update of each rule costs.
     """
     from spikewhen.experiments import batch
     from spikewhen.experiments.compare import compare_finished, is_finished, split_labels
     from spikewhen.experiments.jobs import pick_threads
     from spikewhen.experiments.results import refuse_failures
+    from spikewhen.experiments.tuning.winners import read_winners
 
     changes, chosen, labels = (
         overrides(set_, precision, record),
         asked_seeds(seed, seeds),
         split_labels(rules),
     )
+    if (tuned is None) == (not source):
+        word = "nothing" if tuned is None else f"{source[0]} --tuned {tuned}"  # type: ignore[index]
+        raise InputError("CONFIG", word, "either a config or finished runs, or --tuned DIR")
+    winners = None if tuned is None else read_winners(tuned, chosen, changes)
     by, threads = asked_engine(engine, engine_set, threads, backend)
-    if all(map(is_finished, source)):
+    if winners is None and source and all(map(is_finished, source)):
         options = (
             ("--set", changes[0] if changes else ""),
             ("--backend", "" if backend == "cpu" else backend),
@@ -130,11 +151,12 @@ def compare(
                 else f"{comparison!r}\nnothing to simulate"
             )
     else:
-        if len(source) > 1:
+        if source and len(source) > 1:
             raise InputError("CONFIG", " ".join(source), "one config, or only folders and result files")
-        folder = out or Path("results") / Path(source[0]).stem
+        what = winners or source[0]  # type: ignore[index]
+        folder = out or (winners.folder if winners else Path("results") / Path(what).stem)  # type: ignore[arg-type]
         limits, part = asked_limits(folder, limit_memory, limit_disk, limit_time), asked_shard(shard)
-        make_plan = partial(_plan, source[0], changes, labels, chosen or (0,), folder, backend, limits)
+        make_plan = partial(_plan, what, changes, labels, chosen or (0,), folder, backend, limits)
         plan = make_plan(part)
         threads = pick_threads(threads, plan.jobs, backend, limits)
         if dry_run:
@@ -149,6 +171,8 @@ def compare(
                     tell_missing(part, ours, missing, total, folder, "the comparison is", as_json)
                     return refuse_failures(results)
             comparison = plan.carry_out(backend, threads, fail_fast=fail_fast, engine=by)
+        if winners is not None:
+            winners.describe(comparison)
     written = ", ".join(path.name for path in comparison.save(folder))
     text = f"{comparison.text()}\n\nwritten to {folder}: {written}"
     echo(comparison.json() if as_json else text, nl=not as_json)
@@ -156,7 +180,7 @@ def compare(
 
 
 def _plan(
-    config: str,
+    source: str | Winners,
     changes: tuple[str, ...],
     labels: list[str] | None,
     seeds: tuple[int, ...],
@@ -171,7 +195,10 @@ def _plan(
 
     check_folder(folder)
     get_backend(backend)
-    experiment = load_config(config, changes)
-    with naming_config(config):
-        beside = folder_of(config)
-        return plan_comparison(Path(config).stem, experiment, labels, seeds, folder, beside, limits, shard)
+    if not isinstance(source, str):
+        own = source.name, source.experiment, labels, source.seeds, folder, source.beside
+        return plan_comparison(*own, limits, shard)
+    experiment = load_config(source, changes)
+    with naming_config(source):
+        beside = folder_of(source)
+        return plan_comparison(Path(source).stem, experiment, labels, seeds, folder, beside, limits, shard)

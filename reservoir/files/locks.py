@@ -170,7 +170,7 @@ class Lock:
             warnings.warn(text, stacklevel=2)  # once for a folder
             return
         owner = _owner(self.path)
-        if owner is None or owner[0] != socket.gethostname() or _alive(int(owner[1])):
+        if owner is None or owner[0] != socket.gethostname() or alive(int(owner[1])):
             return
         aside = self.path.with_name(f"{self.path.name}.{_TOKEN}")
         os.rename(self.path, aside)  # of two that remove it, one has it
@@ -220,7 +220,8 @@ def _owner(path: Path) -> tuple[str, str, str] | None:
     return (words[0], words[1], words[2]) if len(words) == 3 and words[1].isdigit() else None
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
+    """Whether a process of this number runs on this machine."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -316,7 +317,7 @@ def _busy(lock: Path) -> bool:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         owner = _owner(lock)
-        return error.errno in RIVAL or owner is None or owner[0] != _me()[0] or _alive(int(owner[1]))
+        return error.errno in RIVAL or owner is None or owner[0] != _me()[0] or alive(int(owner[1]))
     finally:
         os.close(handle)
     return False

@@ -46,7 +46,7 @@ class LMS(Rule):
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = device_text(__file__)
 
-    eta: float = param(0.01, "learning rate per readout step", ge=0)
+    eta: float = param(0.01, "learning rate per readout step", ge=0, search=(1e-4, 0.1))
 
     def init(self, n_channels: int, n_features: int, dtype: Any) -> LMSState:
         """Return zero weights for `n_channels` outputs."""

@@ -153,7 +153,9 @@ class Retrospective(Rule):
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = device_text(__file__)
 
-    eta: float = param(0.03, "learning rate per readout step, after the event's onset", ge=0)
+    eta: float = param(
+        0.03, "learning rate per readout step, after the event's onset", ge=0, search=(0.002, 0.2)
+    )
     epsilon: float = param(0.02, "added to |x|^2", gt=0)
     back: float = param(0.005, "share of the trace that the event's onset subtracts", ge=0)
     trace_ms: float = param(1000.0, "time constant of the trace", "ms", gt=0)

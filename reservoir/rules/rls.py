@@ -160,7 +160,7 @@ class RLS(Rule):
     advice: ClassVar[str] = "raise alpha or memory_trials, or lower growth_limit"
     bulky: ClassVar[tuple[str, ...]] = ("p",)
 
-    alpha: float = param(1.0, "P(0) = I / alpha", gt=0)
+    alpha: float = param(1.0, "P(0) = I / alpha", gt=0, search=(1e-3, 100.0))
     interval_ms: float = param(2.0, "time between updates", "ms", gt=0)
     memory_trials: float = param(
         0.0, "memory in trials that teach the channel (delivered ones, if gated); 0 = forever", ge=0

@@ -108,7 +108,9 @@ class RLSSurprise(RLS):
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = f"namespace update {{\n{RLS.device}\n}}\n{device_text(__file__)}"
 
-    surprise_above: float = param(0.35, "surprise u of a trial above which the channel's P returns", ge=0)
+    surprise_above: float = param(
+        0.35, "surprise u of a trial above which the channel's P returns", ge=0, search=(0.05, 1.0)
+    )
     surprise_after: int = param(
         3, "deliveries since P last began before the channel may be surprised", "trials", ge=0
     )

@@ -136,7 +136,7 @@ class ThreeFactor(Rule):
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = device_text(__file__)
 
-    eta: float = param(0.03, "learning rate per readout step", ge=0)
+    eta: float = param(0.03, "learning rate per readout step", ge=0, search=(0.002, 0.2))
     epsilon: float = param(0.02, "added to |e||x|", gt=0)
     teacher: str = param(
         "error", "delta: error = target - output; target = the target alone", choices=("error", "target")

@@ -1,0 +1,1 @@
+"""Tuning: the same search for every rule, on seeds that no result is reported on."""

@@ -29,9 +29,12 @@ from spikewhen.reservoir.rules import (
     LMS,
     NLMS,
     RLS,
+    TD,
     Gate,
     Kalman,
+    NodePerturbation,
     Retrospective,
+    RewardHebbian,
     RLSSurprise,
     ThreeFactor,
     Unlearn,
@@ -62,6 +65,7 @@ WAITS = Retrospective(eta=0.1, back=0.02, late_ms=10.0, unlearn=Unlearn(above=0.
 LEAST_SQUARES = RLS(memory_trials=20)
 LIMITED = RLS(memory_trials=0.02, interval_ms=1.0, alpha=0.1, growth_limit=1.5)
 SURPRISED = RLSSurprise(surprise_above=0.0, surprise_after=1)
+EXPLORE = [NodePerturbation(), RewardHebbian(), RewardHebbian(modulation="graded"), TD(trace_ms=20.0)]
 WALKS = Kalman(drift=1.0)
 ONE_P = RLS(gate=Gate(kind="none", undelivered="zero"), precision="float32")
 CASES = {
@@ -69,6 +73,7 @@ CASES = {
     "open loop, local rule": Case({}, {}, {}, [ThreeFactor()]),
     "open loop, rules that unlearn": Case({}, {}, {}, [UNLEARNS, WAITS, SURPRISED]),
     "open loop, rules that normalise or walk": Case({}, {}, {}, [NLMS(), WALKS]),
+    "open loop, rules that explore or look ahead": Case({}, {}, {}, EXPLORE),
     "closed loop, local rule": Case(dict(feedback_pa=20.0), dict(rise_ms=0.0), {}, [LOCAL]),
     "closed loop, LMS, delays": Case(
         dict(feedback_pa=20.0, delay_max_ms=3.0), dict(normalise_ms=0.0), {}, [LMS(eta=0.001)]

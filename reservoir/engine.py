@@ -51,6 +51,7 @@ class Readout:
             state = (
                 rule.start(*self._size) if hasattr(rule, "start") else rule.init(*self._size[:2], grid.dtype)
             )
+            state = rule.keyed(state, grid.noise_seed) if hasattr(rule, "keyed") else state
         self.state = checked_state(self.label, rule, state, *self._size)
         self.constants = checked_constants(self.label, rule, grid.readout_step_ms, grid.dtype)
         real = np.dtype(grid.dtype).type

@@ -272,6 +272,8 @@ class Trainer:
     def _teaching(self, readout: Readout, length: int, lessons: list, at: list[slice]) -> Teaching:
         real, shape = self.grid.dtype, (length, self.session.n_channels)
         teaching = Teaching(np.zeros(shape, real), np.zeros(shape, real), np.zeros(length, np.int8))
+        if any(taught is not None for taught in lessons):
+            teaching.gate[:] = getattr(readout.rule.gate, "between", 0.0)
         time = self.session.time_ms
         what = readout.rule.what
         for taught, where in zip(lessons, at, strict=True):

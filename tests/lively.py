@@ -18,9 +18,13 @@ from spikewhen.reservoir.rules import (
     LMS,
     NLMS,
     RLS,
+    TD,
     Gate,
     Kalman,
+    NodePerturbation,
     Retrospective,
+    RewardHebbian,
+    Ridge,
     RLSSurprise,
     ThreeFactor,
     Unlearn,
@@ -90,11 +94,23 @@ VARIANTS = {
     "rls_limited": RLS(memory_trials=0.02, interval_ms=1.0, alpha=0.1, growth_limit=1.5),
     "rls_float32": RLS(precision="float32"),
     "nlms": NLMS(eta=0.1),
+    "ridge": Ridge(alpha=0.1, every_trials=2),
+    "ridge_shared": Ridge(gate=Gate(kind="none", undelivered="zero"), interval_ms=1.0),
+    "td": TD(alpha=0.1, trace_ms=5.0),
+    "td_goes_on": TD(
+        alpha=0.1, trace_ms=0.0, discount_ms=0.0, episodes="never", gate=Gate("reward", between=1.0)
+    ),
+    "node_perturbation": NodePerturbation(eta=0.05),
+    "reward_hebbian": RewardHebbian(eta=0.5),
+    "reward_hebbian_graded": RewardHebbian(eta=2.0, modulation="graded", fall_s=0.0),
     "kalman": Kalman(drift=5.0, interval_ms=3.0),
     "kalman_shared": Kalman(drift=5.0, alpha=0.1, gate=Gate(kind="none", undelivered="zero")),
     "rls_surprised": RLSSurprise(memory_trials=5, surprise_above=0.2, surprise_after=1),
 }
 """Every rule, with every option that changes what its step does."""
+
+ON_GPU = {name: rule for name, rule in VARIANTS.items() if rule.device}
+"""Those that a GPU can run."""
 
 
 def lively_network(dt_ms=0.1, seed=3, n_cues=1, n_channels=2, **changes):
@@ -189,6 +205,18 @@ def compiled_step(rule):
         step(constants, state, x, y, target, gate, clock, trial_end)
 
     return compile_kernel(one_step, step)
+
+
+def follow(rule, state, x, target, gate=None, clock=0, trial_end=(), dt_ms=1.0):
+    """Take the reference steps of a rule through features (T, m) and targets (T, K); returns the state."""
+    wide = np.zeros((len(x), state.w.shape[1]), state.w.dtype)
+    wide[:, : x.shape[1]] = x
+    gate = np.ones(target.shape) if gate is None else gate
+    constants = rule.constants(dt_ms, state.w.dtype)
+    for t, (row, told, open_) in enumerate(zip(wide, target, gate, strict=True)):
+        y = state.w @ row
+        rule.reference_step(constants, state, row, y, told, open_, clock + t, t in trial_end)
+    return state
 
 
 def outputs(weights, x):

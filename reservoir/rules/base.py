@@ -64,6 +64,10 @@ class Rule(Spec):
         """Return the state at the start of a run: `init`, unless its sizes depend on the readout step."""
         return self.init(n_channels, n_features, dtype)
 
+    def keyed(self, state: Any, noise_seed: int) -> Any:
+        """Return the state at the start of a run with this noise seed; most rules draw no noise."""
+        return state
+
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
         """Return the numbers `step` needs, in the run's precision."""
         raise NotImplementedError

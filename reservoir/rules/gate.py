@@ -45,8 +45,9 @@ class Gate(Spec):
         "window: 1 in the window, baseline outside; epoch: 1 from the cue on; "
         "event: 1 from event onset for two half widths, 0 before and after; "
         "expectation: 1 on all channels from the cue to event onset, then as window, with no target before; "
+        "reward: 1 on all channels in the whole trial, the target 1 in the step of event onset and else 0; "
         "none: always 1",
-        choices=("window", "epoch", "event", "expectation", "none"),
+        choices=("window", "epoch", "event", "expectation", "reward", "none"),
     )
     channel: str = param(
         "delivered",
@@ -71,12 +72,15 @@ class Gate(Spec):
         choices=("ignore", "silence", "zero"),
     )
     stop_at_event: bool = param(False, "all plasticity ends at event onset (for injected events)")
+    between: float = param(
+        0.0, "gate in the silence between trials, on all channels, with a target of 0", ge=0, later=True
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.channel == "other" and self.undelivered != "ignore":
             raise InputError("undelivered", self.undelivered, 'ignore, where channel = "other"')
-        if self.kind == "expectation":
+        if self.kind in ("expectation", "reward"):
             for name, value, plain in (
                 ("channel", self.channel, "delivered"),
                 ("undelivered", self.undelivered, "ignore"),
@@ -84,7 +88,7 @@ class Gate(Spec):
                 ("stop_at_event", self.stop_at_event, False),
             ):
                 if value != plain:
-                    raise InputError(name, value, f'{plain}, where kind = "expectation"')
+                    raise InputError(name, value, f'{plain}, where kind = "{self.kind}"')
         if self.kind == "event" and self.stop_at_event:
             raise InputError("stop_at_event", True, 'false, where kind = "event" opens then')
 
@@ -102,8 +106,12 @@ class Gate(Spec):
         Raises
         ------
         InputError
-            If the gate is to open on another channel and there is one only.
+            If the gate is to open on another channel and there is one only, or if a reward would
+            come when nothing is taught any more.
         """
+        if self.kind == "reward" and math.isfinite(teaching.stop_ms):
+            allowed = "another kind, where the task ends all teaching at the event"
+            raise InputError("gate.kind", self.kind, allowed)
         target, gate = self._teach(teaching)
         if math.isfinite(teaching.stop_ms):  # last, so that no low-pass carries plasticity past it
             gate = gate * (teaching.time_ms[:, None] < teaching.stop_ms)
@@ -122,6 +130,11 @@ class Gate(Spec):
             came = t >= onset
             level = np.where(inside, 1.0, self.baseline) * delivered
             return target * delivered * came, np.where(came, level, 1.0 * after_cue)
+        if self.kind == "reward":
+            onset = teaching.event_time_ms[teaching.event] if teaching.event >= 0 else np.inf
+            came = t >= onset
+            first = came & ~np.vstack([np.zeros((1, 1), bool), came[:-1]])
+            return 1.0 * first * delivered, np.ones_like(target)
         if self.kind == "window":
             level = np.where(inside, 1.0, self.baseline) * after_cue
         elif self.kind == "epoch":

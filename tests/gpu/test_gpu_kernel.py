@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from host_kernel import needs_compiler
-from lively import VARIANTS, N, assert_same_bits, lively_network, outcome_of, small_grid, two_trials
+from lively import ON_GPU, VARIANTS, N, assert_same_bits, lively_network, outcome_of, small_grid, two_trials
 
 from spikewhen.gpu.backend import GpuEngine
 from spikewhen.gpu.host import ORDERS, HostDevice
@@ -60,8 +60,8 @@ def test_several_warps_equal_the_cpu_engine(dtype, option):
 def test_all_rules_learn_the_same_beside_each_other(dtype, threads):
     """More threads than cells, too: a rule's work must not depend on who owns a cell."""
     network, grid = lively_network(), small_grid(dtype)
-    left = compare(network, grid, list(VARIANTS.values()), two_trials(grid), threads=threads)
-    for i, rule in enumerate(VARIANTS.values()):
+    left = compare(network, grid, list(ON_GPU.values()), two_trials(grid), threads=threads)
+    for i, rule in enumerate(ON_GPU.values()):
         assert left[f"{i}.w"].any(), rule
         assert left[f"{i}.V"].any() == (rule.what is not None)
 
@@ -209,7 +209,7 @@ def test_without_a_compiler_the_host_device_says_so(monkeypatch):
 
 # long
 
-LONG = {"open": list(VARIANTS), **{name: [name] for name in ("three_factor", "lms", "rls", "rls_float32")}}
+LONG = {"open": list(ON_GPU), **{name: [name] for name in ("three_factor", "lms", "rls", "rls_float32")}}
 
 
 @pytest.mark.long

@@ -1,24 +1,14 @@
-"""Each rule against a number known before: normalised LMS, Kalman. No network, only arrays."""
+"""Normalised LMS, the Kalman filter and ridge regression against numbers known before. Only arrays."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from lively import follow
 
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.rules import NLMS, RLS, Gate, Kalman, ThreeFactor
+from spikewhen.reservoir.rules import NLMS, RLS, Gate, Kalman, Ridge, ThreeFactor
 from spikewhen.reservoir.types import padded
-
-
-def follow(rule, state, x, target, gate=None, clock=0, trial_end=(), dt_ms=1.0):
-    """Take the reference steps of a rule through features (T, m) and targets (T, K)."""
-    wide = np.zeros((len(x), state.w.shape[1]), state.w.dtype)
-    wide[:, : x.shape[1]] = x
-    gate = np.ones(target.shape) if gate is None else gate
-    constants = rule.constants(dt_ms, state.w.dtype)
-    for t, (row, told, open_) in enumerate(zip(wide, target, gate, strict=True)):
-        y = state.w @ row
-        rule.reference_step(constants, state, row, y, told, open_, clock + t, t in trial_end)
-    return state
-
 
 # normalised least mean squares
 
@@ -122,6 +112,54 @@ def test_the_gain_of_one_constant_feature_settles_where_it_should(ratio, known):
     assert gain == pytest.approx(known, abs=2e-4)
 
 
+# ridge
+
+
+@pytest.mark.parametrize("gate_of", [None, Gate(kind="none", undelivered="zero")], ids=["each", "shared"])
+def test_ridge_is_the_closed_form_at_the_trials_it_is_solved_at(gate_of):
+    n, alpha = 40, 0.3
+    rng = np.random.default_rng(6)
+    x, target = rng.normal(size=(60, n)), rng.random((60, 2))
+    gate = rng.random((60, 2)) * (rng.random((60, 2)) < 0.6)
+    gate = gate if gate_of is None else np.repeat(gate[:, :1], 2, axis=1)
+    rule = Ridge(alpha=alpha, interval_ms=2.0, every_trials=3)
+    rule = rule if gate_of is None else replace(rule, gate=gate_of)
+    state = rule.init(2, n, np.float64)
+    for begin, known in ((0, 0), (10, 0), (20, 30), (30, 30), (40, 30), (50, 60)):
+        part = slice(begin, begin + 10)
+        follow(rule, state, x[part], target[part], gate[part], clock=begin, trial_end={9})
+        told = np.arange(0, known, 2)
+        for k in range(2):
+            g = gate[told, k]
+            gram = (x[told].T * g) @ x[told] + alpha * np.eye(n)
+            w = np.linalg.solve(gram, (x[told].T * g) @ target[told, k])
+            np.testing.assert_allclose(state.w[k, :n], w, rtol=0, atol=1e-11)
+    assert state.trials[0] == 6 and not state.w[:, n:].any()
+
+
+def test_ridge_is_least_squares_that_forget_nothing():
+    rng = np.random.default_rng(7)
+    x, target, gate = rng.normal(size=(80, 20)), rng.random((80, 2)), rng.random((80, 2))
+    rules = Ridge(alpha=0.5, interval_ms=1.0), RLS(alpha=0.5, interval_ms=1.0)
+    a, b = (follow(r, r.init(2, 20, np.float64), x, target, gate, trial_end={79}).w for r in rules)
+    np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
+
+
+def test_ridge_forgets_its_samples_at_a_switch_where_asked():
+    rng = np.random.default_rng(8)
+    x, target = rng.normal(size=(30, 8)), rng.random((30, 1))
+    kept, told = Ridge(), Ridge(reset="switch")
+    states = [follow(r, r.init(1, 8, np.float64), x, target, trial_end={29}) for r in (kept, told)]
+    new = follow(told, told.init(1, 8, np.float64), -x, target, trial_end={29})
+    for rule, state in zip((kept, told), states, strict=True):
+        weights = state.w.copy()
+        rule.at_switch(state, 8)
+        np.testing.assert_array_equal(state.w, weights)
+        follow(rule, state, -x, target, trial_end={29})
+    np.testing.assert_array_equal(states[1].w, new.w)
+    assert np.abs(states[0].w - new.w).max() > 0.1
+
+
 @pytest.mark.parametrize(
     ("make", "field"),
     [
@@ -130,6 +168,8 @@ def test_the_gain_of_one_constant_feature_settles_where_it_should(ratio, known):
         (lambda: Kalman(drift=-1.0), "drift"),
         (lambda: Kalman(memory_trials=5.0), "memory_trials"),
         (lambda: Kalman(precision="float32"), "precision"),
+        (lambda: Ridge(alpha=0.0), "alpha"),
+        (lambda: Ridge(every_trials=0), "every_trials"),
     ],
 )
 def test_a_parameter_that_cannot_be_is_named(make, field):

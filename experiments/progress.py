@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -43,3 +44,20 @@ def say(line: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError, ValueError):
             tqdm.write(printable(line), file=sys.stderr)
+
+
+class Lines(logging.Handler):
+    """Prints what the parts of a command log, as lines above the bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        say(record.getMessage())
+
+
+def say_what_takes_long() -> None:
+    """Print from now on that kernels are compiled or a run is scored, in a terminal only, as bars are."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        log = logging.getLogger("spikewhen")
+        log.addHandler(Lines())
+        log.setLevel(logging.INFO)
+        log.propagate = False

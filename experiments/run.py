@@ -250,6 +250,7 @@ def _score(sink: Sink, recording: Recording, setup: Setup, source: Source, outco
     """Score what was written, and write that too, or why it failed: the simulation is safe by then."""
     from spikewhen.analysis.score_run import write_scores
 
+    log.info("scoring")
     try:
         scored = find_scores(recording, source.ceiling, setup.experiment.record.geometry)
     except (Exception, SystemExit) as error:  # of the user's own function too: nothing is worth losing a run

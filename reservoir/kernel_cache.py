@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 MARK = b"spikewhen kernel 1\n"
 """How the file of a kernel begins; the digest of what follows is next."""
 
+COMPILING = "compiling (once: kernels are kept on disk)"
+
 _told: set[str] = set()
 
 
@@ -62,6 +64,7 @@ class KernelCache(FunctionCache):
         try:
             return self._impl.rebuild(target_context, read_kernel(path, key))
         except FileNotFoundError:
+            tell_once(COMPILING, logging.INFO)
             return None
         except Exception as error:  # unpickling may raise anything
             tell_once(f"kernel cache: {path} cannot be used ({_line(error)}); compiled again")
@@ -132,11 +135,11 @@ def read_kernel(path: Path, key: str) -> Any:
     return kernel
 
 
-def tell_once(text: str) -> None:
-    """Warn on stderr, each text once in a process."""
+def tell_once(text: str, level: int = logging.WARNING) -> None:
+    """Log a text, once in a process."""
     if text not in _told:
         _told.add(text)
-        log.warning(text)
+        log.log(level, text)
 
 
 def _line(error: BaseException) -> str:

@@ -34,6 +34,7 @@ from spikewhen.experiments.cli import (
 from spikewhen.experiments.cli.ending import Streams
 from spikewhen.experiments.cli.errors import WRONG, Commands, examples
 from spikewhen.experiments.cli.output import echo
+from spikewhen.experiments.progress import say_what_takes_long
 
 app = typer.Typer(
     cls=Commands,
@@ -90,6 +91,7 @@ def main() -> None:
     start_on_one_thread()
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     os.environ["MPLBACKEND"] = "agg"  # figures go into files, whatever the user's windows are made by
+    say_what_takes_long()
     streams = Streams()
     try:
         app(prog_name="spikewhen", args=sys.argv[1:])

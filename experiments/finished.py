@@ -184,7 +184,7 @@ def find_runs(experiment: Experiment, seeds: Iterable[int], folder: Path) -> dic
     """
     wanted = {seed: json.loads(json.dumps(experiment.resolved(seed))) for seed in seeds}
     found = {seed: Found({}, None) for seed in wanted}
-    for path, config in _configs(folder):
+    for path, config, whole in _configs(folder):
         ours = wanted.get(config["seed"])
         if ours is None or _difference(_apart_from(config), _apart_from(ours)):
             continue
@@ -192,16 +192,17 @@ def find_runs(experiment: Experiment, seeds: Iterable[int], folder: Path) -> dic
         for label, rule in ours["rules"].items():
             if config["rules"].get(label) == rule:
                 place.rules.setdefault(label, path)
-        if config["record"]["spikes"] == "all" and place.spikes is None:
+        if whole and place.spikes is None:
             found[config["seed"]] = place._replace(spikes=path)
     return found
 
 
-def _configs(folder: Path) -> Iterator[tuple[Path, dict]]:
+def _configs(folder: Path) -> Iterator[tuple[Path, dict, bool]]:
+    """Yield path and config of every run of a folder, and whether it holds all spikes."""
     for path in sorted(folder.glob("*.h5")):
         try:
             recording = read_run(path, (schema.CONFIG,))
             check_identity(recording, path)
-            yield path, recording.config
+            yield path, recording.config, schema.holds_all_spikes(recording)
         except InputError as error:
             say(f"warning: {error}; passed over")

@@ -82,10 +82,7 @@ def score_file(path: str | Path) -> bool:
     sink = FileSink(path)
     try:
         with h5py.File(path, "r") as before:
-            sink.annotate("/", **dict(before.attrs))
-            for part in before:
-                if part != schema.scores().strip("/"):
-                    before.copy(part, sink._file)
+            sink.take_over(before, lambda name: name == schema.scores())
         write_scores(sink, scored)
         sink.commit()
     except BaseException:

@@ -232,7 +232,8 @@ class Spikes(Shown):
 
     def _read(self, which: str, name: str) -> np.ndarray:
         if not self.recorded.size:
-            raise InputError("spikes", "none were recorded", "record.spikes = subset or all")
+            allowed = "record.spikes = subset or all, and a file that was not pruned of them"
+            raise InputError("spikes", "none were recorded", allowed)
         return self._recording[schema.spikes(which, name)]
 
     @cached_property

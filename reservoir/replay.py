@@ -143,6 +143,8 @@ class KeptSpikes:
         self._n = recording[schema.CELL_TYPE].size
         kept = recording.attrs[self.group]["subset"]
         if kept != "all":
+            pruned = "spikes" in recording.attrs["/"].get("pruned", [])
+            kept = "none: they were pruned" if pruned else kept
             raise InputError("record.spikes", kept, "all, to have the features again")
         self._step, self._cell = (recording.sliced(f"{self.group}/{name}") for name in ("step", "node_ids"))
         self._key: Any = recording.sliced(f"{self.group}/probe") if probes else self._step

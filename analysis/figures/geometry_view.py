@@ -59,7 +59,7 @@ def _scored(recording: Recording, label: str) -> bool:
 
 
 def _replayable(recording: Recording) -> bool:
-    return recording.attrs.get(schema.spikes("reservoir"), {}).get("subset") == "all"
+    return schema.holds_all_spikes(recording)
 
 
 def found_geometry(

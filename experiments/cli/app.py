@@ -22,6 +22,7 @@ from spikewhen.experiments.cli import (
     doctor,
     figures,
     info,
+    prune,
     run,
     score,
     status,
@@ -79,7 +80,7 @@ def top(
     """
 
 
-for part in (run, sweep, status, train, tune, compare, figures, score, budget, info):
+for part in (run, sweep, status, train, tune, compare, figures, score, budget, info, prune):
     part.add_to(app)
 app.add_typer(config.config_app, name="config")
 for part in (demo, study, validate, doctor):

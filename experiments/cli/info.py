@@ -112,6 +112,7 @@ def inspect(path: Path) -> dict[str, Any]:
         "run_id": recording.run_id,
         "schema_version": recording.attrs["/"]["schema_version"],
         "numerics_version": recording.attrs["/"].get("numerics_version"),
+        "pruned": recording.attrs["/"].get("pruned", []),
         "seed": config["seed"],
         "seeds": config["seeds"],
         "paradigm": config["paradigm"]["name"],
@@ -174,6 +175,7 @@ def describe(found: dict[str, Any]) -> str:
         ("task", "{paradigm}: {blocks} blocks, {trials} trials, {probes} probes".format(**found)),
         ("network", f"{found['neurons']} neurons" + _states(found["cells"])),
         ("rules", ", ".join(f"{label} ({rule})" for label, rule in found["rules"].items())),
+        *[("pruned of", ", ".join(found["pruned"]))] * bool(found["pruned"]),
         *(("health", line) for line in found["health"]),
         *(("warning", line) for line in found["warnings"]),
     ]

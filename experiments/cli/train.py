@@ -141,7 +141,7 @@ def _recordings(places: Sequence[Path], labels: Sequence[str]) -> tuple[list[Pat
                 continue
             config = recording.config
             if not place.is_dir() or (
-                config["record"]["spikes"] == "all"
+                schema.holds_all_spikes(recording)
                 and config["network"]["feedback_pa"] == 0
                 and set(labels) <= set(config["rules"])
             ):

@@ -7,6 +7,7 @@ reads as the same `spikewhen.reservoir.files.recording.Recording`.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -164,6 +165,23 @@ class FileSink:
         if array.size:
             self._dataset(path)[...] = array
         self._raw.check()
+
+    def take_over(self, file: h5py.File, left_out: Callable[[str], bool]) -> None:
+        """Copy what another file holds, but the groups and data sets whose paths are left out."""
+
+        def copy(source: h5py.Group, target: h5py.Group) -> None:
+            for name, value in source.attrs.items():
+                target.attrs[name] = value
+            for name, node in source.items():
+                if left_out(node.name):
+                    continue
+                if isinstance(node, h5py.Group):
+                    copy(node, target.create_group(name))
+                else:
+                    source.copy(node, target, name)
+                self._raw.check()
+
+        copy(file, self._file)
 
     def annotate(self, path: str, **attributes: Any) -> None:
         """Set attributes of a group or a data set."""

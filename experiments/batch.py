@@ -317,9 +317,9 @@ def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Ti
     cpu = time.thread_time()
     try:
         if job.recording is None:
-            outcome = write_file(job.path, job.setup, simulated(job.setup, place), tick)
+            outcome = write_file(job.path, job.setup, simulated(job.setup, place), tick, job.scratch)
         else:
-            outcome = train_setup(job.recording, job.setup, job.path, tick)
+            outcome = train_setup(job.recording, job.setup, job.path, tick, job.scratch)
     finally:
         if backend == "gpu":
             place.leave()  # type: ignore[attr-defined]

@@ -26,6 +26,7 @@ class Job:
     steps: int  # trials and probes
     estimate: Estimate
     recording: Path | None = None  # train on its spikes instead of simulating
+    scratch: Path | None = None  # folder of the machine it runs on, for the file while it is written
 
     @property
     def experiment(self) -> Experiment:

@@ -40,6 +40,11 @@ def software() -> dict[str, str]:
     return found
 
 
+def same_code_as(commit: str) -> None:
+    """Note the commit of the command whose very code this process runs; a machine may lack git."""
+    software()["commit"] = commit
+
+
 def checkout_commit(root: Path) -> str:
     """Return the commit of a checkout, with ``-modified`` if tracked files differ, or ``"unknown"``."""
     if not (root / ".git").exists():  # else git would name the commit of whatever lies around it

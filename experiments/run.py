@@ -214,9 +214,14 @@ def write_memory(setup: Setup, source: Source, tick: Tick = None, scores: bool =
     return Result(sink.recording.arrays, sink.recording.attrs)
 
 
-def write_file(path: Path, setup: Setup, source: Source, tick: Tick = None) -> Outcome:
-    """Run and score into a file that is whole or absent; a run that cannot be scored is kept."""
-    file = FileSink(path)
+def write_file(
+    path: Path, setup: Setup, source: Source, tick: Tick = None, scratch: Path | None = None
+) -> Outcome:
+    """Run and score into a file that is whole or absent; a run that cannot be scored is kept.
+
+    With a folder `scratch` the file is written there, and copied to its place when it is complete.
+    """
+    file = FileSink(path, scratch)
     try:
         outcome = _run(setup, source, file, tick)
         if not unscored(setup):

@@ -7,11 +7,11 @@ task did not come to, since its time was up or it was killed, are submitted agai
 
 from __future__ import annotations
 
-import hashlib
+import math
 import pickle
+import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -21,105 +21,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spikewhen.experiments.bundle import Bundle, begun_file, outcome_file
 from spikewhen.experiments.cli.errors import RunError
 from spikewhen.experiments.progress import say
-from spikewhen.experiments.provenance import ROOT, software
-from spikewhen.experiments.workers import ONE_THREAD, Crew, Tick, Work, portable
+from spikewhen.experiments.remote import POLL_S, Parcel, ended, failed, seconds_of
+from spikewhen.experiments.tables import duration
+from spikewhen.experiments.workers import ONE_THREAD, Crew, Tick, Work
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.integrity import write_whole
 
 ATTEMPTS = 3
 """How often a run is begun, before the end of its task is taken for its fault."""
 
-POLL_S = 2.0
-PACKAGES = ("analysis", "examples", "experiments", "gpu", "paradigms", "reservoir", "spikewhen", "validation")
+TASKS = 100
+"""Of an array, where nothing else is asked for."""
 
+OVER = "BOOT_FAIL CANCELLED COMPLETED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY PREEMPTED TIMEOUT".split()
+"""States of SLURM in which a task runs no more."""
 
-def code_hash() -> str:
-    """Return a hash of all code of the package, as it is on disk now."""
-    root = ROOT if (ROOT / "pyproject.toml").is_file() else ROOT / "spikewhen"
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*")):
-            if path.suffix in (".py", ".cu", ".h", ".toml"):
-                digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """What one task of an array does: some runs, one after the other, as far as its time allows.
-
-    Parameters
-    ----------
-    payload : bytes
-        The pickled work and items; unpickled when the path is that of the command.
-    numbers : sequence of int
-        By which the outcomes of the items are known.
-    path : sequence of str
-        Where the command found its modules, a user's own rules and tasks among them.
-    folder : Path
-        Of the outcomes.
-    code, commit : str
-        Of the package when the task was submitted.
-    time_s : float
-        That the task may take.
-    """
-
-    payload: bytes = field(repr=False)
-    numbers: Sequence[int]
-    path: Sequence[str]
-    folder: Path
-    code: str
-    commit: str
-    time_s: float
-
-    def __call__(self) -> None:
-        """Carry out the runs; the outcome of each goes into a file."""
-        clock = time.monotonic()
-        sys.path += [place for place in self.path if place not in sys.path]
-        try:
-            if code_hash() != self.code:
-                raise RunError(
-                    f"the code changed after it was submitted (commit {self.commit} then, "
-                    f"{software()['commit']} now); the same command again submits it anew"
-                )
-            work, items = pickle.loads(self.payload)
-        except Exception as error:
-            for number in self.numbers:
-                write_whole(_outcome(self.folder, number), pickle.dumps(("failed", portable(error), 0)))
-            return
-        for n, (number, item) in enumerate(zip(self.numbers, items, strict=True)):
-            target = _outcome(self.folder, number)
-            if target.exists():  # this task was requeued
-                continue
-            seconds = float(getattr(getattr(item, "estimate", None), "seconds", 0.0))
-            if n and time.monotonic() - clock + 2 * seconds > 0.9 * self.time_s:  # estimates: a factor of 2
-                return
-            _begun(self.folder, number).touch()
-            write_whole(target, pickle.dumps(_do(work, item)))
-
-    def checkpoint(self) -> Any:
-        """Return what is to be done where SLURM preempts the task: what is not done yet."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self)
-
-
-def _do(work: Any, item: Any) -> tuple[str, Any, int]:
-    ticks: list[int] = []
-    try:
-        return "done", work(item, ticks.append), sum(ticks)
-    except Exception as error:
-        return "failed", portable(error), sum(ticks)
-
-
-def _outcome(folder: Path, number: int) -> Path:
-    return folder / f"{number}.outcome"
-
-
-def _begun(folder: Path, number: int) -> Path:
-    return folder / f"{number}.begun"
+USUAL = {"None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime", "Cleaning"}
+"""Reasons for which a task waits that will pass by themselves."""
 
 
 @dataclass
@@ -138,6 +58,8 @@ class SlurmCrew:
         As `submitit.AutoExecutor.update_parameters` has them.
     cluster : str
         As submitit names it.
+    scratch : str
+        As `Bundle` has it.
     """
 
     folder: Path
@@ -145,11 +67,26 @@ class SlurmCrew:
     time_s: float
     parameters: dict[str, Any]
     cluster: str = "slurm"
+    scratch: str = ""
     _jobs: list[Any] = field(default_factory=list)
+    _cancelled: set[int] = field(default_factory=set)
+    _told: set[str] = field(default_factory=set)
     _waiting: dict[int, Any] = field(default_factory=dict)
 
     def each(self, work: Work, items: Sequence[Any], tick: Tick) -> Iterator[tuple[Any, Future]]:
-        """Carry out `work(item, tick)` for every item; yield each with its outcome as it ends."""
+        """Carry out `work(item, tick)` for every item; yield each with its outcome as it ends.
+
+        Raises
+        ------
+        InputError
+            If a run takes longer than a task may.
+        RunError
+            If SLURM takes no such job, or its machines have other code.
+        """
+        longest = max(items, key=seconds_of)
+        if seconds_of(longest) > 2 * self.time_s:  # estimates: a factor of 2
+            allowed = f"more: {longest} takes about {duration(seconds_of(longest))}"
+            raise InputError("--engine-set time", duration(self.time_s), allowed)
         place = self.folder / "slurm"
         place.mkdir(parents=True, exist_ok=True)
         exchange = Path(tempfile.mkdtemp(prefix="outcomes-", dir=place))
@@ -158,53 +95,64 @@ class SlurmCrew:
         try:
             while self._waiting:
                 before = len(self._waiting)
-                self._submit(work, place, exchange)
+                parts = self._submit(work, place, exchange)
                 yield from self._collect(exchange, tick)
-                begun = [n for n in self._waiting if _begun(exchange, n).exists()]
+                begun = [n for n in self._waiting if begun_file(exchange, n).exists()]
                 attempts.update(begun)
+                cancelled = {n for task in self._cancelled for n in parts[task]}
                 stuck = not begun and len(self._waiting) == before
-                for number in [n for n in self._waiting if stuck or attempts[n] >= ATTEMPTS]:
-                    what = "before it began" if stuck else f"{ATTEMPTS} times while it ran"
-                    why = f"its SLURM job ended {what}, as by its limit of time or memory; logs in {place}"
-                    yield self._waiting.pop(number), _failed(RunError(why))
+                for number in list(self._waiting):
+                    if number in cancelled:
+                        why = "was cancelled"
+                    elif stuck or attempts[number] >= ATTEMPTS:
+                        what = "before it began" if stuck else f"{ATTEMPTS} times while it ran"
+                        why = f"ended {what}, as by its limit of time or memory"
+                    else:
+                        continue
+                    error = RunError(f"its SLURM job {why}; logs in {place}")
+                    yield self._waiting.pop(number), failed(error)
                 for number in begun:
-                    _begun(exchange, number).unlink(missing_ok=True)
+                    begun_file(exchange, number).unlink(missing_ok=True)
         finally:
             shutil.rmtree(exchange, ignore_errors=True)
 
-    def _submit(self, work: Work, place: Path, exchange: Path) -> None:
+    def _submit(self, work: Work, place: Path, exchange: Path) -> list[list[int]]:
+        """Submit what is waiting; returns which runs each task has."""
         import submitit
 
         executor = submitit.AutoExecutor(folder=place / "%j", cluster=self.cluster)
         executor.update_parameters(**self.parameters)
-        waiting = list(self._waiting.items())
+        waiting = list(self._waiting)
         count = min(self.tasks, len(waiting))
         parts = [waiting[i::count] for i in range(count)]
-        shared = tuple(sys.path), exchange.absolute(), code_hash(), software()["commit"], self.time_s
         try:
             with executor.batch():
                 jobs = [
                     executor.submit(
                         Bundle(
-                            pickle.dumps((work, [item for _, item in part])), [n for n, _ in part], *shared
+                            Parcel.of(work, [self._waiting[n] for n in part]),
+                            part,
+                            exchange.absolute(),
+                            self.time_s,
+                            self.scratch,
                         )
                     )
                     for part in parts
                 ]
         except submitit.core.utils.FailedJobError as error:
             raise RunError(f"SLURM takes no such job: {error}") from error
-        self._jobs = jobs  # which can be asked now
+        self._jobs, self._cancelled = jobs, set()  # which can be asked now
         say(f"submitted {len(waiting)} runs as {count} tasks of job {self._jobs[0].job_id.split('_')[0]}")
+        return parts
 
     def _collect(self, exchange: Path, tick: Tick) -> Iterator[tuple[Any, Future]]:
         """Yield outcomes as they come, until all are there or the last job has ended."""
         last = False
         while self._waiting:
-            there = [n for n in self._waiting if _outcome(exchange, n).exists()]
+            there = [n for n in self._waiting if outcome_file(exchange, n).exists()]
             for number in there:
-                kind, value, ticks = pickle.loads(_outcome(exchange, number).read_bytes())
-                tick(ticks)
-                yield self._waiting.pop(number), _done(value) if kind == "done" else _failed(value)
+                outcome = ended(pickle.loads(outcome_file(exchange, number).read_bytes()), tick)
+                yield self._waiting.pop(number), outcome
             if not there:
                 if last:
                     return
@@ -216,8 +164,18 @@ class SlurmCrew:
             return not all(job.done() for job in self._jobs)
         # not sacct, which knows nothing where a cluster keeps no accounts
         array = self._jobs[0].job_id.split("_")[0]
-        asked = subprocess.run(["squeue", "-h", "-j", array, "-o", "%i"], capture_output=True, text=True)
-        return bool(asked.stdout.strip()) or (asked.returncode != 0 and "Invalid job id" not in asked.stderr)
+        code, text = ask("squeue", "-h", "-r", "-t", "all", "-j", array, "-o", "%K|%T|%r")
+        if code:
+            return "Invalid job id" not in text  # else the controller does not answer for the moment
+        tasks = [line.split("|") for line in text.splitlines() if line.count("|") == 2]
+        for number, state, _ in tasks:
+            if state == "CANCELLED":
+                self._cancelled.add(int(number) if number.isdigit() else 0)  # one task is no array
+        odd = Counter(why for _, state, why in tasks if state == "PENDING" and why not in USUAL)
+        for why in odd.keys() - self._told:
+            self._told.add(why)
+            say(f"warning: SLURM has {odd[why]} tasks of job {array} wait, for this reason: {why}")
+        return any(state not in OVER for _, state, _ in tasks)
 
     def stop(self, grace_s: float | None = None) -> list[Any]:
         """Cancel what is submitted; return the items that have not ended."""
@@ -227,16 +185,25 @@ class SlurmCrew:
         return list(self._waiting.values())
 
 
-def _done(value: Any) -> Future:
-    future: Future = Future()
-    future.set_result(value)
-    return future
+def ask(*words: str) -> tuple[int, str]:
+    """Ask a command of SLURM; returns its exit code and what it said."""
+    done = subprocess.run(words, capture_output=True, text=True)
+    return done.returncode, done.stdout if done.returncode == 0 else " ".join(done.stderr.split())
 
 
-def _failed(error: Exception) -> Future:
-    future: Future = Future()
-    future.set_exception(error)
-    return future
+def largest_array() -> int:
+    """Return how many tasks an array of the cluster may have.
+
+    Raises
+    ------
+    InputError
+        If SLURM does not answer.
+    """
+    code, text = ask("scontrol", "show", "config")
+    if code:
+        raise InputError("--engine", "slurm", f"called where SLURM answers: {text}")
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", text, re.MULTILINE)
+    return int(found[1]) if found else TASKS
 
 
 @dataclass(frozen=True)
@@ -249,11 +216,13 @@ class Slurm:
         Of one task of an array, which does several runs one after the other.
     memory_bytes : float, optional
         Of one task; by default what the cluster gives.
-    tasks : int
-        How many an array has at most; sites allow some hundred.
-    at_once : int, optional
+    tasks : int, optional
+        How many an array has at most; by default 100, or fewer where the cluster takes fewer.
+    at_once_most : int, optional
         How many of them at once.
     partition, account : str, optional
+    scratch : str
+        Folder of a machine for files while they are written; may name variables, as ``"$TMPDIR"``.
 
     Raises
     ------
@@ -263,10 +232,11 @@ class Slurm:
 
     time_s: float = 3600.0
     memory_bytes: float | None = None
-    tasks: int = 100
-    at_once: int | None = None
+    tasks: int | None = None
+    at_once_most: int | None = None
     partition: str | None = None
     account: str | None = None
+    scratch: str = ""
 
     def __post_init__(self) -> None:
         try:
@@ -277,19 +247,50 @@ class Slurm:
             raise InputError(
                 "--engine", "slurm", "called where sbatch is: no command sbatch on the path here"
             )
+        most = largest_array()
+        if self.tasks is not None and self.tasks > most:
+            raise InputError("--engine-set tasks", self.tasks, f"at most {most}, the cluster's MaxArraySize")
 
     def crew(self, at_once: int, *, shared: bool, folder: Path) -> Crew:
         """Return a crew of job arrays."""
         if shared:
             raise InputError("--backend", "gpu", "cpu with --engine slurm: runs on a GPU share one process")
-        parameters = {
+        tasks = self.tasks or min(TASKS, largest_array())
+        parameters = self.parameters(tasks)
+        return SlurmCrew(folder.absolute(), tasks, self.time_s, parameters, scratch=self.scratch)
+
+    def at_once(self, threads: int, runs: int) -> int:
+        """Return how many runs go on at once where the cluster has room for all tasks that may run."""
+        tasks = self.tasks or min(TASKS, largest_array())
+        return max(1, min(self.at_once_most or tasks, tasks, runs))
+
+    def describe(self, runs: int, folder: Path) -> str:
+        """Show the script of the job that would be submitted."""
+        if not runs:
+            return ""
+        import submitit
+
+        tasks = min(self.tasks or min(TASKS, largest_array()), runs)
+        executor = submitit.SlurmExecutor(folder.absolute() / "slurm" / "%j")
+        given = submitit.AutoExecutor(executor.folder, cluster="slurm")
+        given.update_parameters(**self.parameters(tasks))
+        executor.update_parameters(**given.parameters)
+        if tasks > 1:
+            executor.parameters["map_count"] = tasks
+        script = executor._make_submission_file_text(executor._submitit_command_str, "dry-run")
+        each = -(-runs // tasks)
+        return f"{tasks} tasks of a SLURM array, of at most {each} runs each; its script:\n\n{script.strip()}"
+
+    def parameters(self, tasks: int) -> dict[str, Any]:
+        """Return what submitit is told of each task."""
+        return {
             "name": "spikewhen",
-            "timeout_min": max(1, round(self.time_s / 60)),
+            "timeout_min": max(1, math.ceil(self.time_s / 60)),
             "cpus_per_task": 1,
+            "slurm_additional_parameters": {"requeue": True},  # where a machine is lost
             "slurm_setup": [f"export {name}={value}" for name, value in ONE_THREAD.items()],
-            "slurm_array_parallelism": self.at_once or self.tasks,
+            "slurm_array_parallelism": self.at_once_most or tasks,
             **({"mem_gb": self.memory_bytes / 1e9} if self.memory_bytes else {}),
             **({"slurm_partition": self.partition} if self.partition else {}),
             **({"slurm_account": self.account} if self.account else {}),
         }
-        return SlurmCrew(folder.absolute(), self.tasks, self.time_s, parameters)

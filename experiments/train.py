@@ -115,12 +115,14 @@ def train_to_file(
     return path
 
 
-def train_setup(recording: Path, setup: Setup, path: Path, tick: Tick) -> Outcome:
+def train_setup(
+    recording: Path, setup: Setup, path: Path, tick: Tick, scratch: Path | None = None
+) -> Outcome:
     """Carry out a training that is set up, into a file."""
     with open_recording(recording, SMALL) as opened:
         with _one_line(recording):
             source = _source(opened, setup)
-        return write_file(path, setup, source, tick)
+        return write_file(path, setup, source, tick, scratch)
 
 
 def recorded_experiment(

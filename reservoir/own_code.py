@@ -224,11 +224,12 @@ def _is_own(origin: Path, name: str, file: Path) -> bool:
     top, levels = name.partition(".")[0], name.count(".") + (file.name == "__init__.py")
     if levels and file.resolve().parents[levels - 1] in origin.parents:
         return top != "spikewhen"
-    return not any(place in origin.parents for place in _installed())
+    return not any(place in origin.parents for place in installed())
 
 
 @cache
-def _installed() -> set[Path]:
+def installed() -> set[Path]:
+    """Return the folders of Python, of installed packages and of spikewhen itself."""
     paths = sysconfig.get_paths()
     places = {paths[k] for k in ("stdlib", "platstdlib", "purelib", "platlib")}
     places |= {*site.getsitepackages(), site.getusersitepackages()}

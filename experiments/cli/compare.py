@@ -35,7 +35,7 @@ from spikewhen.experiments.cli.options import (
     overrides,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
-from spikewhen.experiments.cli.part import note_failures, tell_missing
+from spikewhen.experiments.cli.part import note_failures, tell_missing, tell_plan
 from spikewhen.reservoir.errors import InputError
 
 if TYPE_CHECKING:
@@ -160,7 +160,8 @@ def compare(
         plan = make_plan(part)
         threads = pick_threads(threads, plan.jobs, backend, limits)
         if dry_run:
-            return echo(json.dumps(plan.estimates(threads)) if as_json else plan.describe(threads))
+            todo = len(plan.jobs)
+            return tell_plan(by, threads, todo, folder, plan.describe, plan.estimates, as_json)
         with leaving_no_empty(folder):
             if part is not None:
                 results = batch.carry_out(plan.jobs, backend, threads, fail_fast=fail_fast, engine=by)

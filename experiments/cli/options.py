@@ -84,15 +84,17 @@ EngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        metavar="local|slurm",
-        help="Who carries out the runs: this machine, or job arrays of SLURM, for which the command waits.",
+        metavar="local|slurm|dask",
+        help="Who carries out the runs: this machine, job arrays of SLURM, or the workers of a Dask "
+        "scheduler. The command waits for them.",
     ),
 ]
 EngineSet = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KEY=VALUE",
-        help="Of slurm: time=1h of a task, its memory, tasks=100 at most, at_once, partition, account.",
+        help="Of slurm: time=1h of a task, its memory, tasks=100 at most, at_once, partition, account. "
+        "Of dask: scheduler=tcp://HOST:8786. Of both: scratch=DIR of a machine, to write in first.",
     ),
 ]
 DryRun = Annotated[
@@ -161,12 +163,14 @@ def asked_engine(
     for key, equals, value in pairs:
         if not (key and equals and value):
             raise InputError("--engine-set", f"{key}{equals}{value}", "KEY=VALUE, such as time=4h")
-    engine = make_engine(name, {key: value for key, _, value in pairs})
-    if name != "local" and threads is not None:
-        raise InputError("--threads", threads, f"--engine-set at_once=N with --engine {name}")
-    if name != "local" and backend != "cpu":
+    given = {key: value for key, _, value in pairs}
+    elsewhere = name == "slurm" or (name == "dask" and "scheduler" in given)
+    if elsewhere and threads is not None:
+        instead = "--engine-set at_once=N" if name == "slurm" else "as many workers as the scheduler has"
+        raise InputError("--threads", threads, f"{instead}, with --engine {name}")
+    if name in ("slurm", "dask") and backend != "cpu":
         raise InputError("--backend", backend, f"cpu with --engine {name}")
-    return engine, threads if name == "local" else 1
+    return make_engine(name, given), 1 if elsewhere else threads
 
 
 def asked_limits(

@@ -1,20 +1,50 @@
-"""How a command ends that did a part of its runs (`--shard`)."""
+"""How a command ends that did a part of its runs (`--shard`), or none (`--dry-run`)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikewhen.experiments.cli.output import echo
 
 if TYPE_CHECKING:
+    from spikewhen.experiments.engines import Engine
     from spikewhen.experiments.jobs import Job
     from spikewhen.experiments.results import RunSummary
     from spikewhen.experiments.shards import Shard
 
 LAST = "the part that ends last does that, or the same command without --shard"
+
+
+def tell_plan(
+    engine: Engine,
+    threads: int,
+    todo: int,
+    folder: Path,
+    describe: Callable[[int], str],
+    facts: Callable[[int], dict],
+    as_json: bool,
+) -> None:
+    """Say what would be done, and by whom.
+
+    Parameters
+    ----------
+    engine : Engine
+    threads : int
+        How many runs this machine takes at once.
+    todo : int
+        How many runs are to do.
+    folder : Path
+    describe, facts : callable
+        Of how many runs go on at once: the plan for a person, and for a program.
+    as_json : bool
+    """
+    at_once, more = engine.at_once(threads, todo), engine.describe(todo, folder)
+    if as_json:
+        return echo(json.dumps(facts(at_once) | ({"engine": more} if more else {})))
+    echo(describe(at_once) + (f"\n{more}" if more else ""))
 
 
 def note_failures(jobs: Sequence[Job], results: Sequence[RunSummary]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -35,7 +35,7 @@ from spikewhen.experiments.cli.options import (
     overrides,
 )
 from spikewhen.experiments.cli.output import echo, leaving_no_empty
-from spikewhen.experiments.cli.part import note_failures, tell_missing
+from spikewhen.experiments.cli.part import note_failures, tell_missing, tell_plan
 
 
 def add_to(app: typer.Typer) -> None:
@@ -100,7 +100,9 @@ def run(
     jobs = part_of(part, every)
     threads = pick_threads(threads, jobs, backend, limits)
     if dry_run:
-        return echo(json.dumps(estimates(jobs, threads)) if as_json else describe(jobs, threads))
+        todo = sum(not job.finished for job in jobs)
+        describing, telling = partial(describe, jobs), partial(estimates, jobs)
+        return tell_plan(by, threads, todo, folder, describing, telling, as_json)
     with leaving_no_empty(folder):
         results = batch.carry_out(jobs, backend, threads, fail_fast=fail_fast, engine=by)
         if part is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +28,7 @@ from spikewhen.experiments.cli.options import (
     asked_shard,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
-from spikewhen.experiments.cli.part import tell_lacking
+from spikewhen.experiments.cli.part import tell_lacking, tell_plan
 
 if TYPE_CHECKING:
     from spikewhen.experiments.engines import Engine
@@ -206,8 +206,12 @@ def _carry_out(
     plan = plan if part is None else plan.part(part)
     threads = pick_threads(threads, plan.todo, backend, may_take, also_finished=True)
     if dry_run:
-        found = estimate.table(plan, threads)
-        return echo(json.dumps(found) if as_json else estimate.describe(found))
+        facts = partial(estimate.table, plan)
+
+        def describe(at_once: int) -> str:
+            return estimate.describe(facts(at_once))
+
+        return tell_plan(engine, threads, len(plan.todo), folder, describe, facts, as_json)
     if said := estimate.allows(plan):
         say(said)
     with leaving_no_empty(folder):

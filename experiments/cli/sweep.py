@@ -28,7 +28,7 @@ from spikewhen.experiments.cli.options import (
     asked_shard,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
-from spikewhen.experiments.cli.part import tell_missing
+from spikewhen.experiments.cli.part import tell_missing, tell_plan
 from spikewhen.reservoir.errors import InputError
 
 
@@ -101,7 +101,8 @@ def sweep(
     mine = plan if part is None else plan.part(part)
     threads = pick_threads(threads, mine.jobs, backend, limits)
     if dry_run:
-        return echo(json.dumps(mine.estimates(threads)) if as_json else mine.describe(threads))
+        todo = sum(not job.finished for job in mine.jobs)
+        return tell_plan(by, threads, todo, folder, mine.describe, mine.estimates, as_json)
     with leaving_no_empty(folder):
         plan.write()
         found = mine.carry_out(backend, threads, fail_fast=fail_fast, engine=by)

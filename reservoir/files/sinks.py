@@ -7,6 +7,8 @@ reads as the same `spikewhen.reservoir.files.recording.Recording`.
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -101,11 +103,17 @@ class FileSink:
     path : Path
         The result, ``<run_id>.h5``. Until `commit` only a temporary file beside
         it exists; a crash leaves no file under the result's name.
+    scratch : Path, optional
+        Folder for the temporary file, where the result's is on a slow or distant disk:
+        the file is written there, and copied beside the result when it is complete.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, scratch: Path | None = None):
         self.path = Path(path)
-        self._temporary = self.path.with_suffix(".partial")
+        self._beside = self.path.with_suffix(".partial")
+        self._temporary = self._beside
+        if scratch is not None:  # under a name of its own: the lock is that of the result's folder
+            self._temporary = Path(scratch) / f"{self.path.stem}.{secrets.token_hex(8)}.partial"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             refuse_other_than_file(self.path)
@@ -202,18 +210,31 @@ class FileSink:
         seal(self._raw)
         self._raw.check()
         sync(self._raw.fileno())
-        if not (self._lock.holds() and same_file(self._temporary, self._raw.fileno())):
+        ours = same_file(self._temporary, self._raw.fileno())
+        if ours and self._temporary != self._beside:
+            self._copy_beside()
+        if not (ours and self._lock.holds()):
             raise InputError(
                 str(self._temporary),
                 "removed or replaced while it was written",
                 "a folder whose temporary files nobody removes; run again",
             )
-        os.replace(self._temporary, self.path)
+        os.replace(self._beside, self.path)
         self._raw.close()
         try:
             sync_folder(self.path.parent)
         finally:
             self._lock.release()
+
+    def _copy_beside(self) -> None:
+        """Copy the complete file from the scratch folder to where the result will be; it is removed there."""
+        if refuse_other_than_file(self._beside):
+            self._beside.unlink()  # a stale one is ours: we hold the lock
+        with open(self._temporary, "rb") as source, open(self._beside, "xb") as target:
+            shutil.copyfileobj(source, target, 2**20)
+            target.flush()
+            sync(target.fileno())
+        self._temporary.unlink()
 
     def abort(self) -> None:
         """Throw the unfinished file away; nothing where it has its name already."""
@@ -230,6 +251,8 @@ class FileSink:
         try:
             if same_file(self._temporary, self._raw.fileno()):
                 self._temporary.unlink()
+            if self._temporary != self._beside and self._lock.holds():
+                self._beside.unlink(missing_ok=True)
         finally:
             with suppress(OSError):
                 self._raw.close()

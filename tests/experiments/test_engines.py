@@ -6,7 +6,8 @@ import os
 import pickle
 import signal
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,10 +16,13 @@ import small
 
 from spikewhen.experiments import slurm
 from spikewhen.experiments.batch import carry_out, side_by_side
+from spikewhen.experiments.bundle import Bundle
 from spikewhen.experiments.config import load_config
 from spikewhen.experiments.engines import LOCAL, make_engine
 from spikewhen.experiments.jobs import make_jobs
-from spikewhen.experiments.slurm import Bundle, SlurmCrew, code_hash
+from spikewhen.experiments.provenance import software
+from spikewhen.experiments.remote import Parcel
+from spikewhen.experiments.slurm import SlurmCrew
 from spikewhen.reservoir.errors import InputError
 
 ITEMS = [
@@ -51,6 +55,16 @@ def named(item, tick):
     return item.name
 
 
+def signalled(number, tick):
+    os.kill(os.getpid(), number)
+    for _ in range(100):
+        time.sleep(0.01)  # until the signal has come
+    try:
+        return "swallowed"
+    finally:
+        tick(1)
+
+
 def dies_at_first(backend, place, threads, task, tick):
     mark = task.path.with_suffix(".mark")
     if task.path.stem in ("once", "always") and not (task.path.stem == "once" and mark.exists()):
@@ -65,9 +79,8 @@ def submitit(monkeypatch):
     return pytest.importorskip("submitit")
 
 
-def bundle(folder, items=ITEMS, time_s=1000.0, code=None):
-    payload = pickle.dumps((named, items))
-    return Bundle(payload, range(len(items)), (), folder, code or code_hash(), "abc", time_s)
+def bundle(folder, items=ITEMS, time_s=1000.0, **parcel):
+    return Bundle(replace(Parcel.of(named, items), **parcel), range(len(items)), folder, time_s)
 
 
 def outcomes(folder):
@@ -95,14 +108,26 @@ def test_a_bundle_that_is_requeued_repeats_nothing(tmp_path):
 
 
 def test_a_bundle_refuses_where_the_code_changed_since_it_was_submitted(tmp_path):
-    bundle(tmp_path, code="other")()
+    bundle(tmp_path, code="other", software=software() | {"commit": "abc"})()
     for kind, error, _ in outcomes(tmp_path).values():
         assert kind == "failed" and "the code changed after it was submitted (commit abc then" in str(error)
 
 
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
+def test_a_signal_ends_a_run_at_its_next_tick_and_is_then_obeyed(tmp_path, number):
+    obeyed = []
+    before = signal.signal(number, lambda *_: obeyed.append(small.files(tmp_path)))
+    try:
+        with pytest.raises(SystemExit) as left:
+            Bundle(Parcel.of(signalled, [number, 0]), range(2), tmp_path, 100.0)()
+    finally:
+        signal.signal(number, before)
+    assert left.value.code == 128 + number and obeyed == [["0.begun"]]
+
+
 def test_what_cannot_be_loaded_is_the_outcome_of_every_run(tmp_path):
-    Bundle(b"no pickle", [0, 1], (), tmp_path, code_hash(), "abc", 100.0)()
-    assert [kind for kind, *_ in outcomes(tmp_path).values()] == ["failed", "failed"]
+    bundle(tmp_path, payload=b"no pickle")()
+    assert [kind for kind, *_ in outcomes(tmp_path).values()] == ["failed"] * 3
 
 
 def test_an_array_leaves_the_bytes_that_this_machine_does(submitit, tmp_path):
@@ -133,7 +158,7 @@ def test_a_task_that_dies_spoils_no_other_run_and_its_own_is_tried_again(submiti
 def test_engines_are_named_and_what_they_lack_is_said(monkeypatch, tmp_path):
     assert make_engine("local", {}) is LOCAL
     for name, settings, said in (
-        ("dask", {}, "local or slurm"),
+        ("desk", {}, "local or slurm or dask"),
         ("local", {"time": "1h"}, "no settings"),
         ("slurm", {"tiem": "1h"}, "one of time, memory"),
         ("slurm", {"time": "soon"}, "--engine-set time"),

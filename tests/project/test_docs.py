@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import types
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import spikewhen as sw
+from spikewhen.experiments.cli.app import app
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(
@@ -55,6 +58,25 @@ def test_the_own_rule_runs_beside_its_script(tmp_path):
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert set(re.findall(r"'(\w+)':", done.stdout)) == {"local", "sign"}
+
+
+def test_the_commands_of_many_runs_are_understood_in_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "how_to/thousand_runs.md").read_text(encoding="utf-8")
+    (sweep,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "width.toml").write_text(sweep)
+    shown = re.findall(r"^\$ spikewhen (.*)", page, re.MULTILINE)
+    commands = [shlex.split(line.partition(" > ")[0]) for line in shown]
+    for command in commands:
+        words = command[: command.index("--engine")] if "--engine" in command else command
+        if command[0] in ("run", "sweep"):
+            words = [*words, "--dry-run"]
+        result = CliRunner().invoke(app, words)
+        missing = command[0] in ("status", "table")  # nothing has run, which is the only complaint
+        assert result.exit_code == (2 if missing else 0), (command, result.output)
+        assert not missing or "results/width" in result.output
+    assert {c[0] for c in commands} == {"config", "run", "sweep", "status", "table"}
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.toml", "width.toml"}
 
 
 def test_every_page_stands_in_one_table_of_contents():

@@ -38,12 +38,12 @@ class OtherCode(RunError):
 
 def code_hash() -> str:
     """Return a hash of all code of the package, as it is on disk now."""
-    root = ROOT if (ROOT / "pyproject.toml").is_file() else ROOT / "spikewhen"
+    checkout = (ROOT / "pyproject.toml").is_file()
     digest = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*")):
+    for place in [ROOT / package for package in PACKAGES] if checkout else [ROOT]:
+        for path in sorted(place.rglob("*")):
             if path.suffix in (".py", ".cu", ".h", ".toml"):
-                digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+                digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

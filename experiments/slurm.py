@@ -287,6 +287,7 @@ class Slurm:
             "name": "spikewhen",
             "timeout_min": max(1, math.ceil(self.time_s / 60)),
             "cpus_per_task": 1,
+            "slurm_signal_delay_s": round(min(90.0, self.time_s / 4)),  # before the limit
             "slurm_additional_parameters": {"requeue": True},  # where a machine is lost
             "slurm_setup": [f"export {name}={value}" for name, value in ONE_THREAD.items()],
             "slurm_array_parallelism": self.at_once_most or tasks,

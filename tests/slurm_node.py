@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -173,6 +173,8 @@ def _free_port() -> int:
 if __name__ == "__main__":  # python tests/slurm_node.py FOLDER, until Ctrl-C
     if why_not():
         sys.exit(why_not())
-    with slurm_node(Path(sys.argv[1]).absolute()) as running:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
+    with suppress(KeyboardInterrupt), slurm_node(Path(sys.argv[1]).absolute()) as running:
         print(f"export SLURM_CONF={running.conf}", flush=True)
         signal.pause()

@@ -34,6 +34,20 @@ def test_a_parcel_is_opened_by_the_same_code_and_no_other():
         replace(parcel, code="other").open()
 
 
+@pytest.mark.parametrize("checkout", [True, False])
+def test_an_edit_of_any_module_is_noticed_in_a_checkout_and_in_an_installed_wheel(
+    checkout, tmp_path, monkeypatch
+):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments/run.py").write_text("x = 1\n")
+    if checkout:
+        (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr(remote, "ROOT", tmp_path)
+    before = remote.code_hash()
+    (tmp_path / "experiments/run.py").write_text("x = 2\n")
+    assert remote.code_hash() != before
+
+
 def test_a_process_that_outlived_its_code_is_refused(monkeypatch):
     parcel = Parcel.of(add, [1])
     monkeypatch.setattr(remote, "LOADED", "of before")

@@ -22,7 +22,7 @@ from spikewhen.experiments.provenance import software, write_sidecar
 from spikewhen.experiments.results import RunSummary, refuse_failures, summarise_run
 from spikewhen.experiments.reuse import read_finished_run
 from spikewhen.experiments.run import Outcome, simulated, write_file
-from spikewhen.experiments.train import train_setup
+from spikewhen.experiments.train import train_job
 from spikewhen.experiments.workers import Died, Threads, Tick
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend
@@ -319,7 +319,7 @@ def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Ti
         if job.recording is None:
             outcome = write_file(job.path, job.setup, simulated(job.setup, place), tick, job.scratch)
         else:
-            outcome = train_setup(job.recording, job.setup, job.path, tick, job.scratch)
+            outcome = train_job(job, job.recording, tick)
     finally:
         if backend == "gpu":
             place.leave()  # type: ignore[attr-defined]

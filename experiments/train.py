@@ -115,14 +115,12 @@ def train_to_file(
     return path
 
 
-def train_setup(
-    recording: Path, setup: Setup, path: Path, tick: Tick, scratch: Path | None = None
-) -> Outcome:
-    """Carry out a training that is set up, into a file."""
+def train_job(job: Job, recording: Path, tick: Tick) -> Outcome:
+    """Carry out a training that is set up, into its file."""
     with open_recording(recording, SMALL) as opened:
         with _one_line(recording):
-            source = _source(opened, setup)
-        return write_file(path, setup, source, tick, scratch)
+            source = _source(opened, job.setup)
+        return write_file(job.path, job.setup, source, tick, job.scratch)
 
 
 def recorded_experiment(

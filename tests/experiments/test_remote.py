@@ -111,7 +111,7 @@ def test_a_run_on_scratch_leaves_the_bytes_of_any_other_and_nothing_there(tmp_pa
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("SCRATCH_OF_TEST", str(scratch))
-    experiment = load_config(small.table())
+    experiment = load_config(small.table()).with_rules(["local"])
     (plain,), (job,) = (make_jobs("small", experiment, [0], tmp_path / name) for name in "ab")
     there = on_scratch(job, "$SCRATCH_OF_TEST")
     assert there.scratch == scratch and on_scratch(job, "") is job

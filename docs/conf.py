@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a checkout holds the package itself, installed or not
+# A checkout holds the package itself, installed or not; notebooks.py stands beside this file.
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import docutils.nodes  # noqa: E402
 import latex2mathml.converter  # noqa: E402
+from notebooks import notebook  # noqa: E402
 
 import spikewhen  # noqa: E402
 from spikewhen.reservoir.spec import allowed  # noqa: E402
@@ -85,13 +87,31 @@ def site_links(app: Any, page: str, source: list[str]) -> None:
 
     source[0] = source[0].replace("](search.md", "](parameter_search.md")
     source[0] = re.sub(r"\[([^\]]+)\]\((\.\./[^)#]+)\)", named, source[0])
+    # A file's name as the text of a link becomes the title of the page.
+    source[0] = re.sub(r"\[[\w/]+\.md\]\(([\w/]+\.md(?:#[^)]*)?)\)", r"[](\1)", source[0])
+    if page.startswith("tutorials/") and page != "tutorials/index":
+        name = page.partition("/")[2]
+        link = f'<p><a href="{name}.ipynb" download>Download as a notebook</a></p>'
+        source[0] += f"\n```{{raw}} html\n{link}\n```\n"
+
+
+def write_notebooks(app: Any, error: Exception | None) -> None:
+    """Write every tutorial as a notebook beside its page."""
+    if error is None and app.builder.format == "html":
+        for page in sorted((ROOT / "docs" / "tutorials").glob("*.md")):
+            target = Path(app.outdir) / "tutorials" / f"{page.stem}.ipynb"
+            if page.stem != "index":
+                target.write_text(notebook(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def readable_signature(
     app: Any, what: str, name: str, obj: Any, options: Any, text: str | None, back: Any
 ) -> Any:
-    """Write a default that a factory makes as Python can read it; Sphinx splits the others at each comma."""
-    return text and (text.replace("<factory>", "..."), back)
+    """Leave out what is internal, and write a default that a factory makes as Python can read it."""
+    return text and (
+        re.sub(r", _\w+(: [^=,()]+)?(\s*=\s*[^,)]+)?", "", text.replace("<factory>", "...")),
+        back,
+    )
 
 
 def linked_names(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
@@ -156,6 +176,7 @@ def setup(app: Any) -> None:
     """Connect the changes of text."""
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.connect("source-read", site_links)
+    app.connect("build-finished", write_notebooks)
     app.connect("autodoc-process-signature", readable_signature)
     app.connect("autodoc-process-docstring", linked_names, priority=300)
     app.connect("autodoc-process-docstring", parameter_section, priority=400)  # before napoleon

@@ -24,6 +24,7 @@ from spikewhen.analysis.score_targets import fit_block, targets
 from spikewhen.analysis.targets import marginal_target
 from spikewhen.analysis.views import read_clock, read_readout, read_task
 from spikewhen.experiments.config import Experiment, load_config
+from spikewhen.experiments.display import Facts, Shown, count
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.reruns import Part, Rerun, Reruns, Tap
 from spikewhen.experiments.result import Result
@@ -42,8 +43,8 @@ RIDGE = "ridge"
 """The best linear readout of the block, fitted to its trials, with the true p."""
 
 
-@dataclass(frozen=True)
-class NoiseBudget:
+@dataclass(frozen=True, repr=False)
+class NoiseBudget(Shown):
     """Where the error of every readout comes from, and what of the activity is the same in all runs.
 
     Attributes
@@ -78,6 +79,20 @@ class NoiseBudget:
     signal: np.ndarray
     dimension: np.ndarray
     rate_hz: np.ndarray
+
+    def _title(self) -> str:
+        return f"noise budget of {count(len(self.conditions), 'condition')}: squared error by its cause"
+
+    def _facts(self) -> Facts:
+        facts = [
+            (label, ", ".join(f"{part} {value:.3f}" for part, value in budget._asdict().items()))
+            for label, budget in self.budgets.items()
+        ]
+        facts.append(
+            ("signal", " ".join(f"{x:.2f}" for x in self.signal) + " of the variance is alike in all runs")
+        )
+        facts.append(("dimension", " ".join(f"{x:.1f}" for x in self.dimension)))
+        return [*facts, ("ask", ".budgets .quiet .mean .variance .reliability .rate_hz .time_ms")]
 
 
 def noise_budget(

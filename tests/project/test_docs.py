@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -16,6 +17,10 @@ import spikewhen as sw
 from spikewhen.experiments.cli.app import app
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+sys.path.append(str(DOCS))
+
+from notebooks import notebook  # noqa: E402
+
 PAGES = sorted(
     page for page in DOCS.rglob("*") if page.suffix in (".md", ".rst") and "generated" not in page.parts
 )
@@ -37,6 +42,8 @@ def blocks(page: str) -> list[str]:
         ("tutorials/omission.md", "39 delivered, 21 omitted"),
         ("tutorials/subspaces.md", "overlap 0.003"),
         ("tutorials/small_project.md", "best: 0.024"),
+        ("how_to/own_network.md", "Hz"),
+        ("how_to/figures.md", "'panel'"),
         ("tutorials/compare_rules.md", "| local | 5 | 10 | -0.131 [-0.892, 0.0606]"),
     ],
 )
@@ -50,6 +57,18 @@ def test_a_tutorial_runs_in_order_and_says_what_it_shows(page, said, tmp_path, m
     assert said in printed
     for shown in re.findall(r"^```text\n(run .*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE):
         assert shown in printed
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("tutorials/*.md")), ids=lambda page: page.stem)
+def test_a_notebook_holds_the_very_code_of_its_tutorial(page):
+    """The code itself runs in the test above."""
+    text = page.read_text(encoding="utf-8")
+    book = json.loads(notebook(text))
+    code = ["".join(cell["source"]) + "\n" for cell in book["cells"] if cell["cell_type"] == "code"]
+    assert code == blocks(f"tutorials/{page.name}")
+    shown = "".join("".join(c["source"]) for c in book["cells"] if c["cell_type"] == "markdown")
+    assert not re.search(r"\]\([^)]*\.md|\[\]\(|```python", shown)
+    assert len({cell["id"] for cell in book["cells"]}) == len(book["cells"])
 
 
 def test_the_own_rule_runs_beside_its_script(tmp_path):

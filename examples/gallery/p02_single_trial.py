@@ -18,7 +18,7 @@ figure, axes = plt.subplots(len(rows), 1, figsize=(6, 8), sharex=True, layout="c
 for ax, row in zip(axes, rows, strict=True):
     result.plot.trial(ax, row=row, moment="training")
     ax.set_title("")
-    ax.set(xlabel="", ylabel=row)
+    ax.set(xlabel="")
 axes[-1].set_xlabel("time after cue (ms)")
 plt.show()
 

@@ -24,7 +24,7 @@ for label, name in names.items():
                 label=name if block == 0 else None)  # fmt: skip
 ax.axhline(1, color="0.6", lw=1, ls=":")
 ax.axvline(20, color="0.6", lw=1)
-ax.text(20.3, ax.get_ylim()[1], "timing switches", va="top", fontsize=8)
+ax.text(20.4, 0.92, "timing switches", transform=ax.get_xaxis_transform(), fontsize=8)
 ax.set(xlabel="training trials", ylabel="E (1 = silence)")
 ax.legend(frameon=False, fontsize=8)
 plt.show()

@@ -30,7 +30,7 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained
 for rows, name in ((late & came, "delivered"), (late & ~came, "omitted")):
     left.plot(readout.time_ms, said[rows].mean(axis=0), label=f"{name} ({rows.sum()} trials)")
 left.axvline(450, color="0.6", lw=1, ls=":")
-left.set(xlabel="time after cue (ms)", ylabel="prediction")
+left.set(xlabel="time after cue (ms)", ylabel="prediction", ylim=(0, 0.85))
 left.legend(frameon=False, fontsize=8)
 
 p_hat = readout.trials.p_hat["reward"]

@@ -31,7 +31,7 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3), layout="constrained")
 intervals = np.array([float(name.removesuffix(" ms")) for name in result.conditions])
 for i, (name, interval) in enumerate(zip(result.conditions, intervals, strict=True)):
     rows = probes["condition"] == name
-    left.plot(readout.time_ms, np.nanmean(readout.prediction["go"][rows], axis=0), f"C{i}", label=name)
+    left.plot(readout.time_ms, readout.prediction["go"][rows].mean(axis=0), f"C{i}", label=name)
     left.axvline(2 * interval, color=f"C{i}", lw=1, ls=":")
 left.set(xlabel="time after ready (ms)", ylabel="prediction of go")
 left.legend(title="interval", frameon=False, fontsize=8)

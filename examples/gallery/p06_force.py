@@ -1,10 +1,12 @@
 """
-FORCE learns a target of yours
-==============================
+FORCE on a target of yours
+==========================
 
 The output is fed back into the network while RLS learns it: FORCE. The target is an array. After the
 learning runs the network goes on alone, with learning off.
 """
+
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,13 +15,13 @@ import spikewhen as sw
 
 DURATION_MS, TRIALS = 1000.0, 4
 t = np.arange(int(DURATION_MS)) + 1.0
-target = np.sin(2 * np.pi * 4 * t / 1000) * (1 - 0.5 * np.cos(2 * np.pi * 2 * t / 1000))
+target = 2 * np.abs(2 * ((5 * t / 1000 + 0.25) % 1) - 1) - 1  # a triangle wave of 5 Hz
 
 experiment = sw.load_config(
     "force_sine.toml",
     values={
-        "network.n_neurons": 300,
-        "network.weight": 1118.0 * np.sqrt(2000 / 300),  # G / (p sqrt(N)), as in the shipped config
+        "network.n_neurons": 400,
+        "network.weight": 1118.0 * np.sqrt(2000 / 400),  # G / (p sqrt(N)), as in the shipped config
         "simulation.readout_step_ms": 1.0,
         "simulation.dt_ms": 0.1,
         "paradigm.duration_ms": DURATION_MS,
@@ -27,7 +29,7 @@ experiment = sw.load_config(
     },
 )
 task = sw.Signal(target=target, duration_ms=DURATION_MS, trials=TRIALS)
-result = sw.run(sw.Experiment(**{**vars(experiment), "paradigm": task}), seed=1000)
+result = sw.run(replace(experiment, paradigm=task), seed=1000)
 
 readout = result.readout("force")
 figure, (first, free) = plt.subplots(2, 1, figsize=(6, 3.6), sharex=True, layout="constrained")

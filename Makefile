@@ -105,5 +105,5 @@ format: $(STAMP)  ## sort imports, fix what can be fixed, format
 	$(BIN)/ruff format .
 
 clean:  ## remove caches, build leftovers and results/demo; .venv stays
-	rm -rf results/demo build docs/api/generated docs/gallery docs/sg_execution_times.rst dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf results/demo build docs/api/generated docs/gallery dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -65,6 +65,7 @@ sphinx_gallery_conf = {
     "copyfile_regex": r".*\.toml",  # what the scripts read stands beside their downloads
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,  # its page would load scripts from elsewhere
 }
 html_theme_options = {
     "header_links_before_dropdown": 7,

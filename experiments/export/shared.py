@@ -55,12 +55,12 @@ def trains(result: Result) -> Trains:
     spikes = result.spikes
     time_s, cell = spikes.time_ms / 1000, spikes.cell
     order = np.argsort(cell, kind="stable")
-    first = np.searchsorted(cell[order], np.r_[spikes.recorded, spikes.n_cells])
-    last = np.searchsorted(cell[order], spikes.recorded, side="right")
-    times = [time_s[order[a:b]] for a, b in zip(first, last, strict=False)]
-    return Trains(
-        spikes.recorded, [cell_types(result)[i] for i in spikes.recorded], times, duration_s(result)
-    )
+    recorded = spikes.recorded
+    first = np.asarray(np.searchsorted(cell[order], recorded))
+    last = np.asarray(np.searchsorted(cell[order], recorded, side="right"))
+    times = [time_s[order[a:b]] for a, b in zip(first, last, strict=True)]
+    types = cell_types(result)
+    return Trains(recorded, [types[i] for i in recorded], times, duration_s(result))
 
 
 def cell_types(result: Result) -> list[str]:

@@ -25,7 +25,6 @@ PAGES = sorted(
     page for page in DOCS.rglob("*") if page.suffix in (".md", ".rst") and "generated" not in page.parts
 )
 PAGES = [page for page in PAGES if not {"_templates", "gallery"} & set(page.parts)]
-PAGES = [page for page in PAGES if page.name != "sg_execution_times.rst"]
 GALLERY = DOCS / "gallery/index"  # made by the build, from examples/gallery
 
 

@@ -10,9 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from spikewhen.paradigms.base import (
+    Keys,
+    PlannedSession,
+    Size,
+    Task,
+    check_what_window,
+    event_items,
+    probe_table,
+    pulse,
+    time_grid,
+    trial_table,
+)
 from spikewhen.reservoir.elementary import exp, log
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.spec import Spec, param
@@ -164,3 +177,91 @@ def geometric_ms(
         return np.full(n, float(least_ms))
     stays = mean_bins / (1 + mean_bins)  # P(G >= g) is stays to the power of g
     return least_ms + bin_ms * np.floor(log(1 - rng.random(n)) / log(np.array(stays)))
+
+
+class Course(NamedTuple):
+    """The course of a trial, in ms: before the onset of the cue, after it, the stimuli, least silence."""
+
+    before_ms: float
+    after_ms: float
+    cue_ms: float
+    event_ms: float
+    silence_ms: float
+
+
+@dataclass(frozen=True)
+class TimedTask(Task):
+    """A cue whose event comes at one of several times, in blocks: the parameters of all such tasks."""
+
+    scores: ClassVar[str] = "times"
+    figures: ClassVar[tuple[str, ...]] = ("event_times", "learning")
+    names: ClassVar[tuple[str, str]]
+    """Of the cue and of the event."""
+
+    trials_per_block: int = param(300, "training trials per block", ge=1)
+    stimulus_drives_reservoir: bool = param(False, "the event enters the reservoir as well as teaches")
+    event_ends_trial: bool = param(False, "no rule is taught anything from the event on")
+    sigma_ms: float = param(30.0, "width of the expectation", "ms", gt=0)
+    probes_every: int = param(100, "trials between probes", ge=1)
+    probe_repeats: int = param(10, "probes each time, the cue alone", ge=1)
+
+    def contingencies(self) -> list[tuple[float, Times]]:
+        """Return, for each block, the probability of the event and its times."""
+        raise NotImplementedError
+
+    def course(self, step_ms: float) -> Course:
+        """Return the course of a trial, in whole readout steps."""
+        raise NotImplementedError
+
+    def silences(self, seed: int, step_ms: float, event: np.ndarray, time_ms: np.ndarray) -> np.ndarray:
+        """Draw the silence before each trial, (n,) in ms; event and its time as `draw_event` gives them."""
+        raise NotImplementedError
+
+    def mean_silence_ms(self) -> float:
+        """Return about how long a silence is."""
+        raise NotImplementedError
+
+    def check_rule(self, label: str, rule: Any) -> None:
+        """Refuse a "what" window that ends after the first time of the event."""
+        first = min(times.first_ms for _, times in self.contingencies())
+        check_what_window(label, rule, self.course(1.0).before_ms, first, "the first time of the event")
+
+    def _moments(self) -> tuple[int, ...]:
+        return tuple(range(self.probes_every, self.trials_per_block + 1, self.probes_every))
+
+    def size(self, readout_step_ms: float) -> Size:
+        """Return how large the session will be; its silence as its mean."""
+        blocks, course = len(self.contingencies()), self.course(readout_step_ms)
+        n, moments = self.trials_per_block * blocks, len(self._moments()) * blocks
+        probes, silence = moments * self.probe_repeats, self.mean_silence_ms()
+        length = round((course.before_ms + course.after_ms) / readout_step_ms)
+        keys = Keys("trials_per_block", "probe_repeats", "scale", "the silence between trials")
+        return Size(n, probes, length, blocks, 1, 1, (n + probes) * silence, moments, keys)
+
+    def plan(self, seed: int, readout_step_ms: float) -> PlannedSession:
+        """Draw omissions, times and silences."""
+        course = self.course(readout_step_ms)
+        p_event, times = zip(*self.contingencies(), strict=True)
+        tables = time_tables(p_event, times, readout_step_ms)
+        block = np.repeat(np.arange(len(times)), self.trials_per_block)
+        drawn = (tables[name][0][block, 0] for name in ("p_event", "times_ms", "weights"))
+        event, at = draw_event(np.random.default_rng([seed, 2]), *drawn)
+        time = time_grid(course.before_ms, course.after_ms, readout_step_ms)
+        shown = np.zeros((1, time.size, 2))
+        shown[0, pulse(time, 0.0, course.cue_ms), 0] = 1.0
+        silence = self.silences(seed, readout_step_ms, event, at)
+        trials = trial_table(block, np.zeros(block.size), silence, event, at, 0)
+        items = event_items(trials, 1, course.event_ms) if self.stimulus_drives_reservoir else None
+        return PlannedSession(
+            time_ms=time,
+            cues=self.names[:1],
+            events=self.names[1:],
+            conditions=self.names[:1],
+            trials=trials,
+            probes=probe_table(block, self._moments(), [0], course.silence_ms, self.probe_repeats, cue=[0]),
+            shown=shown,
+            sigma_ms=self.sigma_ms,
+            blocks=tables,
+            items=items,
+            event_ends_trial=self.event_ends_trial,
+        )

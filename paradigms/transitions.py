@@ -98,6 +98,7 @@ class Transitions(Task):
             shown=shown,
             sigma_ms=0.0,  # when it comes is not taught
             blocks={"p_a": (frequency, "1")},
+            driven=np.ones(time.size),  # there is no pause in which a drive could cease
         )
 
     def _series(self, rng: np.random.Generator, p: float) -> np.ndarray:

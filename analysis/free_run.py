@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
 
 
+LEFT = 0.4
+"""Distance from the target, in units of its SD, from which a free run has left it."""
+
+
 class Sinusoid(NamedTuple):
     """The best sinusoid plus offset."""
 
@@ -87,6 +91,36 @@ def target_of(recording: Recording, kept_ms: np.ndarray, clock_ms: np.ndarray) -
     return (size * np.sin(2 * np.pi * frequency * clock_ms[:, None] / 1000)).sum(1)[:, None]
 
 
+def shape_of(y: np.ndarray, target: np.ndarray, time_ms: np.ndarray) -> dict[str, float]:
+    """Return how long a free run stays with its target, how alike they are, and how far their ranges differ.
+
+    Parameters
+    ----------
+    y, target : (T, K) array
+    time_ms : (T,) array
+
+    Returns
+    -------
+    dict
+        ``free_horizon_ms``, until the distance first exceeds `LEFT` of the target's SD over all channels; the
+        whole run where it never does. ``free_r``, correlation over all times and channels.
+        ``free_distribution``, Wasserstein distance of the values of each channel, over its SD, mean.
+    """
+    y, target = np.nan_to_num(y), np.asarray(target, float)
+    size = np.sqrt(((target - target.mean(0)) ** 2).sum(1).mean())
+    gone = np.sqrt(((y - target) ** 2).sum(1)) > LEFT * size
+    last = int(np.argmax(gone)) if gone.any() else len(gone) - 1
+    a, b = (y - y.mean(0)).ravel(), (target - target.mean(0)).ravel()
+    norm = float(np.sqrt((a @ a) * (b @ b)))
+    spread = target.std(0)
+    apart = np.abs(np.sort(y, axis=0) - np.sort(target, axis=0)).mean(0)
+    return {
+        "free_horizon_ms": float(time_ms[last]),
+        "free_r": float(a @ b) / norm if norm > 0 else float("nan"),
+        "free_distribution": float((apart / np.where(spread > 0, spread, np.nan)).mean()),
+    }
+
+
 def score_free_run(recording: Recording, label: str) -> dict[str, np.ndarray]:
     """Return the scores of a run that learned a continuous signal, each (1,).
 
@@ -102,5 +136,7 @@ def score_free_run(recording: Recording, label: str) -> dict[str, np.ndarray]:
     if frequency.size == 1:
         fit = fit_sinusoid(y[:, 0], t, float(frequency[0]))
         values = dict(zip(values, (fit.frequency_hz, fit.amplitude, fit.residual), strict=True))
-    values["free_rmse"] = rmse(y, target_of(recording, t, clock))
+    target = target_of(recording, t, clock)
+    values["free_rmse"] = rmse(y, target)
+    values |= shape_of(y, target, t)
     return {name: np.atleast_1d(value) for name, value in values.items()}

@@ -122,7 +122,8 @@ SCORES = {
     "production_cv": Score("block", "1", "SD over mean of productions, mean over intervals"),
     "production_missed": Score("block", "1", "share of probes without a production"),
     "omission_share": Score("run", "1", "share of cells whose answer to omissions is graded, odd omissions"),
-    "omission_share_chance": Score("run", "1", "97.5 % point of that share with exchanged block labels"),
+    "omission_share_chance": Score("run", "1", "mean of that share with exchanged block labels"),
+    "omission_share_p": Score("run", "1", "how often exchanged block labels give at least that share"),
     "omission_rho": Score("run", "1", "Spearman of their omission answer with the preferred tone's share"),
     "tone_rho": Score("run", "1", "Spearman of their answer to the preferred tone with its share"),
     "omission_selective": Score("run", "1", "share that answers omissions of the preferred tone alone"),
@@ -135,6 +136,9 @@ SCORES = {
     "free_amplitude": Score("run", "1", "fitted amplitude of the free run"),
     "free_residual": Score("run", "1", "RMS left by the fit, relative to its amplitude"),
     "free_rmse": Score("run", "1", "RMSE of the free run against the target, phase drift included"),
+    "free_r": Score("run", "1", "correlation of the free run with the target, over times and channels"),
+    "free_horizon_ms": Score("run", "ms", "until the free run is .4 SD of the target away from it"),
+    "free_distribution": Score("run", "1", "distance of the values' distributions over the target's SD"),
 }
 
 LABELS = {
@@ -215,6 +219,7 @@ LABELS = {
     "production_missed": "missed",
     "omission_share": "graded cells",
     "omission_share_chance": "graded cells by chance",
+    "omission_share_p": "p of the graded cells",
     "omission_rho": "rho of omissions with the share",
     "tone_rho": "rho of the preferred tone with its share",
     "omission_selective": "selective cells",
@@ -227,6 +232,9 @@ LABELS = {
     "free_amplitude": "amplitude",
     "free_residual": "residual of the fit",
     "free_rmse": "RMSE",
+    "free_r": "r with the target",
+    "free_horizon_ms": "stays with the target",
+    "free_distribution": "distance of distributions",
 }
 """Every score as a table or a figure calls it, without its unit."""
 

@@ -27,9 +27,6 @@ from spikewhen.reservoir.files import schema
 if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
 
-QUANTILE = 0.975
-"""Of the shares of selected cells under exchanged labels."""
-
 
 class Stream(NamedTuple):
     """The items of a run and what cells did, by block."""
@@ -119,7 +116,8 @@ def score_omission(recording: Recording, **_: Any) -> dict[str, Scores]:
     by_chance = chance(x, stream.share, np.random.default_rng(0))
     cells = {
         "omission_share": float(chosen.selected.mean()),
-        "omission_share_chance": float(np.quantile(by_chance, QUANTILE)),
+        "omission_share_chance": float(by_chance.mean()),
+        "omission_share_p": float((by_chance >= chosen.selected.mean()).mean()),
         **graded(stream, chosen),
     }
     out: dict[str, Scores] = {}

@@ -170,7 +170,7 @@ def _of_meet(experiment: Experiment, step_ms: float) -> Iterator[str]:
 
 def _of_signal(experiment: Experiment, step_ms: float) -> Iterator[str]:
     task, record = experiment.paradigm, experiment.record
-    if task.target:  # an array, of no known frequency
+    if not task.frequency_hz:  # an array, of no known frequency
         return
     for where, each_ms, what in (
         ("simulation.readout_step_ms", step_ms, "makes"),

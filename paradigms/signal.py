@@ -1,4 +1,4 @@
-"""A continuous target: learn to produce a sum of sines, or signals of one's own, then run free.
+"""A continuous target: learn to produce sines, a song, the Lorenz system or an array, then run free.
 
 With feedback this is the task of FORCE learning (Sussillo & Abbott 2009;
 Nicola & Clopath 2017). Learning happens in `trials` runs of `duration_ms` that
@@ -15,11 +15,15 @@ import numpy as np
 
 from spikewhen.paradigms.base import Keys, Size, Task
 from spikewhen.paradigms.own_target import OwnTarget
+from spikewhen.paradigms.waveforms import WAVEFORMS
 from spikewhen.reservoir.elementary import sine_of_turns
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules.gate import CONTINUOUS, TeachingSignal
 from spikewhen.reservoir.spec import param, steps
 from spikewhen.reservoir.types import ProbeTable, Session, TrialTable
+
+CHANNELS = {"sines": 1, **{name: of(np.arange(2.0)).shape[1] for name, of in WAVEFORMS.items()}}
+"""Of each waveform."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,25 @@ class Signal(Task):
         later=True,
         file=True,
     )
+    waveform: str = param(
+        "sines",
+        "sines; song: five notes, a channel each; lorenz: its three variables, a channel each",
+        choices=("sines", *WAVEFORMS),
+        later=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (isinstance(self.target, str) and self.target == ""):
+        own = not (isinstance(self.target, str) and self.target == "")
+        if own:
             object.__setattr__(self, "target", OwnTarget.of(self.target))
+            if self.waveform != "sines":
+                raise InputError("waveform", self.waveform, "nothing beside a target of one's own")
+        if own or self.waveform != "sines":
+            beside = "a target of one's own" if own else f'waveform = "{self.waveform}"'
             for name, default in (("frequency_hz", (5.0,)), ("amplitude", (1.0,))):
                 if tuple(getattr(self, name)) not in ((), default):
-                    raise InputError(name, getattr(self, name), "nothing beside a target of one's own")
+                    raise InputError(name, getattr(self, name), f"nothing beside {beside}")
                 object.__setattr__(self, name, ())
             return
         if not self.frequency_hz or len(self.frequency_hz) != len(self.amplitude):
@@ -60,7 +75,7 @@ class Signal(Task):
         """Return how large the session will be."""
         n = steps("paradigm.duration_ms", self.duration_ms, readout_step_ms)
         keys = Keys("trials", "trials", "duration_ms")
-        k = self.target.values.shape[1] if self.target else 1
+        k = self.target.values.shape[1] if self.target else CHANNELS[self.waveform]
         return Size(self.trials, 1, n, 1, 0, k, 0.0, 1, keys)
 
     def plan(self, seed: int, readout_step_ms: float) -> SignalSession:
@@ -77,6 +92,8 @@ class SignalSession(Session):
         self.time_ms = step_ms * (np.arange(n) + 1)
         self.cues, self.conditions, self.sigma_ms = (), ("signal",), 0.0
         self.own = self._own_rows(n) if spec.target else None
+        if of := WAVEFORMS.get(spec.waveform):
+            self.own = of(step_ms * (np.arange((spec.trials + 1) * n) + 1))
         k = 1 if self.own is None else self.own.shape[1]
         self.events = ("signal",) if k == 1 else tuple(f"signal_{i + 1}" for i in range(k))
         self.channels = np.arange(k)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, VARIANT
+from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, VARIANT, channel_colour
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, pretty, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
 from spikewhen.analysis.free_run import fit_sinusoid, run_length_ms, target_of
@@ -21,6 +21,16 @@ NUMBERS = {
     "free_residual": ("fitted residual", ""),
     "free_rmse": ("RMSE", ""),
 }
+"""Shown of a sine."""
+
+OTHERS = {
+    "free_r": ("r with the target", ""),
+    "free_horizon_ms": ("stays with it for", "ms"),
+    "free_distribution": ("distance of values", "SD"),
+    "free_rmse": ("RMSE", ""),
+}
+"""Shown of any other signal."""
+
 MAX_LABELS = 4
 ROW_MM = 44.0
 
@@ -43,8 +53,9 @@ def caption(source: Source) -> str:
         "is shown before it). Middle: the end of the free run with the sinusoid fitted to all of it; a "
         "small error of frequency makes the phase drift, so the fit's frequency, amplitude and residual "
         "(RMS of what is left over the amplitude) judge the output, the plain RMSE does not. Right: "
-        "these numbers, mean over seeds and [least, largest] where there are several. Of a target of "
-        "several channels the first is drawn, and the RMSE is over all. "
+        "these numbers, mean over seeds and [least, largest] where there are several. Of a target that is "
+        "no sine: its correlation with the output, how long the output stays within .4 SD of it, and how far "
+        "the distributions of their values are apart. Several channels stand one above the other. "
         f"{seeds_of(series)}."
     )
 
@@ -97,9 +108,9 @@ class _Free(NamedTuple):
 
     series: Series
     time_ms: np.ndarray  # (T,) from the end of learning
-    output: np.ndarray  # (T,)
-    learned_ms: np.ndarray  # the end of learning, at negative times; empty where it was not kept
-    learned: np.ndarray
+    output: np.ndarray  # (T, K)
+    learned_ms: np.ndarray  # (L,) the end of learning, at negative times; empty where it was not kept
+    learned: np.ndarray  # (L, K)
     zero_ms: float  # the target's clock at the end of learning
 
     @classmethod
@@ -108,8 +119,8 @@ class _Free(NamedTuple):
         t = np.asarray(r[schema.readout(s.label, "time_ms")], float)
         length = run_length_ms(r, t)
         kept, tail = schema.readout(s.label, "trials", "y"), t > length - BEFORE_MS
-        before, learned = (t[tail] - length, r[kept][-1, tail, 0]) if kept in r else (t[:0], t[:0])
-        free = r[schema.readout(s.label, "probes", "y")][0, :, 0]
+        free = r[schema.readout(s.label, "probes", "y")][0]
+        before, learned = (t[tail] - length, r[kept][-1, tail]) if kept in r else (t[:0], free[:0])
         return cls(s, t, free, before, learned, float(r[schema.probe("after_trial")][0] * length))
 
     @property
@@ -118,16 +129,38 @@ class _Free(NamedTuple):
         return self.series.runs[0].arrays.get(schema.block("frequency_hz"), np.zeros(0))
 
     def target(self, time_ms: np.ndarray) -> np.ndarray:
-        """Return the target at times from the end of learning."""
-        return target_of(self.series.runs[0], self.time_ms, self.zero_ms + time_ms)[:, 0]
+        """Return the target (T, K) at times from the end of learning."""
+        return target_of(self.series.runs[0], self.time_ms, self.zero_ms + time_ms)
+
+    @property
+    def lift(self) -> np.ndarray:
+        """How far up each channel is drawn, (K,): the first one on top."""
+        k = self.output.shape[1]
+        target = self.target(self.time_ms)
+        return np.arange(k)[::-1] * 1.25 * float(np.ptp(target, axis=0).max() if k > 1 else 0.0)
+
+    def draw(self, on: Drawing, ax: Axes, panel: str, name: str, x, y: np.ndarray, **style: Any) -> None:
+        """Draw all channels (T, K) of the output or the target."""
+        for k, up in enumerate(self.lift):
+            alone = len(self.lift) == 1
+            words = name if alone else f"{name} {k + 1}"
+            colour = {} if "color" in style else {"color": self.series.colour if alone else channel_colour(k)}
+            on.line(ax, panel, words, x, y[:, k] + up, **style, **colour)
 
     def limits(self, ax: Axes) -> None:
         """Set the axis of values, alike for both parts, with a line at 0."""
-        early = self.output[self.time_ms <= AFTER_MS]
-        parts = (self.learned, early, self.output[_last(self)], self.target(self.time_ms))
-        reach = 1.15 * max(np.abs(part).max(initial=0) for part in parts)
-        ax.set_ylim(-reach, reach)
-        ax.axhline(0, color=PALE, lw=0.5, zorder=0)
+        target, lift = self.target(self.time_ms), self.lift
+        if lift.size > 1:
+            gap = lift[-2]
+            ax.set_ylim(target.min() - 0.3 * gap, lift[0] + target.max() + 0.3 * gap)
+            ax.set_yticks(lift, [str(k + 1) for k in range(lift.size)])
+        else:
+            early = self.output[self.time_ms <= AFTER_MS]
+            parts = (self.learned, early, self.output[_last(self)], target)
+            reach = 1.15 * max(np.abs(part).max(initial=0) for part in parts)
+            ax.set_ylim(-reach, reach)
+        for up in lift:
+            ax.axhline(up, color=PALE, lw=0.5, zorder=0)
 
 
 DASHED: dict[str, Any] = {"color": INK, "lw": 0.8, "ls": (0, (3, 1.5)), "zorder": 3}
@@ -138,8 +171,8 @@ def _switch(on: Drawing, ax: Axes, panel: str, run: _Free) -> None:
     after = run.time_ms <= AFTER_MS
     time = np.concatenate([run.learned_ms, run.time_ms[after]])
     output = np.concatenate([run.learned, run.output[after]])
-    on.line(ax, panel, "output", time, output, color=run.series.colour, lw=1.1)
-    on.line(ax, panel, "target", time, run.target(time), **DASHED)
+    run.draw(on, ax, panel, "output", time, output, lw=1.1)
+    run.draw(on, ax, panel, "target", time, run.target(time), **DASHED)
     ax.axvline(0, color=MIDDLE, lw=0.6)
     above: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "va": "bottom", "color": MIDDLE}
     on.write(ax, 0, 1.02, " free run", **above)
@@ -160,12 +193,12 @@ def _end(on: Drawing, ax: Axes, panel: str, run: _Free) -> None:
     """Draw the end of the free run, with the sinusoid fitted to all of it."""
     end, frequency = _last(run), run.frequency
     seconds = run.time_ms[end] / 1000
-    on.line(ax, panel, "output", seconds, run.output[end], color=run.series.colour, lw=1.1)
+    run.draw(on, ax, panel, "output", seconds, run.output[end], lw=1.1)
     if frequency.size == 1:
-        fit = fit_sinusoid(run.output, run.time_ms, float(frequency[0]))
+        fit = fit_sinusoid(run.output[:, 0], run.time_ms, float(frequency[0]))
         fitted = fit.offset + fit.amplitude * np.sin(2 * np.pi * fit.frequency_hz * seconds + fit.phase_rad)
         on.line(ax, panel, "fit", seconds, fitted, color=VARIANT, lw=0.8)
-    on.line(ax, panel, "target", seconds, run.target(run.time_ms[end]), **DASHED)
+    run.draw(on, ax, panel, "target", seconds, run.target(run.time_ms[end]), **DASHED)
     run.limits(ax)
     ax.set_xlim(seconds[0], seconds[-1])
     ax.set_xlabel("time of the free run (s)")
@@ -177,7 +210,7 @@ def _row(sheet: Sheet, runs: Runs, s: Series, top: float, panels: str) -> None:
     _switch(sheet, left, panels[0], run)
     _end(sheet, middle, panels[1], run)
     middle.tick_params(labelleft=False)
-    left.set_ylabel("output y")
+    left.set_ylabel("output y" if run.lift.size == 1 else "channels of the output")
     _numbers(sheet, runs, s, panels[1], top, run.frequency)
 
 
@@ -189,7 +222,7 @@ def _numbers(sheet: Sheet, runs: Runs, s: Series, panel: str, top: float, freque
     ):
         if text != "fitted sinusoid" or frequency.size == 1:
             sheet.text(left, top + 5 + 3 * i, text, color=colour, va="center", fontsize=points(6.5))
-    for i, (name, (text, unit)) in enumerate(NUMBERS.items()):
+    for i, (name, (text, unit)) in enumerate((NUMBERS if frequency.size == 1 else OTHERS).items()):
         values = np.array([float(runs.scores(r, s.label)[name][0]) for r in s.runs])
         known = values[np.isfinite(values)]
         for recording, value in zip(s.runs, values, strict=True):

@@ -67,12 +67,14 @@ def draw(source: Source) -> Sheet:
             middle, [(float(np.mean([o[k, 1] for o in fifth])), KINDS[k][0], KINDS[k][1]) for k in KINDS]
         )
         left.set_ylabel(f"{s.name}\nerror")
-        left.set_ylim(0, None)
+        left.set_ylim(0, 1)
+        middle.set_ylim(0, 1)
         left.set_xlabel("tone of a frequent sequence" if last else "")
         middle.set_ylabel("error at the fifth tone")
         middle.set_xticks([0, 1], ["x", "Y"])
         middle.set_xlim(-0.25, 1.25)
-        right.set_ylabel("predicted at the omission")
+        right.set_ylim(0, 1.05)
+        right.set_ylabel("predicted at\nthe omission")
         right.set_xticks([XX, XY], ["xx", "xY"])
         right.set_xlim(-0.5, 1.5)
     return sheet

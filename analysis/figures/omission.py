@@ -37,7 +37,7 @@ def caption(source: Source) -> str:
         "onset less those 24 ms before to 5 ms after it; marks, mean over cells and seeds; bars, one SD "
         "over seeds. Right: share of all cells that are selected, because single answers go with the share "
         "(Spearman, p < .05) and differ from 0 in the four blocks with most of the preferred tone (signed "
-        "ranks, p < .05): dots, seeds; dashes, what exchanged block labels give in 97.5 % of draws; line, "
+        "ranks, p < .05): dots, seeds; dashes, mean with exchanged block labels; line, "
         f"12 % in auditory cortex (Yaron et al. 2025). {seeds_of(series)}."
     )
 

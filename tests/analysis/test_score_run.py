@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from synthetic import TWO_BLOCKS, record, session, time_cells
 
+from spikewhen.analysis.free_run import shape_of
 from spikewhen.analysis.geometry.activity import block_activity, final_weights, trial_bumps
 from spikewhen.analysis.geometry.nulls import Refits
 from spikewhen.analysis.geometry.subspaces import overlap, principal_angles
@@ -277,6 +278,22 @@ def test_trials_that_were_not_kept_leave_the_brier_score_undefined():
     del recording.arrays[schema.readout("local", "trials", "p_hat")]
     found = score_run(recording)["local"]
     assert np.all(np.isnan(found["brier"])) and np.all(np.isfinite(found["brier_true"]))
+
+
+def test_a_free_run_of_any_signal_is_judged_by_likeness_range_and_how_long_it_stays():
+    t = np.arange(1.0, 2001.0)
+    target = np.stack([np.sin(t / 50), np.cos(t / 70)], axis=1)
+    same = shape_of(target, target, t)
+    assert same == pytest.approx({"free_horizon_ms": 2000, "free_r": 1, "free_distribution": 0})
+    leaves = np.where(t[:, None] < 500, target, target[::-1])
+    found = shape_of(leaves, target, t)
+    assert (
+        500 <= found["free_horizon_ms"] < 520 and found["free_r"] < 0.9 and found["free_distribution"] < 0.2
+    )
+    silent = shape_of(0 * target, target, t)
+    assert (
+        np.isnan(silent["free_r"]) and silent["free_horizon_ms"] < 100 and silent["free_distribution"] > 0.8
+    )
 
 
 def test_a_free_run_is_judged_by_its_fit():

@@ -36,6 +36,7 @@ TASKS = {
         stimulus_drives_reservoir=True,
     ),
     "signal": Signal(duration_ms=60.0, trials=3),
+    "signal, of five channels": Signal(duration_ms=60.0, trials=3, waveform="song"),
     "reward_timing": RewardTiming(**SHORT, stimulus_drives_reservoir=False),
     "reward_timing, injected, stopped": RewardTiming(**SHORT, event_ends_trial=True),
     "set_go": SetGo(

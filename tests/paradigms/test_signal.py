@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from lively import lively_network, make_trainer, small_grid
+from scipy.integrate import solve_ivp
 from small import spikewhen
 
 from spikewhen import Experiment, load_config, run
 from spikewhen.analysis.figures import free_run
 from spikewhen.paradigms.signal import Signal
+from spikewhen.paradigms.waveforms import START
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.rules import LMS, RLS, Gate
@@ -22,6 +24,51 @@ def test_the_target_is_the_sum_of_sines_and_its_phase_goes_on():
     t = 0.5 * np.arange(1, whole.size + 1) / 1000
     expected = np.sin(2 * np.pi * 5 * t) + 0.5 * np.sin(2 * np.pi * 2 * t)
     np.testing.assert_allclose(whole, expected, atol=1e-12)
+
+
+def test_a_song_is_sung_note_by_note_over_and_over():
+    s = Signal(waveform="song", duration_ms=4000.0, trials=2).plan(0, 1.0)
+    assert s.events == tuple(f"signal_{k + 1}" for k in range(5)) and s.own.shape == (12_000, 5)
+    first = s.target(0)
+    assert np.array_equal(s.target(1), first) and np.array_equal(s.target(2), first)
+    loudest = first[99::250].argmax(1)  # in every quarter
+    assert loudest.tolist() == [2, 2, 3, 4, 4, 3, 2, 1, 0, 0, 1, 2, 2, 2, 1, 1]
+    assert ((first > 0).sum(1) <= 1).all() and first.min() >= 0 and first.max(0) == pytest.approx(1)
+    assert first[249] == pytest.approx(0, abs=1e-9), "a note ends where the next begins"
+
+
+def test_the_lorenz_system_is_what_its_equations_say():
+    """Held against SciPy, at first; later chaos parts any two integrations."""
+    s = Signal(waveform="lorenz", duration_ms=1000.0, trials=1).plan(0, 0.5)
+    scale, shift = np.array([20.0, 27.0, 25.0]), np.array([0.0, 0.0, 25.0])
+
+    def flow(_, v):
+        return 10 * (v[1] - v[0]), v[0] * (28 - v[2]) - v[1], v[0] * v[1] - 8 / 3 * v[2]
+
+    t = s.time_ms / 400
+    found = solve_ivp(flow, (0, t[-1]), START, t_eval=t, rtol=1e-11, atol=1e-11).y.T
+    np.testing.assert_allclose(s.target(0) * scale + shift, found, atol=1e-4)
+    long = Signal(waveform="lorenz", duration_ms=20_000.0).plan(0, 2.0)
+    assert np.abs(long.own).max() < 1.05 and (long.own.std(0) > 0.25).all(), "on its attractor"
+    assert np.array_equal(long.own, np.concatenate([long.target(0), long.target(1)]))
+
+
+@pytest.mark.parametrize("waveform", ["song", "lorenz"])
+def test_a_shipped_signal_is_part_of_the_name_and_sines_are_not(waveform):
+    plain, other = (
+        Experiment(paradigm=Signal(waveform=w), rules={"a": LMS(what=None, factored=False)}).resolved(0)
+        for w in ("sines", waveform)
+    )
+    assert "waveform" not in plain["paradigm"] and other["paradigm"]["waveform"] == waveform
+    size, s = Signal(waveform=waveform).size(1.0), Signal(waveform=waveform).plan(0, 1.0)
+    assert size.n_channels == s.n_channels and set(s.blocks) == {"signal"}
+
+
+def test_a_shipped_signal_excludes_sines_and_an_array():
+    with pytest.raises(InputError, match=r'frequency_hz = .*nothing beside waveform = "song"'):
+        Signal((3.0,), (1.0,), waveform="song")
+    with pytest.raises(InputError, match=r"waveform = .*nothing beside a target of one's own"):
+        Signal(target=np.zeros(100), waveform="song")
 
 
 def test_runs_follow_without_a_gap_and_one_probe_runs_free():

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from spikewhen.reservoir.files.recording import Recording
 
 
-LEFT = 0.4
-"""Distance from the target, in units of its SD, from which a free run has left it."""
+LEFT, OVER_MS = 0.4, 100.0
+"""Distance from the target, in units of its SD and over so long, from which a free run has left it."""
 
 
 class Sinusoid(NamedTuple):
@@ -92,7 +92,7 @@ def target_of(recording: Recording, kept_ms: np.ndarray, clock_ms: np.ndarray) -
 
 
 def shape_of(y: np.ndarray, target: np.ndarray, time_ms: np.ndarray) -> dict[str, float]:
-    """Return how long a free run stays with its target, how alike they are, and how far their ranges differ.
+    """Return how long a free run stays with its target, how alike they are, and how far ranges differ.
 
     Parameters
     ----------
@@ -102,14 +102,16 @@ def shape_of(y: np.ndarray, target: np.ndarray, time_ms: np.ndarray) -> dict[str
     Returns
     -------
     dict
-        ``free_horizon_ms``, until the distance first exceeds `LEFT` of the target's SD over all channels; the
-        whole run where it never does. ``free_r``, correlation over all times and channels.
+        ``free_horizon_ms``, until the RMS distance over the next `OVER_MS` first exceeds `LEFT` of the
+        target's SD over all channels; the whole run where it never does. ``free_r``, correlation over all times and channels.
         ``free_distribution``, Wasserstein distance of the values of each channel, over its SD, mean.
     """
     y, target = np.nan_to_num(y), np.asarray(target, float)
     size = np.sqrt(((target - target.mean(0)) ** 2).sum(1).mean())
-    gone = np.sqrt(((y - target) ** 2).sum(1)) > LEFT * size
-    last = int(np.argmax(gone)) if gone.any() else len(gone) - 1
+    total = np.concatenate([[0.0], np.cumsum(((y - target) ** 2).sum(1))])
+    over = min(max(1, round(OVER_MS / (time_ms[1] - time_ms[0]))), len(y))
+    gone = np.sqrt((total[over:] - total[:-over]) / over) > LEFT * size
+    last = int(np.argmax(gone)) if gone.any() else len(y) - 1
     a, b = (y - y.mean(0)).ravel(), (target - target.mean(0)).ravel()
     norm = float(np.sqrt((a @ a) * (b @ b)))
     spread = target.std(0)

@@ -137,7 +137,7 @@ SCORES = {
     "free_residual": Score("run", "1", "RMS left by the fit, relative to its amplitude"),
     "free_rmse": Score("run", "1", "RMSE of the free run against the target, phase drift included"),
     "free_r": Score("run", "1", "correlation of the free run with the target, over times and channels"),
-    "free_horizon_ms": Score("run", "ms", "until the free run is .4 SD of the target away from it"),
+    "free_horizon_ms": Score("run", "ms", "until the free run is .4 SD away from its target for 100 ms"),
     "free_distribution": Score("run", "1", "distance of the values' distributions over the target's SD"),
 }
 

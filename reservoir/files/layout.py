@@ -69,10 +69,8 @@ REQUIRED = (
     *(schema.CONFIG, schema.SOFTWARE, schema.WARNINGS, schema.CELL_TYPE),
     *(schema.neurons(name) for name in ("v_rest", "v_start")),
     *(schema.synapses(name) for name in ("indptr", "target", "weight", "delay_steps", "decay_ms")),
-    *(schema.trial(name) for name in ("block", "cue", "condition", "event", "event_time_ms")),
-    *(schema.trial(name) for name in ("onset_ms", "steps")),
-    *(schema.probe(name) for name in ("after_trial", "repeat", "block", "cue", "condition")),
-    *(schema.probe(name) for name in ("interval_ms", "steps")),
+    *map(schema.trial, ("block", "cue", "condition", "event", "event_time_ms", "onset_ms", "steps")),
+    *map(schema.probe, ("after_trial", "repeat", "block", "cue", "condition", "interval_ms", "steps")),
     *(schema.spikes("reservoir", name) for name in ("step", "node_ids")),
     *(schema.spikes("probes", name) for name in ("step", "node_ids", "probe")),
 )
@@ -269,8 +267,10 @@ def _check_blocks(
     if scores == "times":
         of_event, some = (*curve[:2], curve[3]), getattr(nodes.get(schema.block("times_ms")), "shape", ())
         wanted |= {"p_event": of_event} | dict.fromkeys(("times_ms", "weights"), (*of_event, *some[3:4]))
-    if scores == "signal":
-        waves = nodes[schema.block("frequency_hz")].shape if schema.block("frequency_hz") in nodes else (0,)
+    if scores == "signal" and (own := nodes.get(schema.block("signal"))) is not None:
+        wanted["signal"] = (*own.shape[:1], curve[3])
+    elif scores == "signal":
+        waves = getattr(nodes.get(schema.block("frequency_hz")), "shape", (0,))
         wanted |= dict.fromkeys(("frequency_hz", "amplitude"), waves[:1])
     for name, shape in wanted.items():
         node = nodes.get(schema.block(name))

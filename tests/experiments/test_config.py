@@ -17,6 +17,7 @@ SHIPPED = sorted(path.name for path in CONFIGS.glob("*.toml"))
 
 def test_the_promised_configs_are_shipped():
     names = (
+        *("force_lorenz", "force_oscillators", "force_song"),
         *("calibration", "force_sine", "graded_omission", "local_global", "meet", "ready_set_go"),
         *("reward_timing", "set_go", "transitions", "two_cues"),
     )

@@ -11,6 +11,7 @@ from small import spikewhen
 
 from spikewhen import Experiment, load_config, run
 from spikewhen.analysis.figures import free_run
+from spikewhen.experiments.result import open_run
 from spikewhen.paradigms.signal import Signal
 from spikewhen.paradigms.waveforms import START
 from spikewhen.reservoir.errors import InputError
@@ -170,6 +171,12 @@ def test_a_file_beside_the_config_is_learned_scored_and_drawn(tmp_path, monkeypa
     assert result.scores("a")["free_rmse"] == pytest.approx(expected, rel=1e-12)
     assert np.isnan(result.scores("a")["free_frequency_hz"])
     assert free_run.draw([result]) and free_run.caption([result])
+    (tmp_path / "out").mkdir()
+    assert spikewhen("run", "here/a.toml", "--out", "out").exit_code == 0
+    (kept,) = (tmp_path / "out").glob("*.h5")
+    assert np.array_equal(open_run(kept)["/blocks/signal"], result["/blocks/signal"]), (
+        "a file can be read again"
+    )
     shown = spikewhen("config", "show", "here/a.toml").stdout
     (tmp_path / "shown.toml").write_text(shown)
     assert load_config("shown.toml").run_id(0) == here.run_id(0)

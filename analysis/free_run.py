@@ -103,7 +103,8 @@ def shape_of(y: np.ndarray, target: np.ndarray, time_ms: np.ndarray) -> dict[str
     -------
     dict
         ``free_horizon_ms``, until the RMS distance over the next `OVER_MS` first exceeds `LEFT` of the
-        target's SD over all channels; the whole run where it never does. ``free_r``, correlation over all times and channels.
+        target's SD over all channels; the whole run where it never does. ``free_r``, correlation over all
+        times and channels.
         ``free_distribution``, Wasserstein distance of the values of each channel, over its SD, mean.
     """
     y, target = np.nan_to_num(y), np.asarray(target, float)

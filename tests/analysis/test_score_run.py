@@ -287,9 +287,8 @@ def test_a_free_run_of_any_signal_is_judged_by_likeness_range_and_how_long_it_st
     assert same == pytest.approx({"free_horizon_ms": 2000, "free_r": 1, "free_distribution": 0})
     leaves = np.where(t[:, None] < 500, target, target[::-1])
     found = shape_of(leaves, target, t)
-    assert (
-        500 <= found["free_horizon_ms"] < 520 and found["free_r"] < 0.9 and found["free_distribution"] < 0.2
-    )
+    assert 400 <= found["free_horizon_ms"] < 500, "the 100 ms after it are those that leave"
+    assert found["free_r"] < 0.9 and found["free_distribution"] < 0.2
     silent = shape_of(0 * target, target, t)
     assert (
         np.isnan(silent["free_r"]) and silent["free_horizon_ms"] < 100 and silent["free_distribution"] > 0.8

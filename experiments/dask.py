@@ -30,6 +30,9 @@ from spikewhen.reservoir.errors import InputError
 ATTEMPTS = 3
 """How often Dask may give a run up that was begun, before the end of its workers is taken for its fault."""
 
+LOST = 10
+"""How often it may give up one that had not begun: others on its worker may be to blame, or loading it is."""
+
 LOOK_S = 1.0
 """A running run looks so often whether the command is still there."""
 
@@ -122,6 +125,7 @@ class DaskCrew:
         self.folder.mkdir(parents=True, exist_ok=True)
         exchange = self._exchange = Path(tempfile.mkdtemp(prefix=".dask-", dir=self.folder)).absolute()
         attempts: Counter[int] = Counter()
+        lost: Counter[int] = Counter()
 
         def submit(number: int) -> Any:
             errand = Errand(Parcel.of(work, [self._waiting[number]]), number, exchange, self.scratch)
@@ -132,18 +136,21 @@ class DaskCrew:
         keys, numbers = itertools.count(), dict[str, int]()
         ending = as_completed([submit(number) for number in self._waiting], loop=client.loop)
         for future in ending:
-            number, error = numbers.pop(future.key), None
+            number = numbers.pop(future.key)
+            error: Exception | None = None
             try:
                 outcome = future.result()
             except KilledWorker:
+                lost[number] += 1
                 attempts[number] += begun_file(exchange, number).exists()
                 begun_file(exchange, number).unlink(missing_ok=True)
-                if attempts[number] < ATTEMPTS:  # else other runs would fail for one that ends workers
+                if attempts[number] < ATTEMPTS and lost[number] < LOST:  # others may have ended its workers
                     ending.add(submit(number))
                     continue
-                error = RunError("its workers ended while it ran, as by a limit of memory; see their logs")
-            except CancelledError as lost:
-                raise RunError(f"the scheduler {self._name} was lost; the same command goes on") from lost
+                when = "while it ran" if attempts[number] else "before it began"
+                error = RunError(f"its workers ended {when}, as by a limit of memory; see their logs")
+            except CancelledError as gone:
+                raise RunError(f"the scheduler {self._name} was lost; the same command goes on") from gone
             except Exception as other:
                 if isinstance(other, ModuleNotFoundError) and (other.name or "").startswith("spikewhen"):
                     raise RunError(

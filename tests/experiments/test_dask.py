@@ -26,6 +26,17 @@ class Task:
     steps: int = 1
 
 
+class Unloadable(Task):
+    """A run that ends the worker that unpacks it."""
+
+    def __reduce__(self):
+        return die, ()
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def work(backend, place, threads, task, tick):
     if task.path.stem == "deadly":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -74,6 +85,21 @@ def test_a_run_that_ends_its_worker_fails_alone(address, tmp_path):
         "deadly": "its workers ended while it ran, as by a limit of memory; see their logs",
     }
     assert small.files(tmp_path) == []
+
+
+def test_a_run_that_cannot_even_be_unpacked_is_not_handed_over_for_ever(address, tmp_path, monkeypatch):
+    monkeypatch.setattr("spikewhen.experiments.dask.LOST", 2)
+    failed = {}
+    side_by_side(
+        [Unloadable(tmp_path / "x.h5")],
+        work,
+        "cpu",
+        1,
+        lambda task, result: None,
+        lambda task, error: failed.update({task.path.stem: str(error)}),
+        engine=Dask(address),
+    )
+    assert failed == {"x": "its workers ended before it began, as by a limit of memory; see their logs"}
 
 
 def test_without_a_scheduler_there_is_a_cluster_of_this_machine_with_a_thread_for_each_run(tmp_path):

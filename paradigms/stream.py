@@ -75,7 +75,7 @@ class StreamTask(Task):
         time = time_grid(0.0, self.onset_to_onset_ms, step_ms)
         onset = np.where(item >= 0, self.lead_ms, np.nan)
         trials = trial_table(block, condition, silence_ms, item, onset)
-        probes = probe_table(block, np.unique(np.bincount(block)), condition[-1:], 0.0)
+        probes = probe_table(block, np.unique(np.bincount(block)).tolist(), [int(condition[-1])], 0.0)
         return PlannedSession(
             time_ms=time,
             cues=(),

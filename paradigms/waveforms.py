@@ -12,6 +12,9 @@ import numpy as np
 
 from spikewhen.reservoir.elementary import sine_of_turns
 
+Point = tuple[float, ...]
+"""Of three variables, as numbers: arrays so small are slow."""
+
 QUARTER_MS, UNIT_MS = 250.0, 400.0
 MELODY = (
     *((2, 1), (2, 1), (3, 1), (4, 1), (4, 1), (3, 1), (2, 1), (1, 1)),
@@ -49,7 +52,7 @@ def lorenz(time_ms: np.ndarray) -> np.ndarray:
     step = float(time_ms[1] - time_ms[0])
     parts = max(1, int(np.ceil(step / MOST_STEP_MS)))
     h = step / parts / UNIT_MS
-    state = START
+    state: Point = START
     out = np.empty((time_ms.size, 3))
     for row in out:
         for _ in range(parts):
@@ -62,10 +65,6 @@ def lorenz(time_ms: np.ndarray) -> np.ndarray:
             )
         row[:] = state
     return (out - np.array([0.0, 0.0, 25.0])) / np.array([20.0, 27.0, 25.0])
-
-
-Point = tuple[float, ...]
-"""Of three variables, as numbers: arrays so small are slow."""
 
 
 def _moved(state: Point, by: float, flow: Point) -> Point:

@@ -131,10 +131,13 @@ def parts_of(experiment: Any, grid: TimeGrid, size: Size, simulate: bool = True)
         keys_of = f"record.cells, record.cells_every_ms, {session}"
         parts.append(Part(keys_of, 1e-9 * NS_PER_PIECE * moments, states, 0.8 * states))
     for label, rule in experiment.rules.items():
-        if rule.name == "rls" and hasattr(rule, "shares_p"):
+        if hasattr(rule, "shares_p") and hasattr(rule, "interval_ms"):  # a matrix of cells by cells
             every_channel = not rule.shares_p and rule.gate.undelivered != "ignore"
             updates = trials * trial_ms / rule.interval_ms * (k if every_channel else 1)
-            p_bytes = (1 if rule.shares_p else k) * n**2 / 2 * np.dtype(rule.precision).itemsize
+            itemsize = np.dtype(getattr(rule, "precision", "float64")).itemsize
+            p_bytes = (1 if rule.shares_p else k) * n**2 / 2 * itemsize
+            if hasattr(rule, "every_trials"):  # ridge: both halves, and a solution every few trials
+                p_bytes, updates = 2 * p_bytes, updates + trials / rule.every_trials * n / 6
             seconds = 1e-9 * NS_PER_ENTRY_OF_P * updates * n**2
             kept_bytes = 0.8 * p_bytes if record.whole_rule_states else 0.0
             parts.append(Part(f"rules.{label}, network.n_neurons", seconds, 2 * p_bytes, kept_bytes))

@@ -56,7 +56,7 @@ def update_cost(setup: Setup, label: str) -> UpdateCost:
     """
     rule, session, grid = setup.experiment.rules[label], setup.session, setup.grid
     n, k, real = setup.experiment.network.n_neurons, session.n_channels, grid.dtype
-    one = getattr(rule.gate, "undelivered", "") == "ignore"
+    one = getattr(rule.gate, "undelivered", "") == "ignore" and getattr(rule.gate, "kind", "") != "reward"
     rng = np.random.default_rng(0)
     features = np.zeros((STEPS, padded(n + 1)), real)
     features[:, : n + 1] = rng.standard_normal((STEPS, n + 1))

@@ -29,7 +29,7 @@ Source = Recording | Iterable[Recording]
 LONGEST_NAME = 40
 """Of settings that name a line; longer ones give way to the hash of the config."""
 
-ACRONYMS = {"rls": "RLS", "lms": "LMS", "force": "FORCE"}
+ACRONYMS = {"rls": "RLS", "lms": "LMS", "nlms": "NLMS", "td": "TD", "force": "FORCE"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,7 +83,11 @@ class Kalman(RLS):
     advice: ClassVar[str] = "raise alpha or lower drift"
 
     drift: float = param(
-        0.01, "q: variance that a weight gains by its walk, in units of the targets' noise", "1/s", ge=0
+        0.01,
+        "q: variance that a weight gains by its walk, in units of the targets' noise",
+        "1/s",
+        ge=0,
+        search=(1e-4, 10.0),
     )
 
     def __post_init__(self) -> None:

@@ -61,7 +61,9 @@ class NLMS(Rule):
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = device_text(__file__)
 
-    eta: float = param(0.03, "share of its error that a readout step corrects", ge=0, le=2)
+    eta: float = param(
+        0.03, "share of its error that a readout step corrects", ge=0, le=2, search=(0.002, 0.5)
+    )
     epsilon: float = param(0.02, "added to |x|^2", gt=0)
 
     def init(self, n_channels: int, n_features: int, dtype: Any) -> NLMSState:

@@ -87,7 +87,12 @@ class NodePerturbation(Rule):
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = exploring_text(__file__)
 
-    eta: float = param(0.01, "learning rate per readout step, that of least mean squares on average", ge=0)
+    eta: float = param(
+        0.01,
+        "learning rate per readout step, that of least mean squares on average",
+        ge=0,
+        search=(1e-4, 0.1),
+    )
     noise: float = param(0.1, "nu: SD of the noise that is tried on an output", gt=0)
 
     def init(self, n_channels: int, n_features: int, dtype: Any) -> NodePerturbationState:

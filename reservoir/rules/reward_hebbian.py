@@ -98,7 +98,9 @@ class RewardHebbian(Rule):
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = exploring_text(__file__)
 
-    eta: float = param(5e-4, "learning rate per readout step at the start of the run", ge=0)
+    eta: float = param(
+        5e-4, "learning rate per readout step at the start of the run", ge=0, search=(1e-4, 1.0)
+    )
     noise: float = param(0.1, "nu: SD of the noise that is added to an output", gt=0)
     mean_ms: float = param(5.0, "time constant of the running means of output and reward", "ms", gt=0)
     modulation: str = param(

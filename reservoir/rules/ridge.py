@@ -156,7 +156,7 @@ class Ridge(Rule):
     advice: ClassVar[str] = "raise alpha"
     bulky: ClassVar[tuple[str, ...]] = ("gram",)
 
-    alpha: float = param(1.0, "penalty on |w|^2", gt=0)
+    alpha: float = param(1.0, "penalty on |w|^2", gt=0, search=(1e-3, 100.0))
     interval_ms: float = param(2.0, "time between samples", "ms", gt=0)
     every_trials: int = param(
         1, "trials from one solution to the next; the number of all trials = once, at the end", ge=1

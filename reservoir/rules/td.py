@@ -107,9 +107,9 @@ class TD(Rule):
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = device_text(__file__)
 
-    alpha: float = param(0.01, "learning rate per readout step", ge=0)
+    alpha: float = param(0.01, "learning rate per readout step", ge=0, search=(1e-4, 0.1))
     discount_ms: float = param(
-        1000.0, "time in which a value falls to 1/e, gamma = exp(-readout step / this); 0 = no discount", ge=0
+        1000.0, "time in which a value falls to 1/e, gamma = exp(-readout step / this); 0 = none", "ms", ge=0
     )
     trace_ms: float = param(
         50.0, "time in which lambda falls to 1/e, lambda = exp(-readout step / this); 0 = none", "ms", ge=0

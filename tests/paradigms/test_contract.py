@@ -1,10 +1,10 @@
 """What every task owes the trainer: planned alike from one seed, arrays of the right shape, names."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from lively import assert_same_bits, equal, local_rule, make_trainer, short_meet, train
+from lively import WHAT, assert_same_bits, equal, local_rule, make_trainer, short_meet, train
 from unequal import Unequal
 
 from spikewhen.paradigms import PARADIGMS, Signal
@@ -23,6 +23,7 @@ from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.reference import ReferenceBackend
 from spikewhen.reservoir.replay import features
 from spikewhen.reservoir.replay_engine import RecordedEngine
+from spikewhen.reservoir.rules import RULES
 from spikewhen.reservoir.rules.gate import CONTINUOUS
 from spikewhen.reservoir.types import record_steps
 
@@ -130,6 +131,16 @@ def test_the_numpy_reference_and_the_compiled_engine_agree(task):
     fast, slow = (train(task, rules, backend=b()) for b in (CpuBackend, ReferenceBackend))
     assert_same_bits(fast.arrays, slow.arrays)
     assert equal(fast, slow)
+
+
+@EACH
+def test_every_rule_learns_the_same_on_every_engine(task):
+    rules = {name: replace(rule(), what=rule().what and WHAT) for name, rule in RULES.items()}
+    if np.isfinite(task.plan(0, 1.0).teaching(0).stop_ms):
+        with pytest.raises(InputError, match=r"gate\.kind = 'reward'"):
+            train(task, {"td": rules.pop("td")})
+    fast, slow = (train(task, rules, backend=b()) for b in (CpuBackend, ReferenceBackend))
+    assert_same_bits(fast.arrays, slow.arrays)
 
 
 def test_a_shorter_trial_is_stored_with_nan_past_its_end():

@@ -94,10 +94,10 @@ def test_trials_that_go_on_carry_value_through_the_silence_and_episodes_do_not()
 
 def test_a_closed_gate_ends_an_episode():
     rule = TD(alpha=0.5, discount_ms=0.0, trace_ms=1e300)
-    state = rule.init(1, 4, np.float64)
-    gate = np.array([1.0, 0, 1, 1])[:, None]
-    follow(rule, state, np.eye(4), np.array([0, 0, 0, 1.0])[:, None], gate)
-    np.testing.assert_array_equal(state.w[0, :4], [0, 0, 0.5, 0])
+    state = rule.init(1, 5, np.float64)
+    gate = np.array([1.0, 1, 0, 1, 1])[:, None]
+    follow(rule, state, np.eye(5), np.array([0, 0, 0, 0, 1.0])[:, None], gate)
+    np.testing.assert_array_equal(state.w[0, :5], [0, 0, 0, 0.5, 0])
 
 
 def test_a_reward_is_one_step_of_the_delivered_channel_and_the_gate_is_open_throughout():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spikewhen.experiments.config import Experiment
@@ -27,6 +27,7 @@ class Job:
     estimate: Estimate
     recording: Path | None = None  # train on its spikes instead of simulating
     scratch: Path | None = None  # folder of the machine it runs on, for the file while it is written
+    checkpoint_s: float | None = None  # time from one kept moment of the run to the next
 
     @property
     def experiment(self) -> Experiment:
@@ -62,7 +63,8 @@ class Job:
             arrays=setup.config.get("arrays"),
             limits=BOUNDLESS,
         )
-        return make_job(self.name, rest, self.path.parent, self.recording)
+        job = make_job(self.name, rest, self.path.parent, self.recording)
+        return replace(job, checkpoint_s=self.checkpoint_s)
 
     def __str__(self) -> str:
         return f"{self.name} seed {self.seed} ({', '.join(self.experiment.rules)})"

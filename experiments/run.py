@@ -22,6 +22,7 @@ from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.reservoir.engine import Backend, Engine
 from spikewhen.reservoir.errors import ActivityError, InputError, printable
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.checkpoint import Checkpoint, keeping
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import FileSink, MemorySink, Sink
 from spikewhen.reservoir.files.static import write_declared, write_static
@@ -215,15 +216,22 @@ def write_memory(setup: Setup, source: Source, tick: Tick = None, scores: bool =
 
 
 def write_file(
-    path: Path, setup: Setup, source: Source, tick: Tick = None, scratch: Path | None = None
+    path: Path,
+    setup: Setup,
+    source: Source,
+    tick: Tick = None,
+    scratch: Path | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Run and score into a file that is whole or absent; a run that cannot be scored is kept.
 
-    With a folder `scratch` the file is written there, and copied to its place when it is complete.
+    With a folder `scratch` the file is written there, and copied to its place when it is complete. With a
+    checkpoint the run goes on where an interrupted one ended, and keeps where it is for the next.
     """
     file = FileSink(path, scratch)
     try:
-        outcome = _run(setup, source, file, tick)
+        with keeping(checkpoint):
+            outcome = _run(setup, source, file, tick, checkpoint)
         if not unscored(setup):
             outcome = _score(file, _open_recording(file), setup, source, outcome)
         file.commit()
@@ -234,10 +242,12 @@ def write_file(
     return outcome
 
 
-def _run(setup: Setup, source: Source, sink: Sink, tick: Tick) -> Outcome:
+def _run(
+    setup: Setup, source: Source, sink: Sink, tick: Tick, checkpoint: Checkpoint | None = None
+) -> Outcome:
     """Simulate and learn; returns the health report, its line and the warnings, without scores."""
     schema.write_head(sink, setup.config, software(), setup.run_id)
-    trainer = setup.trainer(source.network, source.engine, sink, progress=tick)
+    trainer = setup.trainer(source.network, source.engine, sink, progress=tick, checkpoint=checkpoint)
     write_static(sink, source.network, setup.session, trainer.onsets_ms())
     write_declared(sink, setup.experiment.paradigm)
     report = trainer.run()

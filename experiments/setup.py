@@ -20,6 +20,7 @@ from spikewhen.reservoir.arrays import checked, whole
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend, Engine
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.checkpoint import Checkpoint
 from spikewhen.reservoir.files.recording import run_id
 from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.network import build_network, check_delays
@@ -96,6 +97,7 @@ class Setup:
         record: RecordSpec | None = None,
         session: Session | None = None,
         progress: Any = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Trainer:
         """Return the loop over the session; `rules`, `record` and `session` in place of the run's own."""
         return Trainer(
@@ -109,6 +111,7 @@ class Setup:
             self.experiment.simulation.settle_ms,
             self.current,
             progress,
+            checkpoint,
         )
 
     def __reduce__(self) -> tuple:

@@ -7,11 +7,13 @@ readouts that learn from it, and returns an `Activity`. Shapes are named as in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from spikewhen.reservoir.arrays import checked
+from spikewhen.reservoir.errors import ActivityError
 from spikewhen.reservoir.own_rules import checked_constants, checked_state, checked_step, named
 from spikewhen.reservoir.rules.gate import TeachingSignal
 from spikewhen.reservoir.types import Network, State, Teaching, TimeGrid, Trials, aligned, padded
@@ -114,6 +116,44 @@ class Activity(NamedTuple):
     spike_neuron: np.ndarray  # (S,) int32
     y: list[np.ndarray]  # per readout (T, K)
     p_hat: list[np.ndarray]  # per readout (n, K), before that trial's update
+
+
+def check_outputs(
+    activity: Activity, first_step: int, readouts: Mapping[str, Readout], grid: TimeGrid
+) -> None:
+    """Refuse outputs and states of rules that are no longer finite.
+
+    Parameters
+    ----------
+    activity : Activity
+        Of a segment.
+    first_step : int
+        At which it began, dt steps.
+    readouts : mapping of label to Readout
+    grid : TimeGrid
+
+    Raises
+    ------
+    ActivityError
+        With the label of the rule, the value, its time, and what may help.
+    """
+    started = first_step * grid.dt_ms
+    for label, p_hat in zip(readouts, activity.p_hat, strict=True):
+        for i, k in np.argwhere(~np.isfinite(p_hat))[:1]:
+            advice = "lower the rate eta_w of its what readout"
+            raise ActivityError(f"p_hat of {label}", int(k), started, float(p_hat[i, k]), label, advice)
+    for (label, readout), y in zip(readouts.items(), activity.y, strict=True):
+        for t, k in np.argwhere(~np.isfinite(y))[:1]:
+            time_ms = started + (int(t) + 1) * grid.readout_step_ms
+            advice = getattr(readout.rule, "advice", "")
+            raise ActivityError(f"output of {label}", int(k), time_ms, float(y[t, k]), label, advice)
+    ended = started + (len(activity.y[0]) * grid.readout_step_ms if activity.y else 0)
+    for label, readout in readouts.items():
+        for name, array in [*zip(readout.state._fields, readout.state, strict=True), ("v", readout.v)]:
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                at, advice = int(np.argmin(np.isfinite(array))), getattr(readout.rule, "advice", "")
+                value = float(array.flat[at])
+                raise ActivityError(f"{name} of {label}", at, ended, value, label, advice)
 
 
 class Engine(Protocol):

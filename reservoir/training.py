@@ -16,11 +16,13 @@ import numpy as np
 
 from spikewhen.reservoir.arrays import check_label, checked
 from spikewhen.reservoir.cell_states import CellStates, chosen_cells
-from spikewhen.reservoir.engine import Activity, Engine, Readout
-from spikewhen.reservoir.errors import ActivityError, InputError
+from spikewhen.reservoir.engine import Activity, Engine, Readout, check_outputs
+from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.checkpoint import Checkpoint, LoggingSink
 from spikewhen.reservoir.files.sinks import Sink
 from spikewhen.reservoir.health import HealthMonitor
+from spikewhen.reservoir.moments import changing, restore
 from spikewhen.reservoir.network_check import check_encoders
 from spikewhen.reservoir.record import RecordSpec
 from spikewhen.reservoir.sessions import check_session, lesson, shown
@@ -62,6 +64,8 @@ class Trainer:
         Extra input current in every trial and probe, pA.
     progress : callable, optional
         Called with the number of trials and probes just finished.
+    checkpoint : Checkpoint, optional
+        Where moments between segments are kept, and the last one of an interrupted run is found.
     """
 
     def __init__(
@@ -76,11 +80,13 @@ class Trainer:
         settle_ms: float = 0.0,
         current: np.ndarray | None = None,
         progress: Callable[[int], None] | None = None,
+        checkpoint: Checkpoint | None = None,
     ):
         check_session(session, grid.readout_step_ms)
         check_encoders(network.encoders, network.n_neurons, session.n_cues, session.n_channels)
         self.engine, self.network, self.grid, self.session = engine, network, grid, session
-        self.sink, self.record = sink, record or RecordSpec()
+        self.sink: Sink = LoggingSink(sink, checkpoint) if checkpoint else sink
+        self.record, self._checkpoint, self._below = record or RecordSpec(), checkpoint, sink
         self.progress = progress or (lambda n: None)
         self.n_features = network.n_neurons + 1
         self.readouts = {
@@ -121,15 +127,33 @@ class Trainer:
         """Run the session; returns the health report."""
         self._create()
         first, stops = self._first_of_blocks(), self._stops()
-        self._settle()
-        self._probe(0)
-        for begin, end in pairwise(stops):
+        done = self._resume(stops)
+        if not done:
+            self._settle()
+            self._probe(0)
+        for i, (begin, end) in enumerate(pairwise(stops), 1):
+            if i <= done:
+                continue
             if begin in first and begin > 0:
                 for readout in self.readouts.values():
                     readout.switch()
             self._train(int(begin), int(end))
             self._probe(int(end))
+            if self._checkpoint:
+                self._checkpoint.offer(i, self._changing())
         return self._finish()
+
+    def _changing(self) -> dict[str, np.ndarray]:
+        return changing(self.state, self.readouts, self.health, self._settled)
+
+    def _resume(self, stops: np.ndarray) -> int:
+        """Take up an interrupted run; returns the segments that it had finished."""
+        moment = self._checkpoint.resume(self._below) if self._checkpoint else None
+        if moment is None:
+            return 0
+        self._settled, end = restore(self._changing(), moment.arrays), int(stops[moment.done])
+        self.progress(end + int(np.sum(self.session.probes.after_trial <= end)))
+        return moment.done
 
     def _first_of_blocks(self) -> np.ndarray:
         block = self.session.trials.block
@@ -191,7 +215,7 @@ class Trainer:
         readouts = list(self.readouts.values())
         kept = ("trials", begin, at) if self.record.trials else None
         activity = self._advance(self.state, trials, readouts, teaching, kept)
-        self._check_outputs(activity, trials.first_step)
+        check_outputs(activity, trials.first_step, self.readouts, self.grid)
         self.health.add(activity.spike_step, activity.spike_neuron)
         self._keep_spikes("reservoir", activity, 0)
         if self.record.trials:
@@ -203,29 +227,9 @@ class Trainer:
             return self.engine.run(state, trials, readouts, teaching)
         return self._states.run(self.engine, state, trials, readouts, teaching, where)
 
-    def _check_outputs(self, activity: Activity, first_step: int) -> None:
-        started = first_step * self.grid.dt_ms
-        for label, p_hat in zip(self.readouts, activity.p_hat, strict=True):
-            for i, k in np.argwhere(~np.isfinite(p_hat))[:1]:
-                advice = "lower the rate eta_w of its what readout"
-                raise ActivityError(f"p_hat of {label}", int(k), started, float(p_hat[i, k]), label, advice)
-        for (label, readout), y in zip(self.readouts.items(), activity.y, strict=True):
-            for t, k in np.argwhere(~np.isfinite(y))[:1]:
-                time_ms = started + (int(t) + 1) * self.grid.readout_step_ms
-                advice = getattr(readout.rule, "advice", "")
-                raise ActivityError(f"output of {label}", int(k), time_ms, float(y[t, k]), label, advice)
-        ended = started + (len(activity.y[0]) * self.grid.readout_step_ms if activity.y else 0)
-        for label, readout in self.readouts.items():
-            for name, array in [*zip(readout.state._fields, readout.state, strict=True), ("v", readout.v)]:
-                if array.dtype.kind == "f" and not np.isfinite(array).all():
-                    at, advice = int(np.argmin(np.isfinite(array))), getattr(readout.rule, "advice", "")
-                    value = float(array.flat[at])
-                    raise ActivityError(f"{name} of {label}", at, ended, value, label, advice)
-
     def _probe(self, after: int) -> None:
         probes = self.session.probes
-        here = np.flatnonzero(probes.after_trial == after)
-        if here.size == 0:
+        if (here := np.flatnonzero(probes.after_trial == after)).size == 0:
             return
         self._keep_weights(after)
         before = float(self.session.time_ms[0]) - self.grid.readout_step_ms
@@ -331,8 +335,7 @@ class Trainer:
         last = slice(self._every - 1, None, self._every)
         out = np.full((len(at), self.session.time_ms[last].size, y.shape[1]), np.nan, y.dtype)
         for row, where in zip(out, at, strict=True):
-            kept = y[where][last]
-            row[: len(kept)] = kept
+            row[: len(y[where][last])] = y[where][last]
         return out
 
     def _finish(self) -> dict[str, float]:

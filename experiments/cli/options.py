@@ -97,6 +97,15 @@ EngineSet = Annotated[
         "Of dask: scheduler=tcp://HOST:8786. Of both: scratch=DIR of a machine, to write in first.",
     ),
 ]
+CheckpointEvery = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint-every",
+        metavar="TIME",
+        help="Keep every so often where a run is, e.g. 5min, and when it is ended by a signal: the same "
+        "command then goes on inside the run, and leaves the same bytes.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
 ]
@@ -226,3 +235,20 @@ def naming_config(config: str) -> Iterator[None]:
         if error.where.startswith(("--", "planned ")):  # about the command
             raise
         raise InputError(f"{find_config(config)}: {error.where}", error.value, error.allowed) from error
+
+
+def with_checkpoints(jobs: list[Job], every: str | None) -> list[Job]:
+    """Return runs that keep where they are, if it was asked for.
+
+    Raises
+    ------
+    InputError
+    """
+    if every is None:
+        return jobs
+    from dataclasses import replace
+
+    from spikewhen.experiments.limits import parse_time
+
+    seconds = parse_time(every, "--checkpoint-every")
+    return [replace(job, checkpoint_s=seconds) for job in jobs]

@@ -10,6 +10,7 @@ import typer
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
+    CheckpointEvery,
     Config,
     DryRun,
     EngineName,
@@ -33,6 +34,7 @@ from spikewhen.experiments.cli.options import (
     asked_seeds,
     asked_shard,
     overrides,
+    with_checkpoints,
 )
 from spikewhen.experiments.cli.output import echo, leaving_no_empty
 from spikewhen.experiments.cli.part import note_failures, tell_missing, tell_plan
@@ -63,6 +65,7 @@ def run(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    checkpoint_every: CheckpointEvery = None,
     shard: ShardText = None,
     engine: EngineName = "local",
     engine_set: EngineSet = None,
@@ -97,6 +100,7 @@ def run(
     by, threads = asked_engine(engine, engine_set, threads, backend)
     limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
     every = asked_jobs(config, load_config(config, changes), chosen, folder, backend, limits)
+    every = with_checkpoints(every, checkpoint_every)
     jobs = part_of(part, every)
     threads = pick_threads(threads, jobs, backend, limits)
     if dry_run:

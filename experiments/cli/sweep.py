@@ -11,6 +11,7 @@ import typer
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
+    CheckpointEvery,
     DryRun,
     EngineName,
     EngineSet,
@@ -26,6 +27,7 @@ from spikewhen.experiments.cli.options import (
     asked_limits,
     asked_seeds,
     asked_shard,
+    with_checkpoints,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
 from spikewhen.experiments.cli.part import tell_missing, tell_plan
@@ -63,6 +65,7 @@ def sweep(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    checkpoint_every: CheckpointEvery = None,
     shard: ShardText = None,
     engine: EngineName = "local",
     engine_set: EngineSet = None,
@@ -98,6 +101,7 @@ def sweep(
     by, threads = asked_engine(engine, engine_set, threads, backend)
     limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
     plan = plan_sweep(path.stem, spec, folder, path.parent, limits)
+    plan = plan._replace(of_point=[with_checkpoints(jobs, checkpoint_every) for jobs in plan.of_point])
     mine = plan if part is None else plan.part(part)
     threads = pick_threads(threads, mine.jobs, backend, limits)
     if dry_run:

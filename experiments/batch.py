@@ -28,7 +28,7 @@ from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
-from spikewhen.reservoir.files.checkpoint import Checkpoint, forget
+from spikewhen.reservoir.files.checkpoint import forget
 from spikewhen.reservoir.files.locks import abandoned, sweep, sweep_small
 
 R = TypeVar("R")
@@ -318,7 +318,7 @@ def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Ti
     cpu = time.thread_time()
     try:
         if job.recording is None:
-            source, kept = simulated(job.setup, place), checkpoint_of(job)
+            source, kept = simulated(job.setup, place), job.checkpoint()
             outcome = write_file(job.path, job.setup, source, tick, job.scratch, kept)
         else:
             outcome = train_job(job, job.recording, tick)
@@ -330,15 +330,6 @@ def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Ti
     more = {sidecar.KEY: sidecar.result_part(job, outcome, software()["commit"])}
     write_sidecar(job, started, spent, "recorded" if job.recording else backend, threads, more)
     return outcome
-
-
-def checkpoint_of(job: Job) -> Checkpoint | None:
-    """Return where a run keeps its moments, if it was asked to."""
-    if job.checkpoint_s is None:
-        return None
-    from spikewhen.experiments.slurm import code_hash
-
-    return Checkpoint(job.path, code_hash()[:16], job.checkpoint_s)
 
 
 def _read(job: Job) -> Outcome:

@@ -203,6 +203,6 @@ def _configs(folder: Path) -> Iterator[tuple[Path, dict, bool]]:
         try:
             recording = read_run(path, (schema.CONFIG,))
             check_identity(recording, path)
-            yield path, recording.config, schema.holds_all_spikes(recording)
+            yield path, recording.config, recording.holds_all_spikes
         except InputError as error:
             say(f"warning: {error}; passed over")

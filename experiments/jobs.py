@@ -14,6 +14,7 @@ from spikewhen.experiments.reuse import is_there
 from spikewhen.experiments.setup import Setup, prepare
 from spikewhen.experiments.tables import duration, size
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,14 @@ class Job:
         """Whether something stands under the file's name; what it is shows when it is read."""
         return is_there(self.path)
 
+    def checkpoint(self) -> Checkpoint | None:
+        """Return where the run keeps its moments, if it was asked to."""
+        if self.checkpoint_s is None:
+            return None
+        from spikewhen.experiments.remote import LOADED
+
+        return Checkpoint(self.path, LOADED[:16], self.checkpoint_s)
+
     def without(self, label: str) -> Job | None:
         """Return the job without one of its rules; None if no rule is left."""
         labels = [name for name in self.experiment.rules if name != label]
@@ -64,7 +73,7 @@ class Job:
             limits=BOUNDLESS,
         )
         job = make_job(self.name, rest, self.path.parent, self.recording)
-        return replace(job, checkpoint_s=self.checkpoint_s)
+        return replace(job, scratch=self.scratch, checkpoint_s=self.checkpoint_s)
 
     def __str__(self) -> str:
         return f"{self.name} seed {self.seed} ({', '.join(self.experiment.rules)})"

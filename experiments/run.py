@@ -332,7 +332,7 @@ def find_scores(
 
     if geometry is None:
         geometry = recording.config["record"]["geometry"]
-    replay = Replay(recording) if schema.holds_all_spikes(recording) else None
+    replay = Replay(recording) if recording.holds_all_spikes else None
     return scored(recording, replay, beside, ceiling=ceiling, geometry=geometry)
 
 

@@ -59,7 +59,7 @@ def _scored(recording: Recording, label: str) -> bool:
 
 
 def _replayable(recording: Recording) -> bool:
-    return schema.holds_all_spikes(recording)
+    return recording.holds_all_spikes
 
 
 def found_geometry(

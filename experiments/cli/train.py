@@ -141,7 +141,7 @@ def _recordings(places: Sequence[Path], labels: Sequence[str]) -> tuple[list[Pat
                 continue
             config = recording.config
             if not place.is_dir() or (
-                schema.holds_all_spikes(recording)
+                recording.holds_all_spikes
                 and config["network"]["feedback_pa"] == 0
                 and set(labels) <= set(config["rules"])
             ):

@@ -84,10 +84,7 @@ Text, Names, Numbers = "a text", "names", "whole numbers"
 _SPIKES = {"recorded": (Numbers, True), "subset": (Text, True)}
 _SPIKES |= {"dt_ms": ("a number", True), "duration_ms": ("a number", False)}
 ATTRIBUTES: dict[str, dict[str, tuple[str, bool]]] = {
-    "/": {
-        **{"run_id": (Text, True), "numerics_version": ("a whole number", True)},
-        "pruned": (Names, False),
-    },
+    "/": {"run_id": (Text, True), "numerics_version": ("a whole number", True), "pruned": (Names, False)},
     "/blocks": {
         **dict.fromkeys(("events", "cues", "conditions"), (Names, True)),
         **{"channels": (Numbers, True), "steps": ("a whole number", True)},

@@ -78,6 +78,11 @@ class Recording:
         return self.attrs["/"]["run_id"]
 
     @property
+    def holds_all_spikes(self) -> bool:
+        """Whether the run kept every spike, and holds them still."""
+        return self.attrs.get(schema.spikes("reservoir"), {}).get("subset") == "all"
+
+    @property
     def labels(self) -> list[str]:
         """The labels of the readouts, in the config's order."""
         return schema.labels(self)

@@ -308,11 +308,6 @@ def create_weights(sink: Sink, label: str, after: np.ndarray, shape: tuple) -> N
     sink.create(weights(label, "v"), (after.size, *size), real, "1")
 
 
-def holds_all_spikes(recording: Recording) -> bool:
-    """Whether a run kept every spike, and holds them still."""
-    return recording.attrs.get(spikes("reservoir"), {}).get("subset") == "all"
-
-
 def create_spikes(sink: Sink, recorded: np.ndarray, subset: str, dt_ms: float) -> None:
     """Make room for spikes of the training run and of the probes.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import small
 
-from spikewhen.experiments.batch import carry_out_one, checkpoint_of
+from spikewhen.experiments.batch import carry_out_one
 from spikewhen.experiments.config import load_config
 from spikewhen.experiments.jobs import make_jobs
 from spikewhen.experiments.run import simulated, write_file
@@ -177,7 +177,7 @@ def test_a_job_goes_on_where_a_stopped_one_was(tmp_path):
     (job,) = make_jobs("x", experiment, [3], tmp_path / "a")
     (other,) = make_jobs("x", experiment, [3], tmp_path / "b")
     job = replace(job, checkpoint_s=60.0)
-    assert checkpoint_of(other) is None
+    assert other.checkpoint() is None
     place = get_backend("cpu")
     with pytest.raises(Stopped):
         carry_out_one("cpu", place, 1, job, stop_after(7))

@@ -9,7 +9,7 @@ from spikewhen.experiments.sidecar import read_light
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import read_run
-from spikewhen.reservoir.replay import features
+from spikewhen.reservoir.replay import Replay
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +37,15 @@ def test_a_pruned_run_reads_as_one_that_never_kept_it_and_says_so(whole, copied)
     assert sorted(after.attrs["/"]["pruned"]) == sorted(PARTS)
     assert after.run_id == before.run_id and after.config == before.config
     gone = set(before.arrays) - set(after.arrays)
-    assert gone == {p for p in before.arrays if p.startswith("/cells/") or "/trials/" in p}
+    assert gone == {
+        p for p in before.arrays if p.startswith("/cells/") or ("/readouts/" in p and "/trials/" in p)
+    }
     for path in after.arrays:
         if not path.startswith("/spikes/"):
             np.testing.assert_array_equal(after[path], before[path], err_msg=path)
     assert schema.health(after) == schema.health(before)
     with pytest.raises(InputError, match="they were pruned"):
-        features(after, 0.0, 1.0)
+        Replay(after)
 
 
 def test_tables_and_commands_take_a_pruned_run_for_finished(whole, copied):

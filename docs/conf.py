@@ -89,7 +89,7 @@ def site_links(app: Any, page: str, source: list[str]) -> None:
     source[0] = source[0].replace("](search.md", "](parameter_search.md")
     source[0] = re.sub(r"\[([^\]]+)\]\((\.\./[^)#]+)\)", named, source[0])
     # A file's name as the text of a link becomes the title of the page.
-    source[0] = re.sub(r"\[[\w/]+\.md\]\(([\w/]+\.md(?:#[^)]*)?)\)", r"[](\1)", source[0])
+    source[0] = re.sub(r"\[[\w/]+\.md\]\(((?:\.\./)*[\w/]+\.md(?:#[^)]*)?)\)", r"[](\1)", source[0])
     if page.startswith("tutorials/") and page != "tutorials/index":
         name = page.partition("/")[2]
         link = f'<p><a href="{name}.ipynb" download>Download as a notebook</a></p>'
@@ -116,10 +116,13 @@ def readable_signature(
 
 
 def linked_names(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Make links of the public names that a docstring has between single backticks."""
+    """Make links of the public names that a docstring has between single backticks, and of pages."""
     if what in ("attribute", "property"):
         lines.insert(0, "")  # else napoleon takes what stands before a colon for a type
     for i, line in enumerate(lines):
+        line = re.sub(r"(?<!`)docs/([\w/]+)\.md", r":doc:`/\1`", line).replace(
+            "`/search`", "`/parameter_search`"
+        )
         lines[i] = re.sub(r"(?<![`:])`(\w+)`(?!`)", linked, line)
 
 

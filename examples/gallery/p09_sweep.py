@@ -20,7 +20,7 @@ found = sw.sweep(
     rules=["local"],
     out=tempfile.mkdtemp(),
 )
-print(found)
+print(found.overview().text())
 
 # %%
 # ``to_xarray`` puts the scores on the grid of the axes, with seeds as one more dimension.

@@ -27,17 +27,17 @@ with pynwb.NWBHDF5IO(path, "r") as io:
     trials, units = file.trials.to_dataframe(), file.units.to_dataframe()
 print(trials[["start_time", "cue", "event", "cue_time"]].head(3))
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-left.eventplot(units["spike_times"].to_list()[:60], color="k", linelengths=0.8)
-left.set(xlim=(0, 5), xlabel="time (s)", ylabel="unit of the NWB file")
-for start in trials["cue_time"][trials["cue_time"] < 5]:
-    left.axvline(start, color="C3", lw=1)
-
 # %%
 # xarray has the predictions with named dimensions.
 
 data = result.to_xarray()
 last = data["probe_prediction"].isel(probe=-1).sel(rule="local")
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+left.eventplot(units["spike_times"].to_list()[:60], color="k", linelengths=0.8)
+left.set(xlim=(0, 5), xlabel="time (s)", ylabel="unit of the NWB file")
+for start in trials["cue_time"][trials["cue_time"] < 5]:
+    left.axvline(start, color="C3", lw=1)
 last.plot.line(x="time", ax=right)
 right.set(title="", xlabel="time after cue (ms)", ylabel="prediction on the last probe")
 plt.show()

@@ -17,7 +17,7 @@ experiment = sw.load_config(
     values={
         "network.n_neurons": 150,
         "network.out_degree": 30,
-        "network.weight": 8.0,
+        "network.weight": 1.5,
         "paradigm.p_reward": [1.0],
         "paradigm.trials_per_block": 100,
         "paradigm.probes_every": 100,

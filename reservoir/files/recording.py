@@ -24,7 +24,7 @@ from spikewhen.reservoir.files.schema import run_id as run_id
 from spikewhen.reservoir.files.walk import check_heaps, walk
 
 
-@dataclass
+@dataclass(repr=False)
 class Recording:
     """A finished run: arrays and attributes by absolute path.
 
@@ -43,6 +43,10 @@ class Recording:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     attrs: dict[str, dict[str, Any]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def __repr__(self) -> str:
+        name = self.attrs.get("/", {}).get("run_id", "without a name")
+        return f"<recording {name}: {len(self.arrays)} arrays>"
 
     def __getitem__(self, path: str) -> np.ndarray:
         if path not in self.arrays and (derived := self._derived(path)) is not None:

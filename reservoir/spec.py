@@ -64,7 +64,7 @@ def param(
     """
     # Not under names that pydantic knows: it would hold a bound of every number against the whole sequence.
     bounds = {">": gt, ">=": ge, "<": lt, "<=": le}
-    metadata = dict(help=help, unit=unit, choices=choices, bounds=bounds)
+    metadata: dict[str, Any] = dict(help=help, unit=unit, choices=choices, bounds=bounds)
     metadata |= dict(later=later, file=file, search=search)
     return field(default=default, default_factory=factory, metadata=metadata)
 

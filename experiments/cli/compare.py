@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spikewhen.experiments.cli.errors import examples
+from spikewhen.experiments.cli.grid import compare_tasks
 from spikewhen.experiments.cli.options import (
     BackendName,
     DryRun,
@@ -53,6 +54,7 @@ def add_to(app: typer.Typer) -> None:
             "spikewhen compare results/meet --rules local,rls_never_reset",
             "spikewhen compare meet.toml --rules local,rls_never_reset --seeds 0-19",
             "spikewhen compare --tuned results/mine          each rule as it was tuned",
+            "spikewhen compare --tasks meet.toml,set_go.toml --rules local,local_merged",
         )
     )(compare)
 
@@ -71,6 +73,20 @@ def compare(
         typer.Option(
             metavar="DIR",
             help="In place of a config: the winners that spikewhen tune left there, on the report's seeds.",
+        ),
+    ] = None,
+    tasks: Annotated[
+        str,
+        typer.Option(
+            metavar="A.toml,B.toml,...",
+            help="In place of a config: several; on each, all --rules are tuned alike, then compared.",
+        ),
+    ] = "",
+    tuning: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TUNE",
+            help="With --tasks: a tuning file with budget, seeds and ranges.  [default: what rules declare]",
         ),
     ] = None,
     rules: Annotated[
@@ -111,7 +127,9 @@ def compare(
     rule that diverges is left out and named, with exit code 2; the others are compared.
 
     With --tuned, each rule has the values that won, seeds are those that were kept for the
-    report, and beside the scores stands what an update of each rule costs.
+    report, and beside the scores stands what an update of each rule costs. With --tasks,
+    the same is done for each of several tasks, and grid.md, grid.csv and figures/grid.pdf
+    hold all of it.
     """
     from spikewhen.experiments import batch
     from spikewhen.experiments.compare import compare_finished, is_finished, split_labels
@@ -124,11 +142,19 @@ def compare(
         asked_seeds(seed, seeds),
         split_labels(rules),
     )
+    by, threads = asked_engine(engine, engine_set, threads, backend)
+    if tasks:
+        if source or tuned is not None or shard or backend != "cpu":
+            raise InputError("--tasks", tasks, "no config, --tuned, --shard or --backend beside it")
+        folder = out or Path("results") / "grid"
+        limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
+        return compare_tasks(
+            tasks, labels, tuning, changes, chosen, folder, limits, threads, by, dry_run, as_json
+        )
     if (tuned is None) == (not source):
         word = "nothing" if tuned is None else f"{source[0]} --tuned {tuned}"  # type: ignore[index]
-        raise InputError("CONFIG", word, "either a config or finished runs, or --tuned DIR")
+        raise InputError("CONFIG", word, "either a config or finished runs, or --tuned DIR, or --tasks")
     winners = None if tuned is None else read_winners(tuned, chosen, changes)
-    by, threads = asked_engine(engine, engine_set, threads, backend)
     if winners is None and source and all(map(is_finished, source)):
         options = (
             ("--set", changes[0] if changes else ""),

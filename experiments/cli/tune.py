@@ -12,11 +12,14 @@ from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
     DryRun,
+    EngineName,
+    EngineSet,
     Json,
     LimitDisk,
     LimitMemory,
     LimitTime,
     Seeds,
+    asked_engine,
     asked_limits,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
@@ -63,6 +66,8 @@ def tune(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    engine: EngineName = "local",
+    engine_set: EngineSet = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -89,11 +94,12 @@ def tune(
     get_backend(backend)
     limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
     plan = plan_tuning(source.stem, spec, folder, source.parent, limits)
-    workers = plan.workers(threads, limits)
+    by, asked = asked_engine(engine, engine_set, threads, backend)
+    workers = plan.workers(asked, limits)
     if dry_run:
         return echo(json.dumps(plan.estimates(workers)) if as_json else plan.describe(workers))
     with leaving_no_empty(folder):
-        found = carry_out_tuning(plan, workers, backend, take_over=take_over)
+        found = carry_out_tuning(plan, workers, backend, take_over=take_over, engine=by)
     if found.elsewhere:
         return
     if as_json:

@@ -24,6 +24,8 @@ from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules import LMS
 
 JOURNAL = "tune.journal"
+JOURNAL_BYTES = 1500.0
+"""Of one candidate on one seed, as measured with three parameters."""
 SPIKES = "search_seeds"
 """Folder of the recordings of the search seeds, within that of the tuning."""
 
@@ -107,12 +109,21 @@ class TuningPlan:
         """Return the bytes that some workers need."""
         return FIXED_BYTES + workers * max(r.estimate.memory_bytes - FIXED_BYTES for r in self.rules)
 
+    def disk(self) -> float:
+        """Return the bytes that are still to be written, recordings included."""
+        recordings = sum(job.estimate.disk_bytes for job in self.jobs if not job.finished)
+        return recordings + JOURNAL_BYTES * self.runs
+
     def seconds(self, workers: int) -> float:
         """Return how long the search takes, without the recordings, if nothing is given up early."""
-        each = self.spec.candidates * len(self.spec.search_seeds)
-        every = [each * max(0.0, rule.estimate.seconds - FIXED_S) for rule in self.rules]
+        every = list(map(self.seconds_of, self.rules))
         at_once = min(workers, len(every))
         return max(sum(every) / at_once, max(every)) if workers <= len(every) else sum(every) / workers
+
+    def seconds_of(self, rule: TunedRule) -> float:
+        """Return the same of one rule."""
+        each = self.spec.candidates * len(self.spec.search_seeds)
+        return each * max(0.0, rule.estimate.seconds - FIXED_S)
 
     def describe(self, workers: int) -> str:
         """Say what would be done, for a person."""
@@ -133,7 +144,7 @@ class TuningPlan:
         lines.append(f"at most {self.runs} {how}, {workers} at once")
         lines.append(
             f"  estimated, within a factor of 2: {duration(self.seconds(workers))}, "
-            f"{size(self.memory(workers))} of memory, {size(200.0 * self.runs)} of disk"
+            f"{size(self.memory(workers))} of memory, {size(JOURNAL_BYTES * self.runs)} of disk"
         )
         return "\n".join(lines)
 
@@ -146,9 +157,7 @@ class TuningPlan:
             "estimate": {
                 "seconds": round(self.seconds(workers), 1),
                 "memory_bytes": round(self.memory(workers)),
-                "disk_bytes": round(
-                    sum(j.estimate.disk_bytes for j in self.jobs if not j.finished) + 200.0 * self.runs
-                ),
+                "disk_bytes": round(self.disk()),
             },
         }
 

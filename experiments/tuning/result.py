@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import html
 import io
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from spikewhen.analysis.bands import csv_text
 from spikewhen.analysis.score_names import heading
 from spikewhen.experiments.cli.errors import RunError
+from spikewhen.experiments.comparison import Comparison
 from spikewhen.experiments.config import Experiment
 from spikewhen.experiments.display import count
 from spikewhen.experiments.tables import Table, number
@@ -19,10 +22,10 @@ from spikewhen.experiments.tuning.methods import paragraph
 from spikewhen.experiments.tuning.plan import TuningPlan
 from spikewhen.experiments.tuning.space import changed
 from spikewhen.experiments.tuning.study import Candidate, candidates_of, open_study, under_way
+from spikewhen.experiments.tuning.winners import TUNED, read_winners
 from spikewhen.experiments.views import pandas
 
-FILE = "tune.json"
-CANDIDATES, TUNED, METHODS = "candidates.csv", "tuned.toml", "methods.md"
+CANDIDATES, METHODS = "candidates.csv", "methods.md"
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,22 @@ class TuningResult:
             else "the config's own failed"
         )
         return f"{values} ({number(best.value)}; {start})"
+
+    def compare(self, seeds: Iterable[int] | None = None, *, threads: int = 1) -> Comparison:
+        """Compare the winners, paired by seed, with what an update of each costs.
+
+        Parameters
+        ----------
+        seeds : iterable of int, optional
+            In place of those that were kept for the report; none that the search has seen.
+        threads : int
+            Runs at once.
+
+        Raises
+        ------
+        InputError
+        """
+        return read_winners(self.folder, seeds).compare(threads)
 
     def refuse_empty(self) -> None:
         """Refuse a search in which no candidate of a rule got a value.
@@ -162,7 +181,7 @@ class TuningResult:
             }
             for label, c in best.items()
         }
-        return {"winners": found, "beside": str(self.plan.beside)}
+        return {"winners": found, "beside": os.path.relpath(self.plan.beside, self.folder)}
 
     def texts(self) -> dict[str, str]:
         """Return what is written, by the name of the file."""

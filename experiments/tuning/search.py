@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from optuna.trial import Trial, TrialState
 
+from spikewhen.experiments.estimate import Estimate
 from spikewhen.experiments.result import Result
 from spikewhen.experiments.run import run
 from spikewhen.experiments.train import train
@@ -31,6 +32,8 @@ class SearchTask:
     label: str
     worker: int = 0
     take_over: bool = False
+    command: str = ""  # a name for the call of the command
+    alone: bool = True  # whether that call has no other process at this rule
 
     @property
     def rule(self) -> TunedRule:
@@ -47,6 +50,12 @@ class SearchTask:
         """Candidates times seeds."""
         return self.plan.spec.candidates * len(self.plan.spec.search_seeds) if self.worker == 0 else 0
 
+    @property
+    def estimate(self) -> Estimate:
+        """What the search of the rule costs, recordings apart."""
+        each = self.rule.estimate
+        return each._replace(seconds=self.plan.seconds_of(self.rule), disk_bytes=0.0)
+
     def __str__(self) -> str:
         return f"{self.plan.name} ({self.label})"
 
@@ -56,9 +65,9 @@ def search(backend: str, place: Backend, threads: int, task: SearchTask, tick: T
     plan, rule = task.plan, task.rule
     study = open_study(plan, rule)
     if task.worker == 0:
-        give_up_dead(study, task.take_over)
+        give_up_dead(study, task.take_over, task.command if task.alone else "")
     done = 0
-    while (trial := begin(study, plan.spec.candidates)) is not None:
+    while (trial := begin(study, plan.spec.candidates, task.command)) is not None:
         try:
             state, value = judge(plan, rule, trial, place_of(study, trial.number) == 0, tick)
         except BaseException:

@@ -48,19 +48,20 @@ def space_of(label: str, rule: Any, given: Mapping[str, Axis] | None) -> Space:
                 changed(rule, {path: value})
             except InputError as error:
                 raise InputError(where, value, error.allowed) from error
-        if not (axis.low <= own <= axis.high if _is_range_for(axis, own, where) else own in axis):
+        if not _holds(axis, own, where):
             raise InputError(where, _shown(axis), f"to hold {own!r}, the rule's own value, which comes first")
     return space
 
 
-def _is_range_for(axis: Axis, own: Any, where: str) -> bool:
+def _holds(axis: Axis, own: Any, where: str) -> bool:
+    """Whether a value of the config lies on an axis; refuses an axis of another kind."""
     if not isinstance(axis, Range):
-        return False
+        return own in axis
     if isinstance(own, bool) or not isinstance(own, int | float):
         raise InputError(where, _shown(axis), f"a list of values: it is {own!r} in the config")
     if isinstance(own, int) and not (isinstance(axis.low, int) and isinstance(axis.high, int)):
         raise InputError(where, _shown(axis), "whole numbers as ends of the range")
-    return True
+    return axis.low <= own <= axis.high
 
 
 def declared(rule: Any, where: str = "") -> Space:

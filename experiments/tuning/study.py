@@ -136,7 +136,7 @@ class ByPlace(BaseSampler):
         return readable(value, axis.low, axis.high) if isinstance(axis, Range) else value
 
 
-def begin(study: optuna.Study, candidates: int) -> Trial | None:
+def begin(study: optuna.Study, candidates: int, command: str = "") -> Trial | None:
     """Begin the next candidate, unless as many are there or under way; it is marked as this process's."""
     if len(standing(study.get_trials(deepcopy=False))) >= candidates:
         return None
@@ -144,15 +144,26 @@ def begin(study: optuna.Study, candidates: int) -> Trial | None:
     if place_of(study, trial.number) >= candidates:  # another process was quicker
         study.tell(trial, state=TrialState.FAIL)
         return None
-    trial.set_user_attr("by", [socket.gethostname(), os.getpid()])
+    trial.set_user_attr("by", [socket.gethostname(), os.getpid(), command])
     return trial
 
 
-def give_up_dead(study: optuna.Study, everywhere: bool = False) -> None:
-    """Give up candidates whose process ended: of this machine, or of all where nobody else is at work."""
+def give_up_dead(study: optuna.Study, everywhere: bool = False, command: str = "") -> None:
+    """Give up candidates whose process ended, so that they are begun again.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    everywhere : bool
+        Also those of other machines, of which it cannot be known.
+    command : str, optional
+        The call that this process is the only one of at this rule: an earlier one was ended, as
+        a queue ends what takes too long.
+    """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        host, process = trial.user_attrs.get("by", ["", 0])
-        if everywhere or (host == socket.gethostname() and not alive(process)):
+        host, process, call = trial.user_attrs.get("by", ["", 0, ""])
+        dead = host == socket.gethostname() and not alive(process)
+        if everywhere or dead or (command and call == command):
             study.tell(trial.number, state=TrialState.FAIL)
 
 

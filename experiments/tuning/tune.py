@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spikewhen.experiments.batch import Left, carry_out, side_by_side
 from spikewhen.experiments.cli.errors import Interrupted, RunError, RunErrors, explain
+from spikewhen.experiments.engines import LOCAL, Engine
 from spikewhen.experiments.progress import say
 from spikewhen.experiments.results import refuse_failures
 from spikewhen.experiments.tuning.plan import TuningPlan, plan_tuning
-from spikewhen.experiments.tuning.result import FILE, TuningResult
+from spikewhen.experiments.tuning.result import TuningResult
 from spikewhen.experiments.tuning.spec import is_tuning, load_tuning
+from spikewhen.experiments.tuning.winners import FILE
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.integrity import write_whole
 
@@ -100,7 +103,12 @@ def tune(
 
 
 def carry_out_tuning(
-    plan: TuningPlan, workers: int = 1, backend: str = "cpu", *, take_over: bool = False
+    plan: TuningPlan,
+    workers: int = 1,
+    backend: str = "cpu",
+    *,
+    take_over: bool = False,
+    engine: Engine = LOCAL,
 ) -> TuningResult:
     """Record the search seeds, judge candidates, and write what was found.
 
@@ -114,16 +122,20 @@ def carry_out_tuning(
         Where the search seeds are simulated; rules train on the CPU.
     take_over : bool
         Give up candidates that processes of other machines have begun and will not finish.
+    engine : Engine
+        Who carries out the recordings and the search of each rule.
     """
     from spikewhen.experiments.tuning.search import SearchTask, search
 
     if backend != "cpu" and not plan.open_loop:
         raise InputError("--backend", backend, "cpu, where the loop is closed")
-    refuse_failures([run for run in carry_out(plan.jobs, backend, workers) if run.error])
+    refuse_failures([run for run in carry_out(plan.jobs, backend, workers, engine=engine) if run.error])
     per_rule = -(-workers // len(plan.rules))
     slots = [(rule.label, worker) for worker in range(per_rule) for rule in plan.rules]
+    command, alone = secrets.token_hex(8), per_rule == 1
     tasks = [
-        SearchTask(plan, label, worker, take_over) for label, worker in slots[: max(workers, len(plan.rules))]
+        SearchTask(plan, label, worker, take_over, command, alone)
+        for label, worker in slots[: max(workers, len(plan.rules))]
     ]
     failed: list[str] = []
     done = 0
@@ -136,7 +148,7 @@ def carry_out_tuning(
         failed.append(f"{task}: {explain(error)[0]}")
 
     try:
-        side_by_side(tasks, search, "cpu", workers, report, fail, "candidate")  # type: ignore[type-var]
+        side_by_side(tasks, search, "cpu", workers, report, fail, "training", engine=engine)  # type: ignore[type-var]
     except KeyboardInterrupt as error:
         raise Interrupted(done, plan.spec.candidates * len(plan.rules), isinstance(error, Left)) from None
     if failed:

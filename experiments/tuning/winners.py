@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spikewhen.experiments.compare import plan_comparison
 from spikewhen.experiments.comparison import Comparison
 from spikewhen.experiments.config import Experiment, load_config
 from spikewhen.experiments.display import count
+from spikewhen.experiments.engines import LOCAL, Engine
+from spikewhen.experiments.jobs import pick_threads
 from spikewhen.experiments.limits import BOUNDLESS
 from spikewhen.experiments.setup import prepare
 from spikewhen.experiments.tables import format_seeds
@@ -31,6 +34,16 @@ class Winners(NamedTuple):
     folder: Path  # of their runs
     beside: Path  # of rules and tasks of one's own
     origin: str  # a sentence on how they were found
+
+    def compare(
+        self, threads: int | None = 1, *, fail_fast: bool = False, engine: Engine = LOCAL
+    ) -> Comparison:
+        """Compare the winners on the seeds of the report; what is there already is not simulated again."""
+        plan = plan_comparison(self.name, self.experiment, None, self.seeds, self.folder, self.beside)
+        at_once = pick_threads(threads, plan.jobs)
+        comparison = plan.carry_out("cpu", at_once, fail_fast=fail_fast, engine=engine)
+        self.describe(comparison)
+        return comparison
 
     def describe(self, comparison: Comparison) -> None:
         """Let a comparison say how its rules were tuned, and what their updates cost on this machine."""
@@ -62,7 +75,7 @@ def read_winners(
     try:
         facts: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
         search, kept = tuple(facts["seeds"]), tuple(facts["report_seeds"])
-        name, beside, candidates = facts["name"], Path(facts["beside"]), facts["candidates"]
+        name, beside, candidates = facts["name"], folder / facts["beside"], facts["candidates"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             "--tuned", str(place), f"a folder that spikewhen tune has finished, with {FILE}"

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -20,9 +21,11 @@ from spikewhen.experiments.tuning.objective import Objective
 from spikewhen.experiments.tuning.plan import plan_tuning
 from spikewhen.experiments.tuning.result import TuningResult
 from spikewhen.experiments.tuning.search import SearchTask, search
+from spikewhen.experiments.tuning.space import space_of
 from spikewhen.experiments.tuning.spec import load_tuning
 from spikewhen.experiments.tuning.study import open_study
 from spikewhen.reservoir.errors import ActivityError
+from spikewhen.reservoir.rules import RULES
 
 TUNE = """
 config = "small.toml"
@@ -124,14 +127,26 @@ def test_what_a_killed_process_had_begun_is_done_again(cheap, tmp_path):
     plan = plan_of(cheap, tmp_path / "out")
     study = open_study(plan, plan.rules[0])
     left = study.ask()
-    left.set_user_attr("by", ["elsewhere", 1])
+    left.set_user_attr("by", ["elsewhere", 1, "another call"])
     waits = sw.tune(cheap, out=tmp_path / "out")
     assert waits.elsewhere == ["process 1 on elsewhere"]
-    left.set_user_attr("by", [socket.gethostname(), 2**22 + 1])
+    left.set_user_attr("by", [socket.gethostname(), 2**22 + 1, "another call"])
     sw.tune(cheap, out=tmp_path / "out")
     assert len(texts(tmp_path / "out")) == 4
     found = sw.tune(cheap, out=tmp_path / "out")
     assert [c.place for c in found.candidates["local"]] == list(range(12))
+
+
+def test_a_search_can_be_sent_to_another_machine_and_submitted_again(cheap, tmp_path):
+    sw.tune(cheap, candidates=5, out=tmp_path / "out")
+    plan = plan_of(cheap, tmp_path / "out")
+    task = pickle.loads(pickle.dumps(SearchTask(plan, "rls", command="this call")))
+    assert task.rule == plan.rules[1] and task.plan.experiment == plan.experiment
+    assert task.estimate.seconds > 0
+    left = open_study(plan, task.rule).ask()
+    left.set_user_attr("by", ["elsewhere", 1, "this call"])  # its time was up
+    assert search("cpu", None, 1, task, lambda n: None) == 7
+    assert not TuningResult.read_journal(plan).elsewhere
 
 
 def test_a_larger_budget_adds_to_what_is_there(cheap, tmp_path):
@@ -299,6 +314,11 @@ def test_the_winners_are_compared_on_the_seeds_of_the_report_with_their_cost(rea
     found = json.loads((folder / "out" / "report" / "compare.json").read_text())
     cost = found["comparison"]["update_costs"]["local"]
     assert cost["ns_per_step"] > 0 and cost["state_bytes"] >= 2 * 61 * 8 and cost["channels"] == 1
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_shipped_rule_declares_where_it_is_searched(name):
+    assert space_of(name, RULES[name](), None)
 
 
 def test_comparing_does_not_load_optuna():

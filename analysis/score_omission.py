@@ -63,7 +63,7 @@ def read_stream(recording: Recording) -> Stream:
     if schema.block("share_b") not in recording:
         raise InputError(schema.block("share_b"), "missing", 'the shares of scores "omission"')
     kept, n = schema.spikes("reservoir"), recording[schema.CELL_TYPE].size
-    if recording.attrs[kept].get("subset") != "all":
+    if not recording.holds_all_spikes:
         raise InputError("record.spikes", recording.attrs[kept].get("subset"), 'all, for scores "omission"')
     onset = recording[schema.trial("onset_ms")] + np.nanmin(recording[schema.trial("event_time_ms")])
     onset = onset[:-1]  # the window of the last item ends after the run

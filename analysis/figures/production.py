@@ -104,13 +104,13 @@ def _courses(sheet: Sheet, ax, panel: str, s: Series, last: bool) -> None:
         for run in s.runs:
             points, readout = probed_points(run), read_readout(run, s.label)
             at = np.flatnonzero((points.table[:, 0] == b) & (points.table[:, 2] == c))[-1]
-            curves.append(np.nanmean(readout.prediction[points.of_probe == at, :, 0], 0))
+            curves.append(readout.prediction[points.of_probe == at, :, 0].mean(0))
         time, z = readout.time_ms - interval[b, c], np.mean(curves, axis=0)
         after = time > 0
         grey = str(0.75 * i / max(len(conditions) - 1, 1))
         name = f"{interval[b, c]:g} ms"
         sheet.line(ax, panel, name, time[after], z[after], "mean", color=grey, lw=1.0)
-        top = max(top, float(z[after].max()))
+        top = max(top, float(np.nanmax(z[after])))
         style: dict[str, Any] = {"color": grey, "marker": "v", "ms": 2.5, "ls": "none", "clip_on": False}
         sheet.line(
             ax, panel, f"go of {name}", interval[b, c], 1.08, transform=ax.get_xaxis_transform(), **style

@@ -107,7 +107,11 @@ CheckpointEvery = Annotated[
     ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Say what would be done and what it costs, of a job array also its script; write nothing.",
+    ),
 ]
 FailFast = Annotated[
     bool, typer.Option("--fail-fast", help="Stop at the first run that fails, instead of doing the others.")

@@ -41,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
             "spikewhen sweep weight.toml --dry-run       a shipped sweep: 6 points, 3 seeds",
             "spikewhen sweep mine.toml --seeds 0-9 --out results/mine",
             "spikewhen sweep mine.toml --seeds 0-9 --out results/mine --shard 2/8",
+            "spikewhen sweep mine.toml --engine slurm --engine-set time=4h --dry-run",
         )
     )(sweep)
     app.command(

@@ -32,6 +32,9 @@ from spikewhen.reservoir.errors import InputError
 ATTEMPTS = 3
 """How often a run is begun, before the end of its task is taken for its fault."""
 
+MOST_LIMITS = 1000
+"""How often a task may meet its limit of time where its runs keep checkpoints, and so go on."""
+
 TASKS = 100
 """Of an array, where nothing else is asked for."""
 
@@ -84,8 +87,9 @@ class SlurmCrew:
             If SLURM takes no such job, or its machines have other code.
         """
         longest = max(items, key=seconds_of)
-        if seconds_of(longest) > 2 * self.time_s:  # estimates: a factor of 2
-            allowed = f"more: {longest} takes about {duration(seconds_of(longest))}"
+        if seconds_of(longest) > 2 * self.time_s and not _goes_on(longest):  # estimates: a factor of 2
+            took = duration(seconds_of(longest))
+            allowed = f"more, or --checkpoint-every: {longest} takes about {took}"
             raise InputError("--engine-set time", duration(self.time_s), allowed)
         place = self.folder / "slurm"
         place.mkdir(parents=True, exist_ok=True)
@@ -120,7 +124,10 @@ class SlurmCrew:
         """Submit what is waiting; returns which runs each task has."""
         import submitit
 
-        executor = submitit.AutoExecutor(folder=place / "%j", cluster=self.cluster)
+        often = MOST_LIMITS if any(map(_goes_on, self._waiting.values())) else ATTEMPTS
+        executor = submitit.AutoExecutor(
+            folder=place / "%j", cluster=self.cluster, slurm_max_num_timeout=often
+        )
         executor.update_parameters(**self.parameters)
         waiting = list(self._waiting)
         count = min(self.tasks, len(waiting))
@@ -183,6 +190,11 @@ class SlurmCrew:
             for job in self._jobs:
                 job.cancel(check=False)
         return list(self._waiting.values())
+
+
+def _goes_on(item: Any) -> bool:
+    """Whether a run that is stopped goes on inside itself."""
+    return getattr(item, "checkpoint_s", None) is not None
 
 
 def ask(*words: str) -> tuple[int, str]:

@@ -41,6 +41,7 @@ class Task:
 
     path: Path
     steps: int = 1
+    checkpoint_s: float | None = None
 
 
 def work(backend, place, threads, task, tick):
@@ -65,7 +66,7 @@ def work(backend, place, threads, task, tick):
     return name, os.environ["OMP_NUM_THREADS"], os.environ["NUMBA_NUM_THREADS"]
 
 
-def carried_out(folder, names, meanwhile=None, **settings):
+def carried_out(folder, names, meanwhile=None, checkpoint_s=None, **settings):
     """Carry out tasks on SLURM; `meanwhile` is called in a thread when the last of them has begun."""
     found, failed, wrong = [], {}, []
 
@@ -84,7 +85,7 @@ def carried_out(folder, names, meanwhile=None, **settings):
     if meanwhile is not None:
         watcher.start()
     side_by_side(
-        [Task(folder / f"{name}.h5") for name in names],
+        [Task(folder / f"{name}.h5", checkpoint_s=checkpoint_s) for name in names],
         work,
         "cpu",
         1,
@@ -116,7 +117,7 @@ def test_a_task_that_is_told_its_time_is_up_is_queued_again_and_goes_on(node, tm
     def signal_it():  # as SLURM does before the limit
         node.ask("scancel", "--signal=USR2", job_of(tmp_path, "slow"))
 
-    found, failed = carried_out(tmp_path, ["a", "slow"], signal_it, tasks=1)
+    found, failed = carried_out(tmp_path, ["a", "slow"], signal_it, checkpoint_s=1.0, tasks=1)
     assert found == ["a", "slow"] and not failed
     jobs = [line.split() for line in (tmp_path / "slow.begun").read_text().splitlines()]
     assert jobs[0][0] == jobs[1][0] and jobs[1][1] == "1", "the same job, started again"

@@ -181,6 +181,13 @@ def test_slurm_takes_neither_threads_nor_a_gpu(monkeypatch, tmp_path):
     small.refused(small.spikewhen(*words, "--backend", "gpu"), "--backend", "cpu with --engine slurm")
 
 
+def test_a_run_that_a_task_has_no_time_for_is_refused_before_anything_is_submitted(tmp_path):
+    long = SimpleNamespace(estimate=SimpleNamespace(seconds=500.0), checkpoint_s=None)
+    with pytest.raises(InputError, match="--checkpoint-every"):
+        next(SlurmCrew(tmp_path, 2, 60.0, {}).each(named, [*ITEMS, long], lambda n: None))
+    assert small.files(tmp_path) == []
+
+
 def test_what_is_submitted_is_cancelled_where_the_command_ends(tmp_path):
     crew, cancelled = SlurmCrew(tmp_path, 2, 60.0, {}), []
     crew._jobs = [SimpleNamespace(cancel=lambda check, n=n: cancelled.append(n)) for n in range(2)]

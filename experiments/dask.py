@@ -10,6 +10,7 @@ import itertools
 import logging
 import shutil
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,9 @@ LOST = 10
 
 LOOK_S = 1.0
 """A running run looks so often whether the command is still there."""
+
+LONELY_S = 30.0
+"""The command looks so often whether a worker is left."""
 
 CONNECT_S = 10
 """How long a scheduler is waited for."""
@@ -106,6 +110,7 @@ class DaskCrew:
     _waiting: dict[int, Any] = field(default_factory=dict)
     _exchange: Path | None = None
     _open: list[Any] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
 
     def each(self, work: Work, items: Sequence[Any], tick: Tick) -> Iterator[tuple[Any, Future]]:
         """Carry out `work(item, tick)` for every item; yield each with its outcome as it ends.
@@ -133,6 +138,7 @@ class DaskCrew:
             numbers[key] = number
             return client.submit(errand, key=key, pure=False, priority=-attempts[number])
 
+        threading.Thread(target=self._watch, args=(client,), daemon=True).start()
         keys, numbers = itertools.count(), dict[str, int]()
         ending = as_completed([submit(number) for number in self._waiting], loop=client.loop)
         for future in ending:
@@ -194,8 +200,19 @@ class DaskCrew:
             what = f"{count(len(shared), 'worker')} of {self.address} have more than one thread"
             say(f"warning: {what}, where runs slow each other down; start workers with --nthreads 1")
 
+    def _watch(self, client: Any) -> None:
+        """Say once that no worker is left, as where each ran into its limit of time: runs wait for one."""
+        told = False
+        while not self._over.wait(LONELY_S):
+            with suppress(Exception):  # the scheduler is lost, which `each` says
+                lonely = not client.nthreads()
+                if lonely and not told:
+                    say(f"warning: the scheduler {self._name} has no worker left; runs wait for the next")
+                told = lonely
+
     def stop(self, grace_s: float | None = None) -> list[Any]:
         """Stop what goes on and leave the scheduler; return the items that have not ended."""
+        self._over.set()
         if self._exchange is not None:
             shutil.rmtree(self._exchange, ignore_errors=True)  # runs look for it
         for one in self._open:

@@ -7,6 +7,7 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import small
@@ -142,6 +143,19 @@ def test_a_run_stops_where_its_command_has_ended(tmp_path, monkeypatch):
 def ticking(item, tick):
     tick(1)
     return item
+
+
+def test_that_no_worker_is_left_is_said_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("spikewhen.experiments.dask.LONELY_S", 0.0)
+    crew, answers = DaskCrew(tmp_path, "tcp://x:1", 1), [{"a": 1}, {}, {}, {}]
+
+    def nthreads():
+        if len(answers) == 1:
+            crew._over.set()
+        return answers.pop(0)
+
+    crew._watch(SimpleNamespace(nthreads=nthreads))
+    assert answers == [] and capsys.readouterr().err.count("tcp://x:1 has no worker left") == 1
 
 
 def test_stopping_names_what_has_not_ended(tmp_path):

@@ -17,6 +17,7 @@ import small
 import spikewhen as sw
 from spikewhen.experiments.config import load_config
 from spikewhen.experiments.tuning import search as searching
+from spikewhen.experiments.tuning import study as studies
 from spikewhen.experiments.tuning.objective import Objective
 from spikewhen.experiments.tuning.plan import plan_tuning
 from spikewhen.experiments.tuning.result import TuningResult
@@ -186,6 +187,17 @@ def test_two_workers_share_a_journal_and_keep_to_the_budget(cheap, tmp_path, mon
     found = TuningResult.read_journal(plan).candidates["rls"]
     assert [c.place for c in found] == list(range(12)) and len(set(by)) == 2
     assert len({tuple(c.values.values()) for c in found}) == 12, "no point twice"
+
+
+def test_of_two_that_begin_the_last_candidate_at_once_one_gives_way(cheap, tmp_path, monkeypatch):
+    sw.tune(cheap, candidates=3, out=tmp_path / "out")
+    plan = plan_of(cheap, tmp_path / "out", candidates=3)
+    study, real, views = open_study(plan, plan.rules[0]), studies.standing, iter([[]])
+    monkeypatch.setattr(
+        studies, "standing", lambda trials: next(views, real(trials))
+    )  # at first, an old view
+    assert studies.begin(study, 3) is None
+    assert len(studies.candidates_of(study, 9)) == 3 and not studies.under_way(study)
 
 
 def test_a_candidate_that_diverges_counts_and_is_named(cheap, tmp_path, monkeypatch):

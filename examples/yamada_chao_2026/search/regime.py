@@ -102,7 +102,7 @@ def search_regime_rls(folder: Path, seconds: float, worker: int = 0) -> None:
 def _best_networks(folder: Path) -> list[dict[str, float]]:
     """Network and trace of the best candidates of `search_regime`, best first."""
     trials = open_study(folder, NAME).get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    best = sorted(trials, key=lambda trial: trial.value)[:TAKEN_OVER]
+    best = sorted(trials, key=lambda trial: trial.value or 0.0)[:TAKEN_OVER]  # all of them have a value
     return [{k: v for k, v in t.params.items() if not k.startswith("rules.")} for t in best]
 
 

@@ -25,7 +25,9 @@ def scheduler(workers):
 
     # a worker that is killed is started again, and the scheduler gives no run up
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 3}),
+        dask.config.set(
+            {"distributed.scheduler.allowed-failures": 3, "distributed.comm.timeouts.connect": "300s"}
+        ),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -39,6 +41,16 @@ def scheduler(workers):
             cluster.scheduler_address,
             lambda: [nanny.process.pid for nanny in list(cluster.workers.values()) if nanny.process],
         )
+
+
+def alive(pid):
+    """Whether a worker's process runs; one that was ended stays a zombie for a moment."""
+    import psutil
+
+    try:
+        return pid != os.getpid() and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Killer(threading.Thread):
@@ -55,9 +67,9 @@ class Killer(threading.Thread):
         looked = time.monotonic()
         while len(self.killed) < self.kills and not self.over.wait(0.002):
             owners = [(_owner(lock), lock.stem) for lock in self.folder.glob("*.lock")]
-            found = [(int(owner[1]), run) for owner, run in owners if owner and int(owner[1]) != os.getpid()]
+            found = [(int(owner[1]), run) for owner, run in owners if owner and alive(int(owner[1]))]
             if not found and list(self.folder.glob("*.h5")) and time.monotonic() - looked > 3:
-                found = [(pid, "") for pid in self.workers() if pid]
+                found = [(pid, "") for pid in self.workers() if pid and alive(pid)]
             if found:
                 pid, run = self.draw.choice(found)
                 with suppress(ProcessLookupError):

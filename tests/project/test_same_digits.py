@@ -16,10 +16,10 @@ NUMPY = set(
     "arange array asarray ascontiguousarray atleast_1d broadcast_arrays broadcast_to "
     "concatenate count_nonzero diff dtype empty empty_like errstate eye flatnonzero "
     "frombuffer full full_like int32 int64 linspace load ma.isMaskedArray ndim nonzero ones "
-    "ones_like pad prod repeat roll searchsorted shape size sort stack uint32 uint64 unique "
-    "unravel_index where zeros zeros_like "
+    "isin ones_like pad prod repeat roll searchsorted shape size sort stack uint32 uint64 unique "
+    "float64 tile tril unravel_index vstack where zeros zeros_like "
     # exact, or rounded in one way only
-    "abs all any argmax argmin argsort argwhere clip copysign divmod floor frexp isfinite "
+    "abs all any argmax argmin argsort argwhere ceil clip copysign mod divmod floor frexp isfinite "
     "isinf isnan ldexp max maximum multiply.accumulate nan_to_num rint round sqrt "
     # sums and means in an order that is the same everywhere
     "mean sum cumsum bincount add.reduceat "
@@ -27,7 +27,7 @@ NUMPY = set(
     "random.default_rng".split()
 )
 MATH = {"factorial", "floor", "isfinite", "prod", "sqrt"}
-DRAWN = {"choice", "integers", "permutation", "random"}
+DRAWN = {"choice", "integers", "permutation", "random", "shuffle"}
 """Methods of a generator that take nothing from the C library and fuse no product with a sum."""
 
 

@@ -158,7 +158,7 @@ class Comparison:
             for label, every in self.differences.items()
             for d in every
         ]
-        compared = {"score": self.score, "reference": self.reference, "differences": found}
+        compared: dict[str, Any] = {"score": self.score, "reference": self.reference, "differences": found}
         if self.costs:
             compared["update_costs"] = plain(self.costs)
         return summary_text([summarise_results(self.name, self.runs)], comparison=compared)

@@ -225,7 +225,10 @@ class TaskGrid:
     def json(self) -> str:
         """Return the rows as the text of a JSON file."""
         found = [
-            {key: part._asdict() if isinstance(part, tuple) else part for key, part in row._asdict().items()}
+            {
+                key: part._asdict() if isinstance(part, Interval | Paired | Effect) else part
+                for key, part in row._asdict().items()
+            }
             for row in self.rows
         ]
         return json.dumps({"candidates": self.spec.candidates, "rows": _finite(found)}, indent=1) + "\n"

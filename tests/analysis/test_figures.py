@@ -26,8 +26,9 @@ from spikewhen.reservoir.replay import features
 from spikewhen.reservoir.rules.gate import Gate
 
 MEET = list(Meet.figures)
-SHIPPED = {name: module for name, module in FIGURES.items() if name not in ("event_times", "sequence")}
-"""Figures of the made-up runs here; the other two are looked at where there are runs of their tasks."""
+OF_OTHER_TASKS = ("event_times", "sequence", "production", "omission", "local_global")
+SHIPPED = {name: module for name, module in FIGURES.items() if name not in OF_OTHER_TASKS}
+"""Figures of the made-up runs here; the others are looked at where there are runs of their tasks."""
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,10 @@ def draw(source: Source) -> Sheet:
         for ax in (left, middle):
             ax.set_xlabel("share of the preferred tone (%)" if last else "")
             ax.axhline(0, color=MIDDLE, lw=0.4, zorder=0)
-        _shares(sheet, runs, sheet.axes(154, top, 20, ROW_MM - 13, c, 12), c, s)
+        right = sheet.axes(154, top, 20, ROW_MM - 13, c, 12)
+        _shares(sheet, runs, right, c, s)
+        if row == 0:
+            sheet.write(right, 0.6, 100 * PUBLISHED, "cortex", 6.5, color=OTHER_P, ha="right", va="bottom")
     return sheet
 
 

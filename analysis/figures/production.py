@@ -51,7 +51,11 @@ def draw(source: Source) -> Sheet:
     for row, s in enumerate(series):
         top, last = 6 + ROW_MM * row, row == len(series) - 1
         a, b = ("abcdefgh"[2 * row + i] for i in range(2))
-        _productions(sheet, runs, sheet.axes(20, top, 50, ROW_MM - 12, a, 14), a, s, last)
+        ax = sheet.axes(20, top, 50, ROW_MM - 12, a, 14)
+        _productions(sheet, runs, ax, a, s, last)
+        if row == 0:
+            for at, name, colour in ((0.98, "perfect", MIDDLE), (0.88, "Bayes", OBSERVER)):
+                sheet.write(ax, 0.03, at, name, 6.5, transform=ax.transAxes, color=colour, va="top")
         _courses(sheet, sheet.axes(112, top, 62, ROW_MM - 12, b, 12), b, s, last)
     return sheet
 

@@ -143,7 +143,7 @@ class KeptSpikes:
         self._n = recording[schema.CELL_TYPE].size
         kept = recording.attrs[self.group]["subset"]
         if kept != "all":
-            pruned = "spikes" in recording.attrs["/"].get("pruned", [])
+            pruned = "spikes" in recording.attrs.get("/", {}).get("pruned", [])
             kept = "none: they were pruned" if pruned else kept
             raise InputError("record.spikes", kept, "all, to have the features again")
         self._step, self._cell = (recording.sliced(f"{self.group}/{name}") for name in ("step", "node_ids"))

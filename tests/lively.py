@@ -102,7 +102,7 @@ VARIANTS = {
     ),
     "node_perturbation": NodePerturbation(eta=0.05),
     "reward_hebbian": RewardHebbian(eta=0.5),
-    "reward_hebbian_graded": RewardHebbian(eta=2.0, modulation="graded", fall_s=0.0),
+    "reward_hebbian_graded": RewardHebbian(eta=0.05, modulation="graded", fall_s=0.0),
     "kalman": Kalman(drift=5.0, interval_ms=3.0),
     "kalman_shared": Kalman(drift=5.0, alpha=0.1, gate=Gate(kind="none", undelivered="zero")),
     "rls_surprised": RLSSurprise(memory_trials=5, surprise_above=0.2, surprise_after=1),

@@ -102,7 +102,8 @@ def test_all_rules_learn_the_same_beside_each_other(dtype, kernel):
 def test_every_rule_learns_the_same_in_the_closed_loop(dtype, variant):
     network, grid = lively_network(feedback_pa=60.0, delay_max_ms=1.0), small_grid(dtype, normalise_ms=30.0)
     left = both_engines(network, grid, [VARIANTS[variant]], two_trials(grid, n_steps=60), chunks=(None, 7))
-    assert left["state.output"].any()
+    solves_last = getattr(VARIANTS[variant], "every_trials", 1) > 1  # a ridge that has not spoken yet
+    assert solves_last or left["state.output"].any()
     assert left["spike_step"].size > 30
 
 

@@ -159,7 +159,7 @@ def module_file(name: str) -> Path | None:
     if module is None:
         try:
             spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError, AttributeError):
+        except Exception:  # it imports the packages above, and what they raise is theirs
             return None
         file = spec.origin if spec is not None and spec.has_location else None
     return Path(file).resolve() if file else None

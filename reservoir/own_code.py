@@ -233,6 +233,7 @@ def installed() -> set[Path]:
     paths = sysconfig.get_paths()
     places = {paths[k] for k in ("stdlib", "platstdlib", "purelib", "platlib")}
     places |= {*site.getsitepackages(), site.getusersitepackages()}
+    places |= {p for p in sys.path if Path(p).name in ("site-packages", "dist-packages")}  # of a .pth, say
     ours = Path(__file__).resolve().parent.parent
     packages = ("reservoir", "paradigms", "analysis", "experiments", "gpu", "examples", "validation")
     return {Path(p).resolve() for p in places} | {ours / name for name in packages}

@@ -3,8 +3,8 @@
 A task names its scores (`spikewhen.paradigms.base.Task.scores`), and the name is stored in
 the file: "events" (`spikewhen.analysis.score_events`), "target" (`score_targets`), "times"
 (`score_times`), "sequence" (`score_sequence`), "production" (`score_production`),
-"omission" (`score_omission`), "local_global" (`score_local_global`), "signal" (`free_run`), "none", or
-``"module:function"`` of a user's own,
+"omission" (`score_omission`), "local_global" (`score_local_global`), "choices" (`score_choices`),
+"signal" (`free_run`), "none", or ``"module:function"`` of a user's own,
 
     ``score(recording) -> {label: {name: values or (values, unit)}}``.
 """
@@ -19,6 +19,7 @@ import numpy as np
 
 from spikewhen.analysis.algebra import one_thread
 from spikewhen.analysis.free_run import score_signal
+from spikewhen.analysis.score_choices import score_choices
 from spikewhen.analysis.score_events import score_events
 from spikewhen.analysis.score_local_global import score_local_global
 from spikewhen.analysis.score_names import KEYS, SCORES
@@ -52,6 +53,7 @@ SCORERS: dict[str, Scorer | None] = {
     "production": Scorer(score_production, "error"),
     "omission": Scorer(score_omission, "omission_share"),
     "local_global": Scorer(score_local_global, "global_effect"),
+    "choices": Scorer(score_choices, "accuracy"),
     "signal": Scorer(score_signal, "free_rmse"),
     "none": None,
 }

@@ -4,6 +4,7 @@ from spikewhen.paradigms.base import PlannedSession, Task
 from spikewhen.paradigms.graded_omission import GradedOmission
 from spikewhen.paradigms.local_global import LocalGlobal
 from spikewhen.paradigms.meet import Block, Meet
+from spikewhen.paradigms.neurogym import NeuroGym
 from spikewhen.paradigms.ready_set_go import Prior, ReadySetGo
 from spikewhen.paradigms.reward_timing import RewardTiming
 from spikewhen.paradigms.set_go import SetGo
@@ -19,6 +20,7 @@ PARADIGMS = {
     "graded_omission": GradedOmission,
     "ready_set_go": ReadySetGo,
     "local_global": LocalGlobal,
+    "neurogym": NeuroGym,
 }
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "GradedOmission",
     "LocalGlobal",
     "Meet",
+    "NeuroGym",
     "PlannedSession",
     "Prior",
     "ReadySetGo",

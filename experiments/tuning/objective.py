@@ -17,7 +17,7 @@ from spikewhen.reservoir.errors import InputError, nearest
 from spikewhen.reservoir.own_code import load
 
 LOWER = ("error", "free_rmse", "free_residual", "brier", "timing_error_ms", "trials_to_")
-HIGHER = ("r2_", "detection", "calibration_r_")
+HIGHER = ("r2_", "detection", "calibration_r_", "accuracy")
 """How names of scores begin of which it is known which way is better."""
 
 

@@ -12,6 +12,7 @@ from spikewhen.paradigms.base import PlannedSession, Task, bump, probe_table, pu
 from spikewhen.paradigms.event_times import Times
 from spikewhen.paradigms.graded_omission import GradedOmission
 from spikewhen.paradigms.local_global import LocalGlobal
+from spikewhen.paradigms.neurogym import NeuroGym
 from spikewhen.paradigms.ready_set_go import Prior, ReadySetGo
 from spikewhen.paradigms.reward_timing import RewardTiming
 from spikewhen.paradigms.set_go import SetGo
@@ -71,6 +72,10 @@ TASKS = {
         probes_every=3,
         probe_repeats=1,
         sigma_ms=5.0,
+    ),
+    "neurogym": NeuroGym("trial_world:TwoChoices", trials=4, test_trials=3, probes_every=3, interval_ms=10.0),
+    "neurogym, of positions": NeuroGym(
+        "trial_world:Continuous", trials=3, test_trials=2, interval_ms=10.0, scale=0.5
     ),
     "unequal": Unequal(),
     "unequal, injected": Unequal(injected=True),

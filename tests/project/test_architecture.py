@@ -43,7 +43,7 @@ ALLOWED = {
     },
 }
 PACKAGES = (*ALLOWED, "examples", "experiments", "spikewhen", "validation")
-LAZY = {"reservoir/backends.py": "spikewhen.gpu"}
+LAZY = {"reservoir/backends.py": "spikewhen.gpu", "paradigms/neurogym.py": "gymnasium"}
 ORACLE = "brian2"
 ORACLE_USERS = ("benchmarks/", "tests/", "validation/")
 

@@ -38,7 +38,7 @@ LOOK_S = 1.0
 """A running run looks so often whether the command is still there."""
 
 LONELY_S = 30.0
-"""The command looks so often whether a worker is left."""
+"""The command looks so often whether workers are left; its own that were given up are then replaced."""
 
 CONNECT_S = 10
 """How long a scheduler is waited for."""
@@ -110,6 +110,7 @@ class DaskCrew:
     _waiting: dict[int, Any] = field(default_factory=dict)
     _exchange: Path | None = None
     _open: list[Any] = field(default_factory=list)
+    _own: Any = None
     _over: threading.Event = field(default_factory=threading.Event)
 
     def each(self, work: Work, items: Sequence[Any], tick: Tick) -> Iterator[tuple[Any, Future]]:
@@ -188,7 +189,7 @@ class DaskCrew:
             env=ONE_THREAD,
         )
         client = Client(cluster, set_as_default=False)
-        self._open = [client, cluster]
+        self._open, self._own = [client, cluster], cluster
         return client
 
     def _tell_workers(self, client: Any) -> None:
@@ -201,10 +202,16 @@ class DaskCrew:
             say(f"warning: {what}, where runs slow each other down; start workers with --nthreads 1")
 
     def _watch(self, client: Any) -> None:
-        """Say once that no worker is left, as where each ran into its limit of time: runs wait for one."""
+        """Say once that no worker is left, as where each ran into its limit of time: runs wait for one.
+
+        A cluster of this machine's own gives up for good a worker that was killed and is not there again
+        in 15 seconds, as on a busy machine. So its workers are asked for again.
+        """
         told = False
         while not self._over.wait(LONELY_S):
             with suppress(Exception):  # the scheduler is lost, which `each` says
+                if self._own is not None:
+                    self._own.scale(self.at_once)
                 lonely = not client.nthreads()
                 if lonely and not told:
                     say(f"warning: the scheduler {self._name} has no worker left; runs wait for the next")

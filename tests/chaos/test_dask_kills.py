@@ -8,10 +8,14 @@ import signal
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import tiny
 
+from spikewhen.experiments.batch import side_by_side
+from spikewhen.experiments.dask import Dask
 from spikewhen.reservoir.files.locks import _owner
 
 pytest.importorskip("distributed", reason="pip install 'spikewhen[dask]'")
@@ -23,11 +27,14 @@ def scheduler(workers):
     import dask
     from distributed import LocalCluster
 
-    # a worker that is killed is started again, and the scheduler gives no run up
+    # a worker that is killed is started again, however long that takes, and the scheduler gives no run up
+    patient = {
+        "distributed.scheduler.allowed-failures": 3,
+        "distributed.comm.timeouts.connect": "300s",
+        "distributed.deploy.lost-worker-timeout": "300s",
+    }
     with (
-        dask.config.set(
-            {"distributed.scheduler.allowed-failures": 3, "distributed.comm.timeouts.connect": "300s"}
-        ),
+        dask.config.set(patient),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -104,3 +111,39 @@ def test_two_killed_workers_change_no_file(tmp_path):
 @pytest.mark.long
 def test_twenty_killed_workers_change_none_of_two_hundred_files(tmp_path):
     disturbed(tmp_path, runs=200, kills=20, workers=3, pause_s=0.5)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What `side_by_side` needs of a run."""
+
+    path: Path
+    steps: int = 1
+
+
+def dies_once(backend, place, threads, task, tick):
+    """End the process the first time."""
+    if not (mark := task.path.with_suffix(".begun")).exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task.path.stem
+
+
+@pytest.mark.long
+def test_workers_that_the_cluster_of_this_machine_gave_up_are_replaced(tmp_path, monkeypatch):
+    """As where a killed one takes longer to start again than distributed waits, on a busy machine."""
+    import dask
+
+    monkeypatch.setattr("spikewhen.experiments.dask.LONELY_S", 1.0)
+    found, failed = [], []
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}):
+        side_by_side(
+            [Task(tmp_path / "a.h5"), Task(tmp_path / "b.h5")],
+            dies_once,
+            "cpu",
+            1,
+            lambda task, result: found.append(result),
+            lambda task, error: failed.append(error),
+            engine=Dask(),
+        )
+    assert sorted(found) == ["a", "b"] and not failed

@@ -158,6 +158,19 @@ def test_that_no_worker_is_left_is_said_once(tmp_path, monkeypatch, capsys):
     assert answers == [] and capsys.readouterr().err.count("tcp://x:1 has no worker left") == 1
 
 
+def test_a_cluster_of_this_machine_is_asked_again_for_the_workers_it_gave_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("spikewhen.experiments.dask.LONELY_S", 0.0)
+    crew, asked = DaskCrew(tmp_path, "", 3), []
+
+    def scale(n):
+        asked.append(n)
+        crew._over.set()
+
+    crew._own = SimpleNamespace(scale=scale)
+    crew._watch(SimpleNamespace(nthreads=lambda: {"a": 1}))
+    assert asked == [3]
+
+
 def test_stopping_names_what_has_not_ended(tmp_path):
     crew = DaskCrew(tmp_path, "", 1)
     crew._waiting = {3: "d"}

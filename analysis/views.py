@@ -181,6 +181,8 @@ def read_task(recording: Recording) -> Task:
 
 def read_readout(recording: Recording, label: str) -> Readout:
     """Collect what a readout said on the probes."""
+    if schema.readout(label, "probes", "y") not in recording:
+        raise InputError(f"probes of {label}", "not kept", "a run with probes, and a file not pruned of them")
     y, p_hat, prediction = (recording[schema.readout(label, "probes", k)] for k in schema.OUTPUTS)
     return Readout(
         np.asarray(recording[schema.readout(label, "time_ms")], float),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from spikewhen.analysis.settings import setting_name, short_names
 from spikewhen.experiments.parse import read_toml, refuse_deep
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.dropping import PARTS, USUAL
 
 SWEEPS = Path(__file__).parent / "sweeps"
 MOST_POINTS = 100_000
@@ -77,6 +78,8 @@ class SweepSpec(BaseModel):
     grid, zip : dict
         Dotted path and values: every value with every other, or first with first.
     random, latin : Drawn
+    drop : list of str, optional
+        What goes of each run once it is scored, as `spikewhen prune` has it; see `dropped`.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -88,6 +91,34 @@ class SweepSpec(BaseModel):
     zip: dict[str, Values] = {}
     random: Drawn | None = None
     latin: Drawn | None = None
+    drop: list[Literal["spikes", "trials", "cells", "probes"]] | None = None
+
+    @property
+    def dropped(self) -> list[str]:
+        """What goes of each run once it is scored; by default all parts that the file does not ask for."""
+        if self.drop is not None:
+            return list(self.drop)
+        named = [path.partition("_")[0] for path in (*self.set, *self.axes)]
+        return [part for part in USUAL if f"record.{part}" not in named]
+
+    @property
+    def axes(self) -> list[str]:
+        """Return the dotted path of every axis."""
+        drawn = [d.values for d in (self.random, self.latin) if d]
+        return [path for part in (self.grid, self.zip, *drawn) for path in part]
+
+    def dropping(self, parts: Sequence[str] | None) -> SweepSpec:
+        """Return the sweep with other parts to drop, if any were asked for.
+
+        Raises
+        ------
+        InputError
+        """
+        if parts is None:
+            return self
+        if unknown := sorted(set(parts) - set(PARTS)):
+            raise InputError("--drop", ", ".join(unknown), f"none, or some of {', '.join(PARTS)}")
+        return self.model_copy(update={"drop": list(parts)})
 
 
 @dataclass(frozen=True)
@@ -175,8 +206,7 @@ def flat(table: Mapping[str, Any], leaves: Any = (), where: str = "") -> dict[st
 
 
 def _refuse_twice(spec: SweepSpec, where: str) -> None:
-    every = [spec.set, spec.grid, spec.zip, *(d.values for d in (spec.random, spec.latin) if d)]
-    paths = [path for part in every for path in part]
+    paths = [*spec.set, *spec.axes]
     for path in paths:
         if paths.count(path) > 1:
             raise InputError(

@@ -319,7 +319,7 @@ def carry_out_one(backend: str, place: Backend, threads: int, job: Job, tick: Ti
     try:
         if job.recording is None:
             source, kept = simulated(job.setup, place), job.checkpoint()
-            outcome = write_file(job.path, job.setup, source, tick, job.scratch, kept)
+            outcome = write_file(job.path, job.setup, source, tick, job.scratch, kept, job.drop)
         else:
             outcome = train_job(job, job.recording, tick)
     finally:

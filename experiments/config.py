@@ -227,6 +227,12 @@ def find_config(source: str | Path) -> Path:
     raise InputError("CONFIG", str(source), f"a TOML file, or one of the shipped {names}")
 
 
+def config_beside(config: str, beside: Path | None) -> str:
+    """Return the config that a file in the folder `beside` names: one there, or a shipped one."""
+    near = Path(config) if beside is None else beside / config
+    return str(near) if near.is_file() else config
+
+
 def folder_of(source: str | Path) -> Path:
     """Return where a config's own code is looked for first: of a shipped one, in the current folder."""
     folder = find_config(source).parent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from spikewhen.experiments.estimate import FIXED_BYTES, Estimate, parts_of, size
 from spikewhen.experiments.limits import BOUNDLESS, Limits, of_machine, refuse
 from spikewhen.experiments.reuse import is_there
 from spikewhen.experiments.setup import Setup, prepare
-from spikewhen.experiments.tables import duration, size
+from spikewhen.experiments.tables import duration, estimated
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.checkpoint import Checkpoint
 
@@ -29,6 +29,7 @@ class Job:
     recording: Path | None = None  # train on its spikes instead of simulating
     scratch: Path | None = None  # folder of the machine it runs on, for the file while it is written
     checkpoint_s: float | None = None  # time from one kept moment of the run to the next
+    drop: tuple[str, ...] = ()  # what goes once it is scored, as `prune` has it
 
     @property
     def experiment(self) -> Experiment:
@@ -73,7 +74,19 @@ class Job:
             limits=BOUNDLESS,
         )
         job = make_job(self.name, rest, self.path.parent, self.recording)
-        return replace(job, scratch=self.scratch, checkpoint_s=self.checkpoint_s)
+        return replace(job.dropping(self.drop), scratch=self.scratch, checkpoint_s=self.checkpoint_s)
+
+    def dropping(self, parts: Collection[str]) -> Job:
+        """Return the run with parts to drop once it is scored, and with the disk that it then takes."""
+        if not parts:
+            return self
+        record = self.experiment.record.without(parts)
+        lean = replace(self.experiment, record=record)
+        left = parts_of(lean, self.setup.grid, size_of(self.setup.session), self.recording is None)
+        if {"trials", "probes"} <= set(parts):
+            left = [part for part in left if not part.keys.startswith("record.readouts_every_ms")]
+        estimate = self.estimate._replace(disk_bytes=total(left).disk_bytes)
+        return replace(self, drop=tuple(parts), estimate=estimate)
 
     def __str__(self) -> str:
         return f"{self.name} seed {self.seed} ({', '.join(self.experiment.rules)})"
@@ -199,10 +212,7 @@ def totals(jobs: Sequence[Job], threads: int) -> list[str]:
         seconds = max(sum(e.seconds for e in each) / threads, max(e.seconds for e in each))
         memory = memory_of(todo, threads)
         disk = sum(e.disk_bytes for e in each)
-        lines.append(
-            f"estimated, within a factor of 2: {duration(seconds)}, "
-            f"{size(memory)} of memory, {size(disk)} of disk"
-        )
+        lines.append(estimated(seconds, disk, memory))
     return lines
 
 

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
-import numpy as np
 
 from spikewhen.experiments.digest import read_table, with_digest
 from spikewhen.experiments.reuse import check_identity
 from spikewhen.experiments.sidecar import KEY
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.dropping import PARTS, USUAL, copy_without, find_parts
 from spikewhen.reservoir.files.integrity import checksum_of, write_whole
-from spikewhen.reservoir.files.recording import Recording, open_recording
+from spikewhen.reservoir.files.recording import open_recording
 from spikewhen.reservoir.files.sinks import FileSink
-
-SPIKES = [schema.spikes("reservoir", name) for name in ("step", "node_ids")]
-SPIKES += [schema.spikes("probes", name) for name in ("step", "node_ids", "probe")]
-
-PARTS: dict[str, str] = {
-    "spikes": "spikes of trials and probes: features, geometry, and training further rules on them",
-    "trials": "what readouts said in training trials; probes stay",
-    "cells": "states of single cells",
-}
-"""What can be dropped, and what it is. Scores, probes, weights, the network and the config always stay."""
 
 
 class Pruned(NamedTuple):
@@ -39,7 +29,7 @@ class Pruned(NamedTuple):
     dropped: tuple[str, ...]  # what was there of what was to go
 
 
-def prune(path: str | Path, parts: Collection[str] = tuple(PARTS), write: bool = True) -> Pruned:
+def prune(path: str | Path, parts: Collection[str] = USUAL, write: bool = True) -> Pruned:
     """Drop parts of a finished run from its file, which is replaced as a whole.
 
     The file keeps its name, for the run is still that of its config; its attribute ``pruned`` says what
@@ -69,7 +59,8 @@ def prune(path: str | Path, parts: Collection[str] = tuple(PARTS), write: bool =
         raise InputError("parts", ", ".join(unknown), ", ".join(PARTS))
     with open_recording(path, (schema.CONFIG,)) as recording:
         check_identity(recording, path)
-        gone, dropped = _arrays_of(recording, parts)
+    with h5py.File(path, "r") as file:
+        gone, dropped = find_parts(file, parts)
     before = path.stat().st_size
     if not dropped:
         return Pruned(path, before, before, ())
@@ -78,10 +69,7 @@ def prune(path: str | Path, parts: Collection[str] = tuple(PARTS), write: bool =
     old_sum, sink = checksum_of(path), FileSink(path)
     try:
         with h5py.File(path, "r") as file:
-            sink.take_over(file, gone.__contains__)
-            if "spikes" in dropped:
-                _leave_no_spikes(sink, file)
-            sink.annotate("/", pruned=sorted({*recording.attrs["/"].get("pruned", []), *dropped}))
+            copy_without(sink, file, parts)
         sink.commit()
     except BaseException:
         sink.abort()
@@ -90,30 +78,9 @@ def prune(path: str | Path, parts: Collection[str] = tuple(PARTS), write: bool =
     return Pruned(path, before, path.stat().st_size, dropped)
 
 
-def _arrays_of(recording: Recording, parts: Collection[str]) -> tuple[set[str], tuple[str, ...]]:
-    """Return the paths that go, and the parts of which there is anything."""
-    paths = set(recording.arrays)
-    belongs: dict[str, Callable[[str], bool]] = {
-        "spikes": lambda p: p in SPIKES and recording.arrays[p].shape[0] > 0,
-        "trials": lambda p: p.startswith(schema.readout()) and "/trials/" in p,
-        "cells": lambda p: p.startswith(f"{schema.cells()}/"),
-    }
-    found = {part: {p for p in paths if belongs[part](p)} for part in parts}
-    gone = set().union(*found.values())
-    return gone, tuple(part for part in PARTS if found.get(part))
-
-
 def _stored(path: Path, gone: Collection[str]) -> int:
     with h5py.File(path, "r") as file:
         return sum(file[name].id.get_storage_size() for name in gone)
-
-
-def _leave_no_spikes(sink: FileSink, file: h5py.File) -> None:
-    """Leave what a run leaves that keeps none."""
-    for name in SPIKES:
-        sink.create(name, (0,), file[name].dtype, file[name].attrs["units"])
-    for which in ("reservoir", "probes"):
-        sink.annotate(schema.spikes(which), recorded=np.zeros(0, np.int64), subset="none")
 
 
 def _tell_sidecar(path: Path, old_sum: str) -> None:

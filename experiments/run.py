@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +23,7 @@ from spikewhen.reservoir.engine import Backend, Engine
 from spikewhen.reservoir.errors import ActivityError, InputError, printable
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.checkpoint import Checkpoint, keeping
+from spikewhen.reservoir.files.dropping import drop_parts
 from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import FileSink, MemorySink, Sink
 from spikewhen.reservoir.files.static import write_declared, write_static
@@ -222,11 +223,13 @@ def write_file(
     tick: Tick = None,
     scratch: Path | None = None,
     checkpoint: Checkpoint | None = None,
+    drop: Collection[str] = (),
 ) -> Outcome:
     """Run and score into a file that is whole or absent; a run that cannot be scored is kept.
 
     With a folder `scratch` the file is written there, and copied to its place when it is complete. With a
-    checkpoint the run goes on where an interrupted one ended, and keeps where it is for the next.
+    checkpoint the run goes on where an interrupted one ended, and keeps where it is for the next. What is to
+    be dropped (`spikewhen.reservoir.files.dropping`) is dropped once it is scored.
     """
     file = FileSink(path, scratch)
     try:
@@ -234,6 +237,8 @@ def write_file(
             outcome = _run(setup, source, file, tick, checkpoint)
         if not unscored(setup):
             outcome = _score(file, _open_recording(file), setup, source, outcome)
+        if drop and not outcome.scoring_failed:
+            drop_parts(file, drop)
         file.commit()
     except BaseException:
         with suppress(OSError, RuntimeError):  # on a full disk closing fails as well

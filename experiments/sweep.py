@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from spikewhen.experiments import failed
 from spikewhen.experiments.axes import Point, SweepSpec, find_sweep, load_sweep, points
 from spikewhen.experiments.batch import carry_out
-from spikewhen.experiments.config import folder_of, load_config
+from spikewhen.experiments.config import config_beside, folder_of, load_config
 from spikewhen.experiments.display import count
 from spikewhen.experiments.engines import LOCAL, Engine
 from spikewhen.experiments.jobs import Job, estimates, make_jobs, pick_threads, totals
@@ -39,6 +39,7 @@ def sweep(
     set: Mapping[str, Any] | None = None,
     seeds: str | Iterable[int] | None = None,
     rules: Sequence[str] = (),
+    drop: Sequence[str] | None = None,
     out: str | Path | None = None,
     backend: str = "cpu",
     threads: int = 1,
@@ -61,6 +62,9 @@ def sweep(
         By default those of the file, or 0.
     rules : sequence of str
         Labels; all by default.
+    drop : sequence of str, optional
+        What goes of each run once it is scored; by default spikes, trials and cells that neither `set`
+        nor an axis asks for. ``[]`` keeps all.
     out : path, optional
         By default ``results/`` and the name of the file.
     backend : {"cpu", "gpu"}
@@ -87,6 +91,7 @@ def sweep(
         if given or set or rules:
             raise InputError("sweep", str(source), "axes, set and rules either here or in the file")
         name = "sweep" if isinstance(source, Mapping) else Path(source).stem
+    spec = spec.dropping(drop)
     if seeds is not None:
         spec = spec.model_copy(update={"seeds": seeds if isinstance(seeds, str) else list(seeds)})
     beside = None if isinstance(source, Mapping) or given else find_sweep(source).parent
@@ -124,7 +129,10 @@ class SweepPlan(NamedTuple):
         if more := len(self.points) - len(lines):
             lines.append(f"and {count(more, 'more point')}")
         head = f"{count(len(self.points), 'point')}, {count(len(self.seeds), 'seed')}"
-        return "\n".join([*lines, f"{head} ({format_seeds(self.seeds)})", *totals(self.jobs, threads)])
+        what = ", ".join(self.spec.dropped)
+        gone = [f"dropped of each run once it is scored: {what} (--drop none keeps them)"] if what else []
+        lines += [f"{head} ({format_seeds(self.seeds)})", *gone]
+        return "\n".join([*lines, *totals(self.jobs, threads)])
 
     def estimates(self, threads: int) -> dict[str, Any]:
         """Say what would be done, for a program."""
@@ -187,8 +195,7 @@ def plan_sweep(
     InputError
         Naming the point that cannot be run, or two points that are one and the same run.
     """
-    near = beside / spec.config if beside is not None else Path(spec.config)
-    config = str(near) if near.is_file() else spec.config
+    config = config_beside(spec.config, beside)
     seeds = parse_seeds(spec.seeds) if isinstance(spec.seeds, str) else tuple(spec.seeds)
     every = points(spec)
     known: dict[tuple[str, ...], Point] = {}
@@ -201,7 +208,7 @@ def plan_sweep(
             if lost := _without_effect(point, list(experiment.rules)):
                 raise InputError(lost, "an axis", f"a rule that runs: {', '.join(experiment.rules)}")
             called = f"{name}: {point.name}" if point.name else name
-            jobs = make_jobs(called, experiment, seeds, folder, limits)
+            jobs = [j.dropping(spec.dropped) for j in make_jobs(called, experiment, seeds, folder, limits)]
         except InputError as error:
             if not point.name or error.where.startswith("planned "):
                 raise

@@ -107,6 +107,12 @@ def duration(seconds: float) -> str:
     return f"{s // 60} min {s % 60:02d} s" if s < 3600 else f"{s // 3600} h {s % 3600 // 60:02d} min"
 
 
+def estimated(seconds: float, disk: float, memory: float | None = None) -> str:
+    """Say what something takes."""
+    needs = [duration(seconds), *([] if memory is None else [f"{size(memory)} of memory"])]
+    return f"estimated, within a factor of 2: {', '.join(needs)}, {size(disk)} of disk"
+
+
 def size(n_bytes: float) -> str:
     """Write a number of bytes."""
     if not math.isfinite(n_bytes):

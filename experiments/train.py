@@ -120,7 +120,7 @@ def train_job(job: Job, recording: Path, tick: Tick) -> Outcome:
     with open_recording(recording, SMALL) as opened:
         with _one_line(recording):
             source = _source(opened, job.setup)
-        return write_file(job.path, job.setup, source, tick, job.scratch)
+        return write_file(job.path, job.setup, source, tick, job.scratch, job.checkpoint())
 
 
 def recorded_experiment(

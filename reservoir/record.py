@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +61,17 @@ class RecordSpec(Spec):
     def keeps_states(self) -> bool:
         """Whether states of any cells are kept."""
         return bool(self.cells or self.cells_per_type)
+
+    def without(self, parts: Collection[str]) -> RecordSpec:
+        """Return what is left where parts are dropped: of "spikes", "trials" and "cells"."""
+        changes: dict[str, Any] = {}
+        if "spikes" in parts:
+            changes["spikes"] = "none"
+        if "trials" in parts:
+            changes["trials"] = False
+        if "cells" in parts:
+            changes |= {f.name: f.default for f in dataclasses.fields(self) if f.name in STATES}
+        return dataclasses.replace(self, **changes)
 
     def refuse_states(self) -> None:
         """Refuse to keep states where there is no simulation.

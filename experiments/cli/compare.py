@@ -13,7 +13,8 @@ from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.grid import compare_tasks
 from spikewhen.experiments.cli.options import (
     BackendName,
-    DryRun,
+    CheckpointEvery,
+    DryRunOfEngine,
     EngineName,
     EngineSet,
     FailFast,
@@ -34,6 +35,7 @@ from spikewhen.experiments.cli.options import (
     asked_shard,
     naming_config,
     overrides,
+    with_checkpoints,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
 from spikewhen.experiments.cli.part import note_failures, tell_missing, tell_plan
@@ -107,11 +109,12 @@ def compare(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    checkpoint_every: CheckpointEvery = None,
     shard: ShardText = None,
     engine: EngineName = "local",
     engine_set: EngineSet = None,
     fail_fast: FailFast = False,
-    dry_run: DryRun = False,
+    dry_run: DryRunOfEngine = False,
     as_json: Json = False,
 ) -> None:
     """Compare learning rules, seed by seed.
@@ -144,8 +147,9 @@ def compare(
     )
     by, threads = asked_engine(engine, engine_set, threads, backend)
     if tasks:
-        if source or tuned is not None or shard or backend != "cpu":
-            raise InputError("--tasks", tasks, "no config, --tuned, --shard or --backend beside it")
+        if source or tuned is not None or shard or backend != "cpu" or checkpoint_every:
+            without = "no config, --tuned, --shard, --backend or --checkpoint-every beside it"
+            raise InputError("--tasks", tasks, without)
         folder = out or Path("results") / "grid"
         limits = asked_limits(folder, limit_memory, limit_disk, limit_time)
         return compare_tasks(
@@ -160,6 +164,7 @@ def compare(
             ("--set", changes[0] if changes else ""),
             ("--backend", "" if backend == "cpu" else backend),
             ("--shard", shard),
+            ("--checkpoint-every", checkpoint_every),
             ("--engine", "" if engine == "local" else engine),
         )
         for option, value in options:
@@ -182,7 +187,8 @@ def compare(
         what = winners or source[0]  # type: ignore[index]
         folder = out or (winners.folder if winners else Path("results") / Path(what).stem)  # type: ignore[arg-type]
         limits, part = asked_limits(folder, limit_memory, limit_disk, limit_time), asked_shard(shard)
-        make_plan = partial(_plan, what, changes, labels, chosen or (0,), folder, backend, limits)
+        asked = what, changes, labels, chosen or (0,), folder, backend, limits, checkpoint_every
+        make_plan = partial(_plan, *asked)
         plan = make_plan(part)
         threads = pick_threads(threads, plan.jobs, backend, limits)
         if dry_run:
@@ -214,6 +220,7 @@ def _plan(
     folder: Path,
     backend: str,
     limits: Limits,
+    every: str | None,
     shard: Shard | None = None,
 ) -> Plan:
     from spikewhen.experiments.compare import plan_comparison
@@ -224,8 +231,10 @@ def _plan(
     get_backend(backend)
     if not isinstance(source, str):
         own = source.name, source.experiment, labels, source.seeds, folder, source.beside
-        return plan_comparison(*own, limits, shard)
-    experiment = load_config(source, changes)
-    with naming_config(source):
-        beside = folder_of(source)
-        return plan_comparison(Path(source).stem, experiment, labels, seeds, folder, beside, limits, shard)
+        plan = plan_comparison(*own, limits, shard)
+    else:
+        experiment = load_config(source, changes)
+        name, beside = Path(source).stem, folder_of(source)
+        with naming_config(source):
+            plan = plan_comparison(name, experiment, labels, seeds, folder, beside, limits, shard)
+    return plan._replace(jobs=with_checkpoints(plan.jobs, every))

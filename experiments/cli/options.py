@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from spikewhen.experiments.jobs import Job
     from spikewhen.experiments.limits import Limits
     from spikewhen.experiments.shards import Shard
+
+AnyJob = TypeVar("AnyJob", bound="Job")
 
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A TOML file, or the name of a shipped one.")]
 Seed = Annotated[
@@ -107,6 +109,9 @@ CheckpointEvery = Annotated[
     ),
 ]
 DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done and what it costs; write nothing.")
+]
+DryRunOfEngine = Annotated[
     bool,
     typer.Option(
         "--dry-run",
@@ -241,7 +246,7 @@ def naming_config(config: str) -> Iterator[None]:
         raise InputError(f"{find_config(config)}: {error.where}", error.value, error.allowed) from error
 
 
-def with_checkpoints(jobs: list[Job], every: str | None) -> list[Job]:
+def with_checkpoints(jobs: list[AnyJob], every: str | None) -> list[AnyJob]:
     """Return runs that keep where they are, if it was asked for.
 
     Raises

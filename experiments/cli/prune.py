@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from spikewhen.experiments.cli.errors import examples
-from spikewhen.experiments.cli.options import DryRun
 from spikewhen.experiments.cli.output import echo
 from spikewhen.reservoir.errors import InputError
 
@@ -29,15 +28,22 @@ def prune(
         list[Path], typer.Argument(metavar="RUN.h5|DIR...", help="Result files, or folders of them.")
     ],
     drop: Annotated[
-        str, typer.Option(metavar="LIST", help="What to drop: spikes, trials (of readouts), cells (states).")
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="What to drop: spikes, trials and probes (of readouts), cells (states).",
+        ),
     ] = "spikes,trials,cells",
-    dry_run: DryRun = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would save; write nothing.")
+    ] = False,
 ) -> None:
     """Drop from finished runs what the same config would compute again, to save disk.
 
-    Scores, probes, weights, the network and the config stay, so tables, comparisons and most
-    figures are as before. Geometry, features and further training need spikes. A file keeps
-    its name and says what was dropped; to have that again, remove the file and run the config.
+    Scores, weights, the network and the config stay, and probes if they are not named. So
+    tables, comparisons and most figures are as before. Geometry, features and further
+    training need spikes; time courses need probes. A file keeps its name and says what was
+    dropped; to have that again, remove the file and run the config.
     """
     from spikewhen.experiments.display import count
     from spikewhen.experiments.finished import result_files

@@ -12,7 +12,7 @@ from spikewhen.experiments.cli.options import (
     BackendName,
     CheckpointEvery,
     Config,
-    DryRun,
+    DryRunOfEngine,
     EngineName,
     EngineSet,
     FailFast,
@@ -70,7 +70,7 @@ def run(
     engine: EngineName = "local",
     engine_set: EngineSet = None,
     fail_fast: FailFast = False,
-    dry_run: DryRun = False,
+    dry_run: DryRunOfEngine = False,
     as_json: Json = False,
 ) -> None:
     """Simulate an experiment and score what its rules learn.

@@ -12,7 +12,8 @@ from typer.core import TyperGroup
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
-    DryRun,
+    CheckpointEvery,
+    DryRunOfEngine,
     EngineName,
     EngineSet,
     FailFast,
@@ -26,6 +27,7 @@ from spikewhen.experiments.cli.options import (
     asked_engine,
     asked_limits,
     asked_shard,
+    with_checkpoints,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
 from spikewhen.experiments.cli.part import tell_lacking, tell_plan
@@ -96,11 +98,12 @@ def run_study(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    checkpoint_every: CheckpointEvery = None,
     shard: ShardText = None,
     engine: EngineName = "local",
     engine_set: EngineSet = None,
     fail_fast: FailFast = False,
-    dry_run: DryRun = False,
+    dry_run: DryRunOfEngine = False,
     as_json: Json = False,
 ) -> None:
     """Run, measure, judge and report the claims of a study.
@@ -112,7 +115,8 @@ def run_study(
     unless its code has changed, so after Ctrl-C or an edit the same command goes on. A
     claim that fails is a result: the exit code is 0.
     """
-    limits, rest = (limit_memory, limit_disk, limit_time), (shard, fail_fast, dry_run, as_json)
+    limits = limit_memory, limit_disk, limit_time
+    rest = checkpoint_every, shard, fail_fast, dry_run, as_json
     by, threads = asked_engine(engine, engine_set, threads, backend)
     _carry_out(place, names, seeds, quick, out, backend, threads, figures, limits, by, *rest)
 
@@ -150,11 +154,12 @@ def claims(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    checkpoint_every: CheckpointEvery = None,
     shard: ShardText = None,
     engine: EngineName = "local",
     engine_set: EngineSet = None,
     fail_fast: FailFast = False,
-    dry_run: DryRun = False,
+    dry_run: DryRunOfEngine = False,
     as_json: Json = False,
 ) -> None:
     """Test the claims of the article, each on many seeds.
@@ -166,7 +171,8 @@ def claims(
     code has changed, so after Ctrl-C or an edit the same command goes on. A claim that
     fails is a result: the exit code is 0.
     """
-    limits, rest = (limit_memory, limit_disk, limit_time), (shard, fail_fast, dry_run, as_json)
+    limits = limit_memory, limit_disk, limit_time
+    rest = checkpoint_every, shard, fail_fast, dry_run, as_json
     by, threads = asked_engine(engine, engine_set, threads, backend)
     _carry_out(ARTICLE, names, seeds, quick, out, backend, threads, figures, limits, by, *rest)
 
@@ -182,6 +188,7 @@ def _carry_out(
     figures: bool,
     limits: tuple[str | None, str | None, str | None],
     engine: Engine,
+    checkpoint_every: str | None,
     shard: str | None,
     fail_fast: bool,
     dry_run: bool,
@@ -204,6 +211,7 @@ def _carry_out(
     may_take = asked_limits(folder, *limits)
     plan, part = make_plan(study, chosen, numbers, folder, may_take), asked_shard(shard)
     plan = plan if part is None else plan.part(part)
+    plan = plan._replace(todo=with_checkpoints(plan.todo, checkpoint_every))
     threads = pick_threads(threads, plan.todo, backend, may_take, also_finished=True)
     if dry_run:
         facts = partial(estimate.table, plan)

@@ -12,7 +12,7 @@ from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
     BackendName,
     CheckpointEvery,
-    DryRun,
+    DryRunOfEngine,
     EngineName,
     EngineSet,
     FailFast,
@@ -66,12 +66,20 @@ def sweep(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    drop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="What goes of a run once it is scored: spikes, trials and probes (of readouts), cells "
+            "(states), or none.  [default: all but probes that the file does not ask for]",
+        ),
+    ] = None,
     checkpoint_every: CheckpointEvery = None,
     shard: ShardText = None,
     engine: EngineName = "local",
     engine_set: EngineSet = None,
     fail_fast: FailFast = False,
-    dry_run: DryRun = False,
+    dry_run: DryRunOfEngine = False,
     as_json: Json = False,
 ) -> None:
     """Run an experiment at many settings.
@@ -82,7 +90,8 @@ def sweep(
     runs are skipped, and a new value or seed runs only what is new.
 
     A run that fails stops no other: it is a row of the table, with the reason, and the
-    exit code is 2. Writes RUN_ID.h5 and RUN_ID.json for each run, and first sweep.json,
+    exit code is 2. Once a run is scored, what it could compute again is dropped (--drop), as
+    "spikewhen prune" does. Writes RUN_ID.h5 and RUN_ID.json for each run, and first sweep.json,
     the points; "spikewhen status DIR" says how far it is, and "spikewhen table DIR" makes
     one table of it all.
     """
@@ -92,7 +101,8 @@ def sweep(
     from spikewhen.reservoir.backends import get_backend
 
     path = find_sweep(source)
-    spec = load_sweep(path)
+    parts = None if drop is None else [part.strip() for part in drop.split(",") if part.strip() != "none"]
+    spec = load_sweep(path).dropping(parts)
     chosen, part = asked_seeds(None, seeds), asked_shard(shard)
     if chosen:
         spec = spec.model_copy(update={"seeds": list(chosen)})

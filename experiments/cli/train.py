@@ -11,6 +11,7 @@ import typer
 
 from spikewhen.experiments.cli.errors import examples
 from spikewhen.experiments.cli.options import (
+    CheckpointEvery,
     DryRun,
     FailFast,
     Json,
@@ -18,6 +19,7 @@ from spikewhen.experiments.cli.options import (
     LimitMemory,
     LimitTime,
     asked_limits,
+    with_checkpoints,
 )
 from spikewhen.experiments.cli.output import check_folder, echo, leaving_no_empty
 from spikewhen.reservoir.errors import InputError
@@ -61,6 +63,7 @@ def train(
     limit_memory: LimitMemory = None,
     limit_disk: LimitDisk = None,
     limit_time: LimitTime = None,
+    checkpoint_every: CheckpointEvery = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -84,6 +87,7 @@ def train(
     if damaged and fail_fast:
         raise damaged[0]
     jobs = training_jobs(chosen, rule, config, overrides, out, limits)
+    jobs = with_checkpoints(jobs, checkpoint_every)
     for folder in dict.fromkeys(job.path.parent for job in jobs):
         check_folder(folder)
     threads = pick_threads(threads, jobs, limits=limits)

@@ -18,7 +18,6 @@ from spikewhen.experiments.cli.options import (
     LimitDisk,
     LimitMemory,
     LimitTime,
-    Seeds,
     asked_engine,
     asked_limits,
 )
@@ -44,7 +43,10 @@ def tune(
     candidates: Annotated[
         int | None, typer.Option(metavar="N", help="Of every rule.  [default: those of the file, or 30]")
     ] = None,
-    seeds: Seeds = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="On which candidates are judged.  [default: those of the file]"),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder to write into.  [default: results/ and the file's name]"),

@@ -11,7 +11,7 @@ from spikewhen.experiments.display import count
 from spikewhen.experiments.jobs import Job
 from spikewhen.experiments.study.claim import FEWEST, OPEN
 from spikewhen.experiments.study.run import MEASURING_S, Plan
-from spikewhen.experiments.tables import align, duration, size
+from spikewhen.experiments.tables import align, duration, estimated, size
 
 
 def table(plan: Plan, threads: int) -> dict[str, Any]:
@@ -93,8 +93,7 @@ def describe(found: dict[str, Any]) -> str:
             "",
             f"{everything['runs_to_do']} of {everything['runs']} runs to do, "
             f"{everything['measures_to_do']} measures; {found['threads']} runs at once",
-            f"estimated, within a factor of 2: {duration(everything['wall_seconds_to_do'])}, "
-            f"{size(everything['disk_bytes_to_do'])} of disk",
+            estimated(everything["wall_seconds_to_do"], everything["disk_bytes_to_do"]),
             *([found["allows"]] if found["allows"] else []),
         ]
     )

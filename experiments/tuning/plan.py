@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikewhen.experiments.config import Experiment, folder_of, load_config
+from spikewhen.experiments.config import Experiment, config_beside, folder_of, load_config
 from spikewhen.experiments.display import count
 from spikewhen.experiments.estimate import FIXED_BYTES, FIXED_S, Estimate, parts_of, size_of, total
 from spikewhen.experiments.jobs import Job, estimates, make_jobs, pick_threads, totals
 from spikewhen.experiments.limits import Limits, of_machine, refuse
 from spikewhen.experiments.run import unscored
 from spikewhen.experiments.setup import prepare
-from spikewhen.experiments.tables import duration, format_seeds, size
+from spikewhen.experiments.tables import estimated, format_seeds
 from spikewhen.experiments.tuning.objective import Objective, objective_of
 from spikewhen.experiments.tuning.space import Space, described, space_of
 from spikewhen.experiments.tuning.spec import TuneSpec
@@ -142,10 +142,7 @@ class TuningPlan:
             lines += [f"  {line}" for line in totals(self.jobs, workers)[1:]]
         how = "trainings on these spikes" if self.jobs else "simulations, since the loop is closed"
         lines.append(f"at most {self.runs} {how}, {workers} at once")
-        lines.append(
-            f"  estimated, within a factor of 2: {duration(self.seconds(workers))}, "
-            f"{size(self.memory(workers))} of memory, {size(JOURNAL_BYTES * self.runs)} of disk"
-        )
+        lines.append(f"  {estimated(self.seconds(workers), JOURNAL_BYTES * self.runs, self.memory(workers))}")
         return "\n".join(lines)
 
     def estimates(self, workers: int) -> dict[str, Any]:
@@ -207,8 +204,7 @@ def plan_tuning(
     ------
     InputError
     """
-    near = beside / spec.config if beside is not None else Path(spec.config)
-    config = str(near) if near.is_file() else spec.config
+    config = config_beside(spec.config, beside)
     own = folder_of(config)
     experiment = load_config(config, values=spec.set)
     if spec.rules:

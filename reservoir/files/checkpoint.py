@@ -125,7 +125,8 @@ class Checkpoint:
     def close(self) -> None:
         """Leave what was kept to a later process."""
         if self._log is not None:
-            self._log.close()
+            with suppress(OSError):  # a full disk: what was kept before is on it, and the rest is not needed
+                self._log.close()
         if not self._state.exists():
             forget(self.path)
 

@@ -95,6 +95,10 @@ class MemorySink:
         self.recording.attrs.setdefault(path, {}).update(plain)
 
 
+def _new_file(raw: GuardedFile) -> h5py.File:
+    return h5py.File(raw, "w", libver=("v108", "v110"), userblock_size=BLOCK)
+
+
 class FileSink:
     """A sink that streams a run into a temporary file, which `commit` makes the result.
 
@@ -130,7 +134,7 @@ class FileSink:
             self._lock.release()
             raise
         try:
-            self._file = h5py.File(self._raw, "w", libver=("v108", "v110"), userblock_size=BLOCK)
+            self._file = _new_file(self._raw)
         except BaseException:
             self._let_go()
             raise
@@ -190,6 +194,20 @@ class FileSink:
                 self._raw.check()
 
         copy(file, self._file)
+
+    def rewrite(self, copy: Callable[[h5py.File], object]) -> None:
+        """Begin the file anew from what it holds so far, which `copy` takes over: HDF5 gives no room back."""
+        self._open.clear()
+        self._file.close()
+        whole = self._raw
+        self._temporary.unlink()
+        self._raw = GuardedFile(self._temporary)
+        try:
+            self._file = _new_file(self._raw)
+            with h5py.File(whole, "r") as file:
+                copy(file)
+        finally:
+            whole.close()
 
     def annotate(self, path: str, **attributes: Any) -> None:
         """Set attributes of a group or a data set."""

@@ -56,6 +56,19 @@ def test_a_disk_that_is_full(config, right, tmp_path, size):
     assert done.exit_code == 2 and "File too large" in done.stderr
 
 
+@pytest.mark.parametrize("size", [700, 9_000, 60_000])
+def test_a_disk_that_fills_while_a_checkpoint_is_written(config, right, tmp_path, size):
+    """One line; both files of the checkpoint stay, or neither; and the run can be had afterwards."""
+    words = ("--checkpoint-every", "0.0001s")
+    with file_size(size):
+        done = tiny.run(config, tmp_path, "0", *words)
+    (line,) = tiny.errors(done.stderr)
+    assert done.exit_code == 2 and "File too large" in line
+    assert {name.partition(".")[2] for name in tiny.leftovers(tmp_path)} in (set(), {"calls", "checkpoint"})
+    assert tiny.run(config, tmp_path, "0", *words).exit_code == 0
+    assert tiny.results(tmp_path).items() <= right.items() and tiny.leftovers(tmp_path) == []
+
+
 @pytest.mark.long
 def test_a_disk_that_is_full_at_many_places(config, right, tmp_path):
     dice = random.Random(3)

@@ -1,10 +1,13 @@
 """A run that was stopped goes on where it was, and leaves the bytes of one that was not."""
 
+import errno
 import json
+import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import fake_study
 import numpy as np
 import pytest
 import small
@@ -188,3 +191,53 @@ def test_a_job_goes_on_where_a_stopped_one_was(tmp_path):
     assert ticks[0] > 1 and job.path.read_bytes() == other.path.read_bytes()
     assert not list(job.path.parent.glob(f"*{STATE}")) and not list(job.path.parent.glob(f"*{CALLS}"))
     assert json.loads(job.path.with_suffix(".json").read_text())["run_id"] == job.run_id
+
+
+def stopped_then_again(monkeypatch, words, out):
+    """Call a command whose disk is full inside a run, then again; both with checkpoints."""
+    words = (*words, "--out", out, "--threads", 1, "--checkpoint-every", "5min")
+    offer, seen = Checkpoint.offer, []
+
+    def stops(self, done, arrays):
+        offer(self, done, arrays)
+        seen.append(done)
+        if len(seen) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "offer", stops)
+        assert small.spikewhen(*words).exit_code == 2
+    assert len(list(out.rglob(f"*{STATE}"))) == len(list(out.rglob(f"*{CALLS}"))) == 1
+    done = small.spikewhen(*words)
+    assert done.exit_code == 0, done.output
+    assert not [*out.rglob(f"*{STATE}"), *out.rglob(f"*{CALLS}")]
+    return {path.name: path.read_bytes() for path in out.rglob("*.h5")}
+
+
+def results(words, out):
+    done = small.spikewhen(*words, "--out", out, "--threads", 1)
+    assert done.exit_code == 0, done.output
+    return {path.name: path.read_bytes() for path in out.rglob("*.h5")}
+
+
+def test_a_comparison_goes_on_inside_its_runs(tmp_path, monkeypatch):
+    words = ("compare", small.write(tmp_path), "--rules", "local,rls", "--seeds", "0-1")
+    right = results(words, tmp_path / "right")
+    assert stopped_then_again(monkeypatch, words, tmp_path / "out") == right and len(right) == 2
+    line = small.refused(small.spikewhen("compare", tmp_path / "out", "--checkpoint-every", "1s"))
+    assert "--checkpoint-every" in line
+
+
+def test_a_study_goes_on_inside_its_runs(tmp_path, monkeypatch):
+    with fake_study.clean_slate("my_paper"):
+        words = ("study", fake_study.write(tmp_path), "F2", "--seeds", "0")
+        right = results(words, tmp_path / "right")
+        assert stopped_then_again(monkeypatch, words, tmp_path / "out") == right and right
+
+
+def test_a_training_on_recorded_spikes_goes_on_inside_itself(tmp_path, monkeypatch):
+    recorded = ("run", small.write(tmp_path), "--record", "all")
+    results(recorded, tmp_path / "spikes")
+    words = ("train", tmp_path / "spikes", "--rule", "local", "--set", "rules.local.eta=0.05")
+    right = results(words, tmp_path / "right")
+    assert stopped_then_again(monkeypatch, words, tmp_path / "out") == right and len(right) == 1

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import small
 
-from spikewhen.experiments.prune import PARTS, prune
+from spikewhen.analysis.views import read_readout
+from spikewhen.experiments.prune import prune
 from spikewhen.experiments.sidecar import read_light
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.dropping import USUAL
 from spikewhen.reservoir.files.recording import read_run
 from spikewhen.reservoir.replay import Replay
 
@@ -33,8 +35,8 @@ def test_a_pruned_run_reads_as_one_that_never_kept_it_and_says_so(whole, copied)
     before = read_run(copied)
     done = prune(copied)
     after = read_run(copied)
-    assert done.dropped == tuple(PARTS) and done.after == copied.stat().st_size < 0.8 * done.before
-    assert sorted(after.attrs["/"]["pruned"]) == sorted(PARTS)
+    assert done.dropped == USUAL and done.after == copied.stat().st_size < 0.8 * done.before
+    assert sorted(after.attrs["/"]["pruned"]) == sorted(USUAL)
     assert after.run_id == before.run_id and after.config == before.config
     gone = set(before.arrays) - set(after.arrays)
     assert gone == {
@@ -108,3 +110,14 @@ def test_a_failure_leaves_the_file_as_it_was(copied, monkeypatch):
     with pytest.raises(OSError):
         prune(copied)
     assert copied.read_bytes() == content and not copied.with_suffix(".partial").exists()
+
+
+def test_without_probes_scores_stay_and_who_asks_for_time_courses_is_told(whole, copied):
+    before = read_run(copied)
+    assert prune(copied, ["probes"]).dropped == ("probes",)
+    after = read_run(copied)
+    assert set(before.arrays) - set(after.arrays) == {f"/readouts/{r}/probes/y" for r in ("local", "rls")}
+    table = small.spikewhen("table", copied)
+    assert table.exit_code == 0 and ",error," in table.stdout
+    with pytest.raises(InputError, match="probes of local"):
+        read_readout(after, "local")

@@ -10,6 +10,7 @@ import small
 import spikewhen as sw
 from spikewhen.experiments.digest import with_digest
 from spikewhen.experiments.long_form import LongTable, to_xarray
+from spikewhen.experiments.prune import prune
 from spikewhen.reservoir.errors import InputError
 
 SWEEP = """
@@ -187,3 +188,42 @@ def test_an_empty_folder_has_no_table(tmp_path):
     small.refused(small.spikewhen("table", tmp_path), "no result file")
     small.refused(small.spikewhen("table", tmp_path / "none"), "not there")
     small.refused(small.spikewhen("table", tmp_path, "--out", "x.xlsx"), ".csv or .parquet")
+
+
+def test_what_could_be_computed_again_is_dropped_and_every_score_stays(done, tmp_path):
+    folder, out, _ = done
+    words = (
+        "sweep",
+        folder / "mine.toml",
+        "--seeds",
+        "0",
+        "--threads",
+        1,
+        "--drop",
+        "none",
+        "--out",
+        tmp_path,
+    )
+    assert small.spikewhen(*words).exit_code == 0
+    whole = sorted(tmp_path.glob("*.h5"))
+    assert len(whole) == 2
+    for path in whole:
+        lean = out / path.name
+        assert path.stat().st_size > lean.stat().st_size
+        before, after = (json.loads(p.with_suffix(".json").read_text())["result"] for p in (path, lean))
+        assert before["scores"] == after["scores"] and before["checksum"] != after["checksum"]
+        prune(path)
+        assert path.read_bytes() == lean.read_bytes()
+
+
+def test_a_dry_run_says_what_will_be_dropped(tmp_path):
+    path = write(tmp_path)
+    assert "once it is scored: spikes, trials, cells (--drop none keeps" in dry(path)
+    assert "dropped" not in dry(path, "--drop", "none") and "scored: cells (" in dry(path, "--drop", "cells")
+    asked = write(tmp_path, SWEEP + '[set]\nrecord.spikes = "all"\n')
+    assert "once it is scored: trials, cells (" in dry(asked)
+    small.refused(small.spikewhen("sweep", path, "--drop", "scores"), "--drop", "scores", "spikes, trials")
+
+
+def dry(*words):
+    return small.spikewhen("sweep", *words, "--dry-run").stdout

@@ -85,7 +85,7 @@ def test_the_commands_of_many_runs_are_understood_in_order(tmp_path, monkeypatch
     (tmp_path / "width.toml").write_text(sweep)
     shown = re.findall(r"^\$ spikewhen (.*)", page, re.MULTILINE)
     commands = [shlex.split(line.partition(" > ")[0]) for line in shown]
-    for command in commands:
+    for command, line in zip(commands, shown, strict=True):
         words = command[: command.index("--engine")] if "--engine" in command else command
         if command[0] in ("run", "sweep"):
             words = [*words, "--dry-run"]
@@ -93,6 +93,8 @@ def test_the_commands_of_many_runs_are_understood_in_order(tmp_path, monkeypatch
         missing = command[0] in ("status", "table")  # nothing has run, which is the only complaint
         assert result.exit_code == (2 if missing else 0), (command, result.output)
         assert not missing or "results/width" in result.output
+        if (file := line.partition(" > ")[2]) == "mine.toml":
+            (tmp_path / file).write_text(result.output)
     assert {c[0] for c in commands} == {"config", "run", "sweep", "status", "table"}
     assert {path.name for path in tmp_path.iterdir()} == {"mine.toml", "width.toml"}
 

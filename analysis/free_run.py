@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from spikewhen.analysis.views import read_clock
 from spikewhen.reservoir.files import schema
@@ -58,6 +57,8 @@ def fit_sinusoid(signal, time_ms, frequency_hz: float, search: float = 0.3) -> S
     best = grid[int(np.argmin([solve(f)[1] for f in grid]))]
     step = grid[1] - grid[0]
     bounds = (max(low, best - step), min(high, best + step))
+    from scipy.optimize import minimize_scalar  # slow to import
+
     refined = minimize_scalar(lambda f: solve(f)[1], bounds=bounds, method="bounded", options={"xatol": 1e-9})
     (a, b, offset), loss = solve(refined.x)
     size = float(np.hypot(a, b))

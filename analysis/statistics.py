@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import nctdtrinc, stdtr, stdtrit
-from scipy.stats import binomtest, quantile_test
 
 EXACT_UP_TO = 16
 """Number of pairs up to which all sign flips are enumerated."""
@@ -124,6 +123,8 @@ def median_interval(values, level: float = 0.95) -> Interval:
         return Interval(np.nan, np.nan, np.nan, 0)
     middle = float(x[(x.size - 1) // 2]), float(x[x.size // 2])
     median = middle[0] if middle[0] == middle[1] else (middle[0] + middle[1]) / 2
+    from scipy.stats import quantile_test  # slow to import, and figures need it seldom
+
     low, high = quantile_test(x, q=0.0, p=0.5).confidence_interval(level)
     return Interval(median, float(low), float(high), x.size)
 
@@ -150,6 +151,8 @@ def fraction_interval(hits, level: float = 0.95) -> Interval:
         raise ValueError("a fraction is of values that are 0 or 1")
     if x.size == 0:
         return Interval(np.nan, np.nan, np.nan, 0)
+    from scipy.stats import binomtest
+
     found = binomtest(int(x.sum()), x.size).proportion_ci(level, "exact")
     return Interval(float(x.mean()), float(found.low), float(found.high), x.size)
 

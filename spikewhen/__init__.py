@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spikewhen.experiments.compare import compare as compare
     from spikewhen.experiments.config import Experiment as Experiment
     from spikewhen.experiments.config import load_config as load_config
+    from spikewhen.experiments.figures import figures as figures
     from spikewhen.experiments.long_form import table as table
     from spikewhen.experiments.noise_budget import noise_budget as noise_budget
     from spikewhen.experiments.result import Result as Result
@@ -54,6 +55,7 @@ _WHERE = {
     "compare": "experiments.compare",
     "sweep": "experiments.sweep",
     "table": "experiments.long_form",
+    "figures": "experiments.figures",
     "open_run": "experiments.result",
     "Result": "experiments.result",
     "score": "experiments.score",

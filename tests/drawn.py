@@ -1,10 +1,9 @@
-"""Recordings made up for figures, and a check that no text on a figure covers another."""
+"""Recordings made up for figures."""
 
 import json
 from dataclasses import asdict
 
 import numpy as np
-from matplotlib.text import Text
 from synthetic import record
 from unequal import Unequal
 
@@ -128,24 +127,3 @@ def target_run(seed=0):
     put_text(out, schema.CONFIG, {"seed": seed, "paradigm": {"name": "unequal"}, "rules": {"local": {}}})
     put_text(out, schema.SOFTWARE, {"commit": "abc123"})
     return out
-
-
-def overlapping(figure):
-    """Pairs of texts that cover each other, and texts beyond the paper."""
-    figure.canvas.draw()
-    hidden = set()
-    for ax in figure.axes:
-        for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
-            for tick in axis.get_major_ticks() + axis.get_minor_ticks():
-                if not min(limits) - 1e-9 <= tick.get_loc() <= max(limits) + 1e-9:
-                    hidden |= {tick.label1, tick.label2}
-    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and t not in hidden]
-    boxes = [(t.get_text(), t.get_window_extent()) for t in texts]
-    page = figure.bbox
-    found = [a for a, x in boxes if x.x0 < 0 or x.y0 < 0 or x.x1 > page.x1 or x.y1 > page.y1]
-    for i, (a, x) in enumerate(boxes):
-        for b, y in boxes[i + 1 :]:
-            w, h = min(x.x1, y.x1) - max(x.x0, y.x0), min(x.y1, y.y1) - max(x.y0, y.y0)
-            if w > 0.5 and h > 0.5 and w * h > 0.02 * min(x.width * x.height, y.width * y.height):
-                found.append((a, b))
-    return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -31,6 +31,7 @@ from spikewhen.analysis.figures import (
     target,
     trial,
 )
+from spikewhen.analysis.figures.look import Look
 from spikewhen.analysis.figures.names import as_typed
 from spikewhen.analysis.figures.runs import Runs
 from spikewhen.analysis.figures.sheet import Sheet, paper, write_table
@@ -67,6 +68,10 @@ def draw_all(
     recordings: list[Recording],
     formats: tuple[str, ...] = ("pdf", "png"),
     beside: Sequence[Path] | None = None,
+    *,
+    only: Sequence[str] = (),
+    look: Look | None = None,
+    out: Path | None = None,
 ) -> list[Path]:
     """Draw the figures that the recordings' tasks declare.
 
@@ -82,6 +87,12 @@ def draw_all(
     beside : sequence of Path, optional
         Where modules of one's own are looked for before the Python path; by default the
         current folder, then `folder` and those it lies in.
+    only : sequence of str
+        Names of the figures to draw, declared or not; all that are declared if empty.
+    look : Look, optional
+        What is to differ from the figures as they come.
+    out : Path, optional
+        Where files go instead.
 
     Returns
     -------
@@ -90,7 +101,7 @@ def draw_all(
     Raises
     ------
     InputError
-        If no figure is declared or none can be drawn, or a format is not known.
+        If no figure is declared or none can be drawn, or a name or format is not known.
     """
     if unknown := [f for f in formats if f not in FORMATS]:
         raise InputError("formats", unknown[0], "any of " + ", ".join(FORMATS))
@@ -98,26 +109,38 @@ def draw_all(
         raise InputError("recordings", 0, "at least one run")
     folders = [Path.cwd(), folder.resolve(), *folder.resolve().parents] if beside is None else beside
     declared = dict.fromkeys(name for r in recordings for name in schema.names(r, "figures"))
+    if only:
+        declared = {_full_name(name, declared): None for name in only}
     if not declared:
         task = recordings[0].config["paradigm"]["name"]
         raise InputError("figures", task, "a task that declares figures (docs/own_tasks.md)")
     written: list[Path] = []
     sources: dict[tuple[int, ...], Runs] = {}
     for name in declared:
-        mine = [r for r in recordings if name in schema.names(r, "figures")]
+        mine = [r for r in recordings if name in schema.names(r, "figures")] or recordings
         runs = sources.setdefault(tuple(map(id, mine)), Runs(mine))
         try:
             module = find_figure(name, folders)
         except InputError as error:
+            if only:
+                raise
             log.warning(f"no figure {name}: {error.allowed}")
             continue
         try:
-            written += draw_one(Path(folder) / "figures", _file_name(name), module, runs, formats)
+            place = Path(folder) / "figures" if out is None else out
+            written += draw_one(place, _file_name(name), module, runs, formats, look=look)
         except InputError as error:
+            if only:
+                raise
             log.warning(f"no figure {name}: {error}")
     if not written:
         raise InputError(str(folder), ", ".join(declared), "runs that a declared figure can show")
     return written
+
+
+def _full_name(name: str, declared: Iterable[str]) -> str:
+    """Return the declared figure whose file has this name, else the name."""
+    return next((full for full in declared if name in (full, _file_name(full))), name)
 
 
 def find_figure(name: str, folders: Sequence[Path] = ()) -> Any:
@@ -158,6 +181,7 @@ def draw_one(
     source: Any,
     formats: tuple[str, ...],
     origin: Mapping[str, str] | None = None,
+    look: Look | None = None,
 ) -> list[Path]:
     """Draw one figure into a folder.
 
@@ -173,14 +197,18 @@ def draw_one(
     formats : tuple of {"pdf", "png", "svg"}
     origin : mapping, optional
         What the metadata say of the source, as `provenance`; used where the sheet names no runs.
+    look : Look, optional
+        What is to differ from the figure as it comes.
 
     Returns
     -------
     list of Path
         The files written; the table of numbers is the last one.
     """
-    with paper(_names_in(source)):
+    look = look or Look()
+    with paper(_names_in(source), look.settings):
         sheet = Sheet.of(module.draw(source))
+        look.apply(sheet, name)
         if sheet.sources or origin is None:
             origin = provenance(sheet.sources)
         facts = {"Title": name, "Caption": as_typed(module.caption(source)), **origin}

@@ -14,7 +14,6 @@ from spikewhen.analysis.views import Scores, read_readout, read_task
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
-from spikewhen.reservoir.replay import features
 
 MAX_LABELS = 4
 EVERY_MS = 10.0
@@ -79,6 +78,8 @@ def _scores(runs: Runs, recording: Recording, label: str) -> Scores:
     found = Scores(runs.scores(recording, label))
     if "overlap_chance" not in found and _learned(recording, label):
         log.info("geometry of %s, %s: replaying the spikes", recording.run_id, label)
+        from spikewhen.reservoir.replay import features  # loads Numba, which stored scores do not need
+
         task = read_task(recording)
         readout = read_readout(recording, label)
         last = int(task.probe_block.max())

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import LADDER, MIDDLE, PALE, PUBLISHED
-from spikewhen.analysis.figures.marks import log_trials
+from spikewhen.analysis.figures.marks import BAND_FROM, log_trials
 from spikewhen.analysis.figures.names import fit, plain
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet
@@ -36,7 +36,7 @@ def caption(source: Source) -> str:
     text = (
         f"Learning within the first block. {measure}, against training trials before the probes, one panel "
         "per rule: bold line, mean over seeds; thin lines, seeds; band, 95 % interval of the mean "
-        "(t, widened for skewness) where there are at least 2 seeds. "
+        f"(t, widened for skewness) where there are at least {BAND_FROM} seeds. "
     )
     if main == "error" and _has(runs, series, LADDER):
         text += (
@@ -201,7 +201,8 @@ def _course(
             on.line(ax, panel, series.name, trials, curve, recording.run_id, **thin)
     band = Band.of(curves)
     style: dict[str, Any] = {"color": series.colour, "lw": 1.6, "marker": "o", "ms": 2.5, "zorder": 4}
-    on.line(ax, panel, series.name, trials, band.mean, "mean", band.low, band.high, **style)
+    shade = 0.0 if len(series.runs) < BAND_FROM else 0.18
+    on.line(ax, panel, series.name, trials, band.mean, "mean", band.low, band.high, shade, **style)
     labels.append((band.mean[-1], "learned", series.colour))
     on.end_labels(ax, labels)
 
@@ -239,9 +240,11 @@ def _relative(on: Drawing, ax: Axes, panel: str, runs: Runs, series: list[Series
         if not np.isfinite(band.seeds).any():
             continue
         width = max(0.8, 2.2 - 0.6 * i)
-        on.line(ax, panel, s.name, trials, band.mean, "mean", band.low, band.high, lw=width, **s.style)
+        few = len(s.runs) < BAND_FROM
+        shade = 0.0 if few else 0.18
+        on.line(ax, panel, s.name, trials, band.mean, "mean", band.low, band.high, shade, lw=width, **s.style)
         labels.append((band.mean[-1], fit(s.name, 20), s.colour))
-        highest = max(highest, np.nanmax(band.mean), *band.high[np.isfinite(band.high)])
+        highest = max(highest, np.nanmax(band.mean), *([] if few else band.high[np.isfinite(band.high)]))
     published = PUBLISHED_RATIOS if _published(group) else {}
     here = {n: e for n, e in published.items() if trials[0] <= n <= trials[-1]}
     if here:

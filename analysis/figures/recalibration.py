@@ -11,6 +11,7 @@ from matplotlib.colors import Normalize
 
 from spikewhen.analysis.bands import Band
 from spikewhen.analysis.figures.colours import INK, MIDDLE, PALE, channel_colour, channel_map
+from spikewhen.analysis.figures.marks import BAND_FROM
 from spikewhen.analysis.figures.names import fit, fit_all
 from spikewhen.analysis.figures.runs import Group, Runs, Series, Source, seeds_of
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Drawing, Sheet, points
@@ -75,7 +76,7 @@ def caption(source: Source) -> str:
         "spaced in trials), per rule and event. Vertical lines: block switches, which "
         "no rule is told of unless it is reset at them. Dashes: the true latencies, with the event's p. "
         "Below: E over the same moments (0 is perfect, 1 is silence); bold, mean over seeds; thin, seeds; "
-        "band, 95 % interval (t, widened for skewness) where there are at least 2 seeds. "
+        f"band, 95 % interval (t, widened for skewness) where there are at least {BAND_FROM} seeds. "
         f"{seeds_of(_all_series(runs, group))}."
     )
 
@@ -269,13 +270,15 @@ def _errors(on: Drawing, ax: Axes, panel: str, runs: Runs, series: list[Series],
             here = moments.block == b
             curves = runs.curve(s, "error", int(b), moments.trial[here])
             band = Band.of(curves)
-            mean, low, high = band.mean, band.low, band.high
+            mean = band.mean
             if len(s.runs) > 1:
                 for recording, curve in zip(s.runs, curves, strict=True):
                     on.line(
                         ax, panel, s.name, x[here], curve, recording.run_id, lw=0.3, alpha=0.45, **s.style
                     )
-            on.line(ax, panel, s.name, x[here], mean, "mean", low, high, lw=1.3, marker="o", ms=2, **s.style)
+            shade = 0.0 if len(s.runs) < BAND_FROM else 0.18
+            style: dict[str, Any] = {"lw": 1.3, "marker": "o", "ms": 2, **s.style}
+            on.line(ax, panel, s.name, x[here], mean, "mean", band.low, band.high, shade, **style)
             highest = max(highest, float(np.nanmax(curves, initial=0)))
         labels.append((mean[-1], fit(s.name, 20), s.colour))
     for at in moments.switches:

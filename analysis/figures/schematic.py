@@ -242,8 +242,11 @@ def _teaching(on: Drawing, upper: Axes, lower: Axes, group: Group, series: Serie
         on.line(lower, "c", "gate G, causal variant", time, other, color=VARIANT, lw=1, ls=(0, (3, 1.5)))
     if gate["kind"] == "window":
         right = latency + gate["shift_ms"] + gate["half_width_ms"]
-        lower.text(right + 15, 0.86, f"window ± {gate['half_width_ms']:g} ms")
-        lower.text(right + 15, gate["baseline"] + 0.06, f"baseline $g_0$ = {gate['baseline']:g}")
+        base = gate["baseline"]
+        near = 0.4 < base < 1.05  # the two would meet
+        above = max(base, 0.6 if near else 0.0) + 0.06
+        lower.text(right + 15, 0.86 if not near else above + 0.24, f"window ± {gate['half_width_ms']:g} ms")
+        lower.text(right + 15, above, f"baseline $g_0$ = {base:g}")
     if not gate["causal"]:
         lower.text(time[-1], 1.2, "dashed: causal variant", ha="right", color=VARIANT)
     lower.set_ylim(0, 1.45)

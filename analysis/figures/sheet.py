@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from spikewhen.analysis.bands import csv_text
 from spikewhen.analysis.figures.names import as_typed, fonts_for
@@ -29,19 +30,26 @@ STYLE = Path(__file__).resolve().parent.parent / "paper.mplstyle"
 SINGLE_MM, DOUBLE_MM = 89.0, 183.0
 """Width of one and of two columns of a journal page."""
 
+NO_LOOKS = ("backend", "interactive", "toolbar", "timezone", "date.epoch", "tk.", "webagg.", "macosx.")
+NO_LOOKS += ("figure.max_open", "figure.raise", "savefig.directory", "docstring", "keymap.")
+"""Beginnings of settings of Matplotlib that are of a session, not of a figure."""
+
 COLUMNS = ("panel", "series", "run", "x", "y", "low", "high", "value")
 
 
 @contextmanager
-def paper(names: Iterable[str] = ()) -> Iterator[None]:
+def paper(names: Iterable[str] = (), rc: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Draw in print style; settings outside are neither used nor changed.
 
     Parameters
     ----------
     names : iterable of str
         Names that will be written; fonts that have their letters are used beside the sheet's own.
+    rc : mapping of str to object, optional
+        Settings of Matplotlib that win over the print style. ``paper(rc=plt.rcParams)`` takes your own.
     """
     with matplotlib.style.context(STYLE, after_reset=True):
+        rcParams.update({name: value for name, value in (rc or {}).items() if not name.startswith(NO_LOOKS)})
         rcParams["font.family"] = [*rcParams["font.family"], *fonts_for(names)]
         yield
 
@@ -161,11 +169,14 @@ class Sheet(Drawing):
     figure : Figure
     sources : list of Recording
         The runs it shows.
+    letters : list of Text
+        Of its panels.
     """
 
     def __init__(self, width_mm: float, height_mm: float, sources: Sequence[Recording] = ()):
         super().__init__()
         self.sources = list(sources)
+        self.letters: list[Text] = []
         self.width_mm, self.height_mm = width_mm, height_mm
         self.figure = Figure(figsize=(width_mm / 25.4, height_mm / 25.4))
         FigureCanvasAgg(self.figure)
@@ -207,11 +218,12 @@ class Sheet(Drawing):
 
     def letter(self, letter: str, left: float, top: float) -> None:
         """Write a bold panel letter with its baseline `top` mm below the upper edge."""
-        self.text(left, top, letter, fontsize=8, fontweight="bold", va="baseline")
+        style = {"fontsize": points(8), "fontweight": "bold", "va": "baseline"}
+        self.letters.append(self.text(left, top, letter, **style))
 
-    def text(self, left: float, top: float, text: str, **kw) -> None:
+    def text(self, left: float, top: float, text: str, **kw) -> Text:
         """Write on the sheet, in mm."""
-        self.figure.text(left / self.width_mm, 1 - top / self.height_mm, text, **kw)
+        return self.figure.text(left / self.width_mm, 1 - top / self.height_mm, text, **kw)
 
 
 def spread(values: Sequence[float] | np.ndarray, gap: float, low: float) -> np.ndarray:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 
 class Components(NamedTuple):
@@ -69,6 +68,8 @@ def principal_components(vectors: np.ndarray, n: int) -> Components:
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return Spearman's rho of `a` (..., C) and `b` (..., C) over the last axis, ties averaged."""
+    from scipy.stats import rankdata  # slow to import, and figures need it seldom
+
     x, y = (rankdata(v, axis=-1) for v in (a, b))
     x, y = x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True)
     size = np.sqrt((x**2).sum(-1) * (y**2).sum(-1))

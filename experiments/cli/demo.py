@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from spikewhen.experiments.cli.errors import examples
-from spikewhen.experiments.cli.figures import draw
 from spikewhen.experiments.cli.options import DryRun, Set, Threads
 from spikewhen.experiments.cli.output import echo, leaving_no_empty
+from spikewhen.experiments.figures import figures
 
 if TYPE_CHECKING:
     from spikewhen.experiments.config import Experiment
@@ -101,6 +101,6 @@ def demo(
     write_summary(out, parts)
     entries = [summarise_results(*part) for part in parts]
     echo("\n\n".join(map(describe_results, entries)) + f"\n\n{NOTE}\n\nwritten:")
-    paths = [*dict.fromkeys(r.path for r in results), out / "summary.json", *draw(out, ("pdf", "png"))]
+    paths = [*dict.fromkeys(r.path for r in results), out / "summary.json", *figures(out)]
     echo("\n".join(map(str, paths)))
     refuse_failures(results)

@@ -15,6 +15,7 @@ from spikewhen.experiments.study.report import (
     required,
     rests_on,
     tally,
+    terms,
     value,
 )
 
@@ -25,6 +26,7 @@ def to_markdown(report: Table) -> str:
     parts = [
         f"# {heading(report)}\n",
         f"`{report['command']}`, {len(report['seeds'])} seeds. {software_}.\n",
+        *(term + "\n" for term in terms(report)),
         METHOD + "\n",
         "\n".join(f"- {name}: {meaning}" for name, meaning in MEANING.items()) + "\n",
         "| claim | | published | verdict | hold | not shown | fail | Holm p |\n"

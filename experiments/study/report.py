@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,11 @@ MEANING = {
     OPEN: f"the interval lies astride the requirement, or is of fewer than {FEWEST} seeds",
     FAILS: "the whole interval misses the requirement",
     REPORTED: "no requirement was set",
+}
+TERMS = {
+    "E": "E is the error of the prediction that the network makes when only the cue is given (a probe): the "
+    "root mean square of its difference from the target, over that of silence. 0 is a perfect prediction, "
+    "and 1 is what silence scores.",
 }
 METHOD = (
     f"The seed is the unit. Mean over seeds with its 95 % interval: {MEAN_INTERVAL}; medians: "
@@ -166,6 +172,13 @@ def tally(entry: Table) -> tuple[int, ...]:
 def p_value(p: float | None) -> str:
     """Write a p-value."""
     return "" if p is None else "< .0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def terms(report: Table) -> list[str]:
+    """Return what the letters in its findings mean, where they stand there."""
+    text = " ".join(f["what"] for entry in report["claims"] for f in entry["findings"])
+    text += " ".join(str(entry["published"]) for entry in report["claims"])
+    return [meaning for letter, meaning in TERMS.items() if re.search(rf"\b{letter}\b", text)]
 
 
 def heading(report: Table) -> str:

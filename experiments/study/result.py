@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spikewhen.experiments.digest import read_table
 from spikewhen.experiments.reuse import read_finished_run
@@ -15,6 +15,9 @@ from spikewhen.experiments.study.report import VERSION, Table, verdict_table
 from spikewhen.experiments.study.study import Study, load_study
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import Recording
+
+if TYPE_CHECKING:
+    from spikewhen.analysis.figures.look import Look
 
 FILE = "claims.json"
 
@@ -145,17 +148,30 @@ class StudyResult:
             "Config hash": hashlib.sha256(text.encode()).hexdigest()[:16],
         }
 
-    def draw(self, formats: tuple[str, ...] = ("pdf", "png")) -> list[Path]:
+    def draw(
+        self,
+        formats: tuple[str, ...] = ("pdf", "png"),
+        *,
+        only: Sequence[str] = (),
+        look: Look | None = None,
+        out: Path | None = None,
+    ) -> list[Path]:
         """Draw the figures of the study that these claims allow; the reason why one is left out is logged.
 
         Parameters
         ----------
         formats : tuple of {"pdf", "png", "svg"}
+        only : sequence of str
+            Names of figures of the study; all if empty.
+        look : Look, optional
+            What is to differ from the figures as they come.
+        out : Path, optional
+            Where files go; ``figures`` in the folder if not given.
 
         Returns
         -------
         list of Path
-            ``figures/<name>.<format>`` and ``<name>.csv`` in the folder.
+            ``<name>.<format>`` and ``<name>.csv``.
 
         Raises
         ------
@@ -165,12 +181,14 @@ class StudyResult:
         from spikewhen.analysis.figures import draw_one
 
         study, written, reasons = self.study, [], []
-        for name in study.figures:
+        for name in only:
+            if name not in study.figures:
+                raise InputError("figure", name, "one of " + ", ".join(study.figures))
+        place = self.folder / "figures" if out is None else out
+        for name in only or study.figures:
             try:
                 module = study.figure(name)
-                written += draw_one(
-                    self.folder / "figures", name, module, self, formats, self.provenance(module.CLAIMS)
-                )
+                written += draw_one(place, name, module, self, formats, self.provenance(module.CLAIMS), look)
             except InputError as error:
                 reasons.append(f"no {name}: {error}")
                 log.warning(reasons[-1])

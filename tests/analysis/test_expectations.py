@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from drawn import overlapping
 from numpy.testing import assert_allclose
 
 import spikewhen as sw
@@ -16,6 +15,7 @@ from spikewhen.analysis.expectations import (
     probability_blurred,
 )
 from spikewhen.analysis.figures import FIGURES
+from spikewhen.analysis.figures.collisions import collisions
 from spikewhen.analysis.figures.sheet import paper
 from spikewhen.analysis.score_run import score_run
 from spikewhen.analysis.score_times import reaction_times
@@ -163,7 +163,7 @@ def test_the_figure_shows_every_rule_and_block(run):
     module = FIGURES["event_times"]
     with paper():
         sheet = module.draw([run])
-        assert overlapping(sheet.figure) == []
+        assert collisions(sheet.figure) == []
     drawn = {(row["panel"], row["series"]) for row in sheet.rows}
     for panel in "abcd":
         assert {(panel, name) for name in ("density", "hazard", "delivered hazard", "prediction")} <= drawn

@@ -9,12 +9,13 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from drawn import ACTIVITY, TWO_EVENTS, meet_run, overlapping, put_text, signal_run, target_run
+from drawn import ACTIVITY, TWO_EVENTS, meet_run, put_text, signal_run, target_run
 from lively import local_rule, train
 from matplotlib import rcParams
 from PIL import Image
 
 from spikewhen.analysis.figures import FIGURES, draw_all, draw_one, render
+from spikewhen.analysis.figures.collisions import collisions
 from spikewhen.analysis.figures.runs import Runs, pretty
 from spikewhen.analysis.figures.schematic import gate_of
 from spikewhen.analysis.figures.sheet import COLUMNS, paper, spread
@@ -48,7 +49,7 @@ def sheets(everything):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_no_text_covers_another_or_leaves_the_paper(sheets, name):
     with paper():
-        assert overlapping(sheets[name].figure) == []
+        assert collisions(sheets[name].figure) == []
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -217,7 +218,7 @@ def test_other_numbers_of_events_and_cues(events, cues, blocks):
     run = meet_run(events=events, cues=("left", "right")[:cues], blocks=tuple(Block(*b) for b in blocks))
     with paper():
         for name in MEET:
-            assert overlapping(FIGURES[name].draw([run]).figure) == [], name
+            assert collisions(FIGURES[name].draw([run]).figure) == [], name
 
 
 def test_the_drawn_gate_is_the_one_that_is_used():

@@ -6,9 +6,10 @@ from itertools import combinations
 import pytest
 from matplotlib import rcParams
 from test_colours import VISIONS, distance
-from test_figures import MEET, meet_run, overlapping
+from test_figures import MEET, meet_run
 
 from spikewhen.analysis.figures import FIGURES, draw_all, names
+from spikewhen.analysis.figures.collisions import collisions
 from spikewhen.analysis.figures.colours import EVENTS, RULES, SPARE, channel_colour
 from spikewhen.analysis.figures.names import as_typed, fit, fit_all, fonts_for, lacking, plain
 from spikewhen.analysis.figures.sheet import paper
@@ -81,7 +82,7 @@ def test_long_names_stay_on_the_page(name):
     )
     with paper():
         figure = FIGURES[name].draw([run]).figure
-        assert outside(figure) == [] and overlapping(figure) == []
+        assert outside(figure) == [] and collisions(figure) == []
 
 
 SIX = Block(((0.3, 0.2, 0.1, 0.1, 0.1, 0.1),), ((300.0, 400.0, 500.0, 600.0, 700.0, 800.0),))

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from drawn import meet_run, overlapping, put_text
+from drawn import meet_run, put_text
 from made_up_report import report
 from matplotlib.text import Text
 from small import spikewhen
@@ -17,6 +17,7 @@ from synthetic import record
 
 from spikewhen.analysis.bands import Band, jsonable
 from spikewhen.analysis.figures import draw_one
+from spikewhen.analysis.figures.collisions import collisions
 from spikewhen.analysis.figures.marks import offsets
 from spikewhen.analysis.figures.sheet import COLUMNS, paper
 from spikewhen.analysis.score_run import score_run
@@ -55,7 +56,7 @@ def sheets(made_up):
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_covers_another_or_leaves_the_paper(sheets, name):
     with paper():
-        assert overlapping(sheets[name].figure) == []
+        assert collisions(sheets[name].figure) == []
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -90,7 +91,7 @@ def test_few_seeds_are_drawn_as_far_as_they_go(n, tmp_path):
     few = StudyResult(report(n), tmp_path)
     with paper():
         for name in OF_SERIES:
-            assert overlapping(FIGURES[name].draw(few).figure) == [], name
+            assert collisions(FIGURES[name].draw(few).figure) == [], name
             assert f"n = {n} seed" in FIGURES[name].caption(few)
 
 
@@ -159,7 +160,7 @@ def test_a_panel_that_was_not_run_is_named_in_its_place(tmp_path):
             ("figure_8_mechanism", {"C8N", "C9"}),
         ):
             figure = FIGURES[name].draw(StudyResult(table, tmp_path)).figure
-            assert overlapping(figure) == []
+            assert collisions(figure) == []
             said = {t.get_text().removeprefix("needs: spikewhen claims ") for t in figure.findobj(Text)}
             assert needs <= said
 

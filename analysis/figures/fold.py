@@ -22,6 +22,8 @@ MARGIN_MM, GAP_MM, LINE_MM = 1.0, 4.0, 3.0
 """At the edges of the sheet, between blocks of a line, and between lines."""
 SQUEEZE, STRETCH = 0.8, 1.6
 """How much narrower frames may become before blocks give way to the next line, and how much wider at most."""
+WORD_MM = 2.5
+"""Least gap between the entries of a key."""
 THIN_MM = 7.0
 """Frames narrower than this, such as colour bars, stay with the panel at their left."""
 
@@ -85,25 +87,33 @@ def fold(sheet: Sheet, width_mm: float) -> None:
     room = width_mm - 2 * MARGIN_MM
     items = _items(sheet)
     lines = _lines(_cut(items, room / SQUEEZE), room)
-    if any([_name_values(line[0], items) for line in lines]):  # a list: every line, not only the first
-        places_now = {item.part: item for item in _items(sheet)}
-        lines = [[Block(places_now[i.part] for i in block) for block in line] for line in lines]
-    heights, places, top = [], [], MARGIN_MM
-    margin = max(_before(line[0]) for line in lines)
     for line in lines:
-        above = max(b.frame[1] - b.box[1] for b in line)
-        below = max(b.box[3] - b.frame[1] for b in line)
-        places.append(top + above)
-        heights.append(above + below)
-        top += above + below + LINE_MM
-    total = top - LINE_MM + MARGIN_MM
-    figure.set_size_inches(width_mm / 25.4, total / 25.4)
-    sheet.width_mm, sheet.height_mm = width_mm, total
-    for line, place in zip(lines, places, strict=True):
-        _set_line(sheet, line, place, margin, room)
+        _name_values(line[0], items)
+    for stretch in (STRETCH, 1.0):  # again, since text beside a frame may have moved with its size
+        _place(sheet, _measured(sheet, lines), width_mm, stretch)
     figure.draw_without_rendering()
     for ax in figure.axes:
         _thin_ticks(ax)
+
+
+def _measured(sheet: Sheet, lines: list[list[Block]]) -> list[list[Block]]:
+    """Return the same lines with the places that their items have now."""
+    now = {item.part: item for item in _items(sheet)}
+    return [[Block(now[i.part] for i in block if i.part in now) for block in line] for line in lines]
+
+
+def _place(sheet: Sheet, lines: list[list[Block]], width_mm: float, stretch: float) -> None:
+    """Give the sheet its size, and every block its place."""
+    margin = max(_before(line[0]) for line in lines)
+    places, top = [], MARGIN_MM
+    for line in lines:
+        above = max(b.frame[1] - b.box[1] for b in line)
+        places.append(top + above)
+        top += above + max(b.box[3] - b.frame[1] for b in line) + LINE_MM
+    sheet.width_mm, sheet.height_mm = width_mm, top - LINE_MM + MARGIN_MM
+    sheet.figure.set_size_inches(sheet.width_mm / 25.4, sheet.height_mm / 25.4)
+    for line, place in zip(lines, places, strict=True):
+        _set_line(sheet, line, place, margin, stretch)
 
 
 def _items(sheet: Sheet) -> list[Item]:
@@ -126,22 +136,22 @@ def _items(sheet: Sheet) -> list[Item]:
 def _cut(items: list[Item], room: float) -> list[Block]:
     """Cut items into blocks, in the order in which they are read."""
     block = Block(items)
-    if block.width <= room:
+    if block.width <= (room if block.has_axes else SQUEEZE * room):
         return [block]
     if not block.has_axes:  # a key
-        return [Block([item]) for item in sorted(items, key=lambda i: i.left)]
+        return [Block(part) for part in _parts(items, "left", "right", WORD_MM)]
     for parts in (_rows(items), _columns(items)):
         if len(parts) > 1:
             return [block for part in parts for block in _cut(part, room)]
     return [block]
 
 
-def _parts(items: list[Item], low: str, high: str) -> list[list[Item]]:
+def _parts(items: list[Item], low: str, high: str, gap: float = 0.0) -> list[list[Item]]:
     """Return items apart where no item bridges a gap."""
     found: list[list[Item]] = []
     end = -np.inf
     for item in sorted(items, key=lambda i: getattr(i, low)):
-        if not found or getattr(item, low) > end:
+        if not found or getattr(item, low) > end + gap:
             found.append([])
         found[-1].append(item)
         end = max(end, getattr(item, high))
@@ -202,9 +212,8 @@ def _columns(items: list[Item]) -> list[list[Item]]:
     return found
 
 
-def _name_values(block: Block, items: list[Item]) -> bool:
+def _name_values(block: Block, items: list[Item]) -> None:
     """Give the axes of a block that begins a line the labels that they shared with axes at their left."""
-    changed = False
     for item in block:
         ax, mine = item.part, item.frame
         if not isinstance(ax, Axes) or mine is None or ax.get_ylabel() or not _bare(ax):
@@ -219,8 +228,6 @@ def _name_values(block: Block, items: list[Item]) -> bool:
                 ax.set_ylim(left.get_ylim())
                 ax.tick_params(labelleft=True)
                 ax.set_ylabel(left.get_ylabel())
-                changed = True
-    return changed
 
 
 def _bare(ax: Axes) -> bool:
@@ -256,12 +263,15 @@ def _scale(line: list[Block], room: float, margin: float | None = None) -> float
     return (room - text) / max(sum(b.frame[2] - b.frame[0] for b in line), 1e-9)
 
 
-def _set_line(sheet: Sheet, line: list[Block], place: float, margin: float, room: float) -> None:
+def _set_line(sheet: Sheet, line: list[Block], place: float, margin: float, stretch: float) -> None:
     """Put the blocks of a line, with the tops of their frames at `place`."""
-    scale = min(STRETCH, _scale(line, room, margin))
+    room = sheet.width_mm - 2 * MARGIN_MM
+    left = MARGIN_MM + margin - _before(line[0])
+    if not any(b.has_axes for b in line):
+        left = MARGIN_MM + max(0.0, min(margin, room - sum(b.width + GAP_MM for b in line) + GAP_MM))
+    scale = min(stretch, _scale(line, room, margin))
     if scale < 0.15 and any(b.has_axes for b in line):
         raise InputError("--width", f"{sheet.width_mm:g} mm", "a width with room beside the text of a panel")
-    left = MARGIN_MM + margin - _before(line[0])
     for block in line:
         x0, y0, x1, _ = block.frame
         at = left + _before(block)

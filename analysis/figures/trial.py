@@ -80,6 +80,7 @@ def draw(source: Source) -> Sheet:
         left, panel = LEFT_MM + column * (PLOT_MM + GAP_MM), "ab"[column]
         sheet.letter(panel, left - 5 if column else 3, 6)
         sheet.text(left, 6, shown.name, va="baseline")
+        aligned = []
         for name, top, height in (
             ("inputs", 9, deep),
             ("spikes", 12 + deep, 44),
@@ -96,7 +97,8 @@ def draw(source: Source) -> Sheet:
                 ax.tick_params(labelleft=False)
                 ax.set_ylabel("")
             if name in ("timing", "prediction", "traces"):
-                ax.yaxis.set_label_coords(-0.13, 0.5)
+                aligned.append(ax)
+        sheet.figure.align_ylabels(aligned)
     return sheet
 
 

@@ -1,5 +1,6 @@
 """What several files declare agrees: dependencies, pins, packages. Nothing strays into the tree."""
 
+import json
 import re
 import subprocess
 import sys
@@ -151,6 +152,21 @@ def test_the_version_and_the_pythons_are_the_same_everywhere():
     assert PROJECT["requires-python"] == ">=3.11,<3.15"
     assert "not (3, 11) <= sys.version_info[:2] <= (3, 14)" in (ROOT / "Makefile").read_text()
     assert sys.version_info >= (3, 11)
+
+
+def test_zenodo_and_the_citation_file_say_the_same():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    zenodo = json.loads((ROOT / ".zenodo.json").read_text())
+    (article,) = citation["references"]
+    assert zenodo["creators"] == [{"name": author["name"]} for author in citation["authors"]]
+    assert [author["name"] for author in PROJECT["authors"]] == [a["name"] for a in citation["authors"]]
+    assert zenodo["version"] == citation["version"] and zenodo["title"] == citation["title"]
+    assert zenodo["description"] == citation["abstract"] and zenodo["keywords"] == PROJECT["keywords"]
+    assert zenodo["license"] == citation["license"] == PROJECT["license"]
+    known = {article["doi"], *(one["value"] for one in article["identifiers"])}
+    assert {one["identifier"] for one in zenodo["related_identifiers"]} == known
+    urls = PROJECT["urls"]
+    assert urls["Paper"].endswith(article["doi"]) and urls["Preprint"].rpartition("/")[2] in str(known)
 
 
 def test_every_package_is_declared():

@@ -104,8 +104,8 @@ class SweepSpec(BaseModel):
     @property
     def axes(self) -> list[str]:
         """Return the dotted path of every axis."""
-        drawn = [d.values for d in (self.random, self.latin) if d]
-        return [path for part in (self.grid, self.zip, *drawn) for path in part]
+        drawn = [path for part in (self.random, self.latin) if part for path in part.values]
+        return [*self.grid, *self.zip, *drawn]
 
     def dropping(self, parts: Sequence[str] | None) -> SweepSpec:
         """Return the sweep with other parts to drop, if any were asked for.

@@ -78,15 +78,16 @@ class Job:
 
     def dropping(self, parts: Collection[str]) -> Job:
         """Return the run with parts to drop once it is scored, and with the disk that it then takes."""
+        parts = tuple(part for part in parts if part in self.experiment.record.parts)
         if not parts:
             return self
         record = self.experiment.record.without(parts)
         lean = replace(self.experiment, record=record)
         left = parts_of(lean, self.setup.grid, size_of(self.setup.session), self.recording is None)
-        if {"trials", "probes"} <= set(parts):
+        if "probes" in parts and not record.trials:
             left = [part for part in left if not part.keys.startswith("record.readouts_every_ms")]
         estimate = self.estimate._replace(disk_bytes=total(left).disk_bytes)
-        return replace(self, drop=tuple(parts), estimate=estimate)
+        return replace(self, drop=parts, estimate=estimate)
 
     def __str__(self) -> str:
         return f"{self.name} seed {self.seed} ({', '.join(self.experiment.rules)})"

@@ -31,6 +31,9 @@ PATIENCE_S = 60.0
 _seen: dict[Path, str] = {}
 """The hash of each of the user's own modules when this process first saw it loaded."""
 
+_of_packages: set[str] = set()
+"""Files of modules that are installed: there are thousands, and each run asks."""
+
 
 class OtherCode(RunError):
     """A task found other code on its machine than the command that submitted it was made of."""
@@ -108,12 +111,14 @@ def refuse_stale() -> None:
     ------
     OtherCode
     """
+    places = installed()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not file or not file.endswith(".py"):
+        if not file or not file.endswith(".py") or file in _of_packages:
             continue
         path = Path(file).resolve()
-        if any(place in path.parents for place in installed()):
+        if any(place in path.parents for place in places):
+            _of_packages.add(file)
             continue
         try:
             found = hashlib.sha256(path.read_bytes()).hexdigest()

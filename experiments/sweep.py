@@ -129,7 +129,7 @@ class SweepPlan(NamedTuple):
         if more := len(self.points) - len(lines):
             lines.append(f"and {count(more, 'more point')}")
         head = f"{count(len(self.points), 'point')}, {count(len(self.seeds), 'seed')}"
-        what = ", ".join(self.spec.dropped)
+        what = ", ".join(dict.fromkeys(part for job in self.jobs for part in job.drop))
         gone = [f"dropped of each run once it is scored: {what} (--drop none keeps them)"] if what else []
         lines += [f"{head} ({format_seeds(self.seeds)})", *gone]
         return "\n".join([*lines, *totals(self.jobs, threads)])

@@ -62,6 +62,12 @@ class RecordSpec(Spec):
         """Whether states of any cells are kept."""
         return bool(self.cells or self.cells_per_type)
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What is kept of what can be dropped."""
+        kept = {"spikes": self.spikes != "none", "trials": self.trials, "cells": self.keeps_states}
+        return tuple(part for part, there in (kept | {"probes": True}).items() if there)
+
     def without(self, parts: Collection[str]) -> RecordSpec:
         """Return what is left where parts are dropped: of "spikes", "trials" and "cells"."""
         changes: dict[str, Any] = {}

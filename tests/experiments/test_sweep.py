@@ -218,10 +218,11 @@ def test_what_could_be_computed_again_is_dropped_and_every_score_stays(done, tmp
 
 def test_a_dry_run_says_what_will_be_dropped(tmp_path):
     path = write(tmp_path)
-    assert "once it is scored: spikes, trials, cells (--drop none keeps" in dry(path)
-    assert "dropped" not in dry(path, "--drop", "none") and "scored: cells (" in dry(path, "--drop", "cells")
+    assert "once it is scored: spikes, trials (--drop none keeps" in dry(path)
+    assert "dropped" not in dry(path, "--drop", "none")
+    assert "scored: trials, probes (" in dry(path, "--drop", "trials,probes,cells")
     asked = write(tmp_path, SWEEP + '[set]\nrecord.spikes = "all"\n')
-    assert "once it is scored: trials, cells (" in dry(asked)
+    assert "once it is scored: trials (" in dry(asked)
     small.refused(small.spikewhen("sweep", path, "--drop", "scores"), "--drop", "scores", "spikes, trials")
 
 

@@ -84,3 +84,14 @@ def test_an_untrained_network_of_gated_units_reaches_the_published_errors(gain, 
         errors.append(td_errors(features[1], seen[1], w, 0.93)[20:])
     assert np.mean((errors[0] - errors[1]) ** 2) == pytest.approx(mse, rel=0.35)
     assert belief_r2(units[0], beliefs[0], units[1], beliefs[1]) == pytest.approx(r2, abs=0.03)
+
+
+def test_beliefs_at_90_percent_give_the_published_errors():
+    """Least squares on 1,500 trials; the published errors are those of 48,000."""
+    chain = Chain.starkweather(0.1)
+    trials = draw_trials(np.random.default_rng(0), 1500, 0.1, 1 / 65)
+    beliefs = chain.beliefs(trials.seen)
+    w = least_squares_td(beliefs, trials.seen, 0.98)
+    mean, found = by_delay(td_errors(beliefs, trials.seen, w, 0.98), trials.delay[1:])
+    assert_allclose(mean, [0.197, 0.179, 0.168, 0.165, 0.177, 0.209, 0.279, 0.414, 0.651], atol=0.04)
+    assert found == pytest.approx(0.232, abs=0.03)

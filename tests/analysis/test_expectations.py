@@ -168,3 +168,14 @@ def test_the_figure_shows_every_rule_and_block(run):
     for panel in "abcd":
         assert {(panel, name) for name in ("density", "hazard", "delivered hazard", "prediction")} <= drawn
     assert "delivered hazard" in module.caption([run])
+
+
+@pytest.mark.parametrize(
+    ("study", "reaction_ms", "hazard", "density"),
+    [("Trillenberg", (337, 274, 290), 0.986, 0.485), ("Salet", (361.8, 330.4, 328.9), 0.843, 0.216)],
+)
+def test_reaction_times_of_three_foreperiods_are_nearer_to_the_hazard(study, reaction_ms, hazard, density):
+    """Foreperiods of 1.3, 1.95 and 2.6 s with weights 1:5:1 and one catch trial; r^2 of published means."""
+    weights = np.array([1, 5, 1]) / 7
+    found = [np.corrcoef(-u, reaction_ms)[0, 1] ** 2 for u in (hazards(weights, 7 / 8), weights)]
+    assert found == pytest.approx([hazard, density], abs=0.001)

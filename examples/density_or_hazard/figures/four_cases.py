@@ -10,7 +10,7 @@ from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.examples.density_or_hazard.claims.four_cases import OWN, TARGETS
 from spikewhen.experiments.study.result import StudyResult
 
-CLAIMS = ("H1", "H2", "H3")
+CLAIMS = ("H1", "H2")
 """The claims whose numbers the figure shows."""
 
 TITLES = {"H1": "reward timing", "H2": "Set-Go", "H3": "reward timing, reward heard"}
@@ -22,18 +22,17 @@ def caption(result: StudyResult) -> str:
     """Say what the figure shows."""
     return (
         "E of four readouts of the same spikes against the density, the hazard and the delivered hazard, in "
-        "blocks with omissions. Shaded, the expectation that the average of the gate says; the last panel "
-        "has none, as the event enters the reservoir. "
+        "blocks with omissions. Shaded, the expectation that the average of the gate says. "
         f"Means of {len(result.seeds)} seeds with 95 % intervals."
     )
 
 
-def draw(result: StudyResult) -> Sheet:
-    """Draw the figure; widths and places are in mm."""
-    sheet = Sheet(DOUBLE_MM, 58)
-    for column, claim in enumerate(CLAIMS):
+def draw(result: StudyResult, claims: tuple[str, ...] = CLAIMS) -> Sheet:
+    """Draw a panel for each claim; widths and places are in mm."""
+    sheet = Sheet(DOUBLE_MM, 62)
+    for column, claim in enumerate(claims):
         panel = "abc"[column]
-        ax = sheet.axes(14 + 50 * column, 8, 44, 36, panel, 10 if column == 0 else 4)
+        ax = sheet.axes(14 + 74 * column, 8, 66, 40, panel, 10 if column == 0 else 4)
         series, labels = result.series(claim), []
         for row, (label, own) in enumerate(OWN.items()):
             if claim != "H3":
@@ -54,6 +53,6 @@ def draw(result: StudyResult) -> Sheet:
         ax.set_ylim(0, 1.08 * ax.get_ylim()[1])
         ax.set_title(TITLES[claim])
         ax.set_ylabel("E at the end of a block" if column == 0 else "")
-        if column == 2:
+        if column == len(claims) - 1:
             sheet.end_labels(ax, labels[-3:])
     return sheet

@@ -54,8 +54,10 @@ def address():
     import dask
     from distributed import LocalCluster
 
+    # a worker that took longer to start again, as on a busy machine, would be given up for good
+    patient = {"distributed.scheduler.allowed-failures": 0, "distributed.deploy.lost-worker-timeout": "300s"}
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        dask.config.set(patient),
         LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=60
         ) as cluster,

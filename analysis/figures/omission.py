@@ -69,7 +69,7 @@ def draw(source: Source) -> Sheet:
         for run in s.runs:
             stream = read_stream(run)
             found.append(_Cells(stream, select(stream.odd_omissions(), stream.share)))
-        left = sheet.axes(18, top, 48, ROW_MM - 13, a, 13)
+        left = sheet.axes(21, top, 45, ROW_MM - 13, a, 19)
         middle = sheet.axes(84, top, 48, ROW_MM - 13, b, 11)
         _omissions(sheet, left, a, found)
         _tones(sheet, middle, b, found, row == 0)

@@ -54,11 +54,11 @@ def caption(report: StudyResult) -> str:
 def draw(report: StudyResult) -> Sheet:
     """Draw the figure."""
     series = report.series("C2")
-    sheet = Sheet(DOUBLE_MM, 124)
+    sheet = Sheet(DOUBLE_MM, 126)
     for i, (key, title) in enumerate(VARIANTS.items()):
-        top = 14 + 38 * i
-        sheet.letter("abc"[i], 3, top - 5)
-        sheet.text(8, top - 5, title, va="baseline")
+        top = 16 + 38 * i
+        sheet.letter("abc"[i], 3, top - 7.5)
+        sheet.text(8, top - 7.5, title, va="baseline")
         for j, (name, (label, slope)) in enumerate(OUTPUTS.items()):
             ax = sheet.axes(13 + 41 * j, top, 27, 23)
             _scatter(sheet, ax, "abc"[i], series[key], name, label, slope, i == len(VARIANTS) - 1)
@@ -141,11 +141,11 @@ def _scatter(
             )
         )
     for i, (colour, text) in enumerate(rows):
-        ax.text(0.0, 1.15 - 0.1 * i, text, transform=ax.transAxes, va="top", color=colour, fontsize=6)
+        ax.text(0.0, 1.13 - 0.1 * i, text, transform=ax.transAxes, color=colour, fontsize=6)
     ax.set_xlim(-0.04, 1.04)
     ax.set_ylim(-0.04, 1.15)
-    ax.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
-    ax.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     ax.set_ylabel(label)
     if last:
         ax.set_xlabel("p of the event")

@@ -143,8 +143,8 @@ def _memory(
         if np.isfinite(ours.low):
             ax.axhspan(float(ours.low), float(ours.high), color=INK, alpha=0.12, lw=0)
         labels += [
-            (float(ours.mean), f"local, {n}", INK),
-            (float(_at(never, columns, 1, n).mean), f"RLS, {n}", RLS),
+            (float(ours.mean), f"local, trial {n}", INK),
+            (float(_at(never, columns, 1, n).mean), f"RLS, trial {n}", RLS),
         ]
     ax.set_xscale("log")
     ax.set_xlim(memories[0] / 1.25, last * 1.3)
@@ -230,7 +230,10 @@ def _rates(sheet: Sheet, ax: Axes, rates: Mapping[str, Any], block: int, n: int,
                 ha="right",
                 color=colour,
             )
+    shown = np.array(rates["rate"]["factored"], float)
+    shown = shown[[0, len(shown) // 2, -1]]
     ax.set_xscale("log")
+    ax.set_xticks(shown, [f"{x:.2g}" for x in shown])
     ax.minorticks_off()
     ax.set_title(f"trial {n} after switch\nof {rates['switch'][block]}", pad=7)
     ax.set_xlabel("learning rate η")

@@ -40,7 +40,7 @@ def frontier(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     x, y = (np.array([point[i].mean() for point in points]) for i in range(2))
     sheet.line(ax, "d", "fixed rates", x, y, "mean", color=INK, lw=0.6, zorder=2)
     for label, point in zip(fixed, points, strict=True):
-        _cross(sheet, ax, label, point, INK, "o", 3.0, label.removeprefix("fixed_").replace("0.", "."))
+        _cross(sheet, ax, label, point, INK, "o", 3.0, label.removeprefix("fixed_"))
     for i, (label, (name, colour, marker, size)) in enumerate(OTHERS.items()):
         _cross(sheet, ax, name, _corner(bands[label]), colour, marker, size, "")
         ax.text(0.03, 0.14 - 0.09 * i, name, transform=ax.transAxes, color=colour, fontsize=6.5)
@@ -70,8 +70,10 @@ def worlds(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
             sheet.level(ax, "e", f"{name}, {world}", mean, color=colour, lw=0.8, ls=dash)
     for i, (_, colour, says) in enumerate(FAMILIES.values()):
         ax.text(0.03 + 0.22 * i, 0.22, says, transform=ax.transAxes, color=colour, fontsize=6.5)
+    for i, (name, colour, _, _) in enumerate(OTHERS.values()):
+        ax.text(0.98, 0.96 - 0.09 * i, name, transform=ax.transAxes, color=colour, fontsize=6.5, ha="right")
     ax.set_xscale("log")
-    ax.set_xticks(rates, [f"{r:g}".replace("0.", ".") for r in rates])
+    ax.set_xticks(rates, [f"{r:g}" for r in rates])
     ax.minorticks_off()
     ax.set_ylim(bottom=0)
     ax.set_xlabel(r"$\eta_w$")
@@ -113,4 +115,4 @@ def _cross(
         zorder=4,
     )
     if text:
-        ax.annotate(text, (x, y), (3, 2), textcoords="offset points", fontsize=6, color=colour)
+        ax.annotate(text, (x, y), (4, 3), textcoords="offset points", fontsize=6, color=colour)

@@ -169,6 +169,9 @@ def _differences(
             ours, theirs = errors["local"].seeds[:, b, c], errors[key].seeds[:, b, c]
             band = Band.of_difference(ours, theirs)
             strip(sheet, ax, "b", f"local − {text}, block {b + 1}", place, band, colour, width=0.07)
+        if name == "return":  # the last panel has room for a key
+            at_right = {"transform": ax.transAxes, "color": colour, "fontsize": 6.5}
+            ax.text(1.06, 0.88 - 0.13 * i, f"to {text}", **at_right)
     ax.set_xticks(range(len(after)), [f"{n}" for n in after])
     ax.set_xlim(-0.5, len(after) - 0.5)
     ax.text(0.5, 1.03, name, transform=ax.transAxes, ha="center", color=MIDDLE)
@@ -198,6 +201,7 @@ def _needed(sheet: Sheet, ax: Axes, needed: Mapping[str, Any]) -> None:
     ax.minorticks_off()
     ax.set_yticks(range(len(needed)), list(needed))
     ax.set_ylim(len(needed) - 0.5, -0.5)
+    ax.text(0, 1.05, "bars here and in e: medians", transform=ax.transAxes, fontsize=6, color=MIDDLE)
     ax.tick_params(axis="y", length=0, labelrotation=0, labelsize=6)
     ax.set_xlabel("trials to a naive network's level")
 

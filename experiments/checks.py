@@ -86,6 +86,11 @@ def _refuse_target(session: Session) -> None:
 def remarks(experiment: Experiment, session: Session, step_ms: float) -> list[str]:
     """Say what cannot happen as asked, a line each; arguments as `refuse_impossible`."""
     found = [*_of_gates(experiment, session), *_of_ends(experiment, session), *_of_probes(session)]
+    found += [
+        f"rules.{label}: a value of the reward is no bump at its time: E does not tell how well it learned"
+        for label, rule in experiment.rules.items()
+        if getattr(rule, "learns", "") == "value"
+    ]
     if isinstance(experiment.paradigm, Meet):
         found += _of_meet(experiment, step_ms)
     if isinstance(experiment.paradigm, Signal):

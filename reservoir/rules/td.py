@@ -103,6 +103,7 @@ class TD(Rule):
     """TD(lambda): the discounted reward that is still to come, learned from one step to the next."""
 
     name: ClassVar[str] = "td"
+    learns: ClassVar[str] = "value"  # its output is no expectation of the event at its time
     step: ClassVar[Any] = staticmethod(_step)
     reference_step: ClassVar[Any] = staticmethod(_reference_step)
     device: ClassVar[str | None] = device_text(__file__)

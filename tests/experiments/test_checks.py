@@ -95,6 +95,7 @@ TOLD = {
         config(paradigm=SIGNAL | {"frequency_hz": [120.0]}, rules={"rls": MERGED}),
         "record.readouts_every_ms = 5",
     ),
+    "a rule that learns a value": (config(rules={"td": {"rule": "td"}}), "rules.td: a value of the reward"),
     "less than a period": (
         config(paradigm=SIGNAL | {"frequency_hz": [1.0]}, rules={"rls": MERGED}),
         "less than a period of 1 Hz",

@@ -84,6 +84,15 @@ def test_numbers_of_the_four_cases_are_those_of_the_table():
         less = values[own[readout]] - np.delete(values, own[readout], 0).min(0)
         assert said(difference) == pytest.approx(less.mean(), abs=0.0051)
         assert ("fails" in verdict) == (less.mean() > 0)
+    rows = table("| readout that hears")
+    assert len(rows) == 4
+    for name, *errors, difference in rows:
+        found = seeds("H3", READOUTS[name])
+        assert [said(cell) for cell in errors] == pytest.approx(
+            [v.mean() for v in found.values()], abs=0.0051
+        )
+        less = np.minimum(found["hazard"], found["delivered"]) - found["density"]
+        assert said(difference) == pytest.approx(less.mean(), abs=0.0051)
     rows = table("| readout | r² with the density")
     assert len(rows) == 4
     for name, density, hazard, won, curve in rows:

@@ -1,6 +1,6 @@
 """Measure into benchmarks/results: cpu.json, cpu.png and the tables of README.md. All parts, or those named.
 
-python -m benchmarks [table] [limits] [code] [scaling] [startup] [memory]
+python -m benchmarks [table] [limits] [code] [scaling] [threads] [end_to_end] [startup] [memory]
 """
 
 from __future__ import annotations
@@ -12,7 +12,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import code, comparison, figure, kernels, limits, machine, memory, readme, scaling, startup
+from benchmarks import (
+    code,
+    comparison,
+    end_to_end,
+    figure,
+    kernels,
+    limits,
+    machine,
+    memory,
+    readme,
+    scaling,
+    startup,
+    threads,
+)
 from benchmarks.clock import say
 
 RESULTS, README = Path(__file__).parent / "results", Path(__file__).parent / "README.md"
@@ -32,6 +45,8 @@ PARTS = {
     "limits": (_limits, _describe_limits),
     "code": (code.measure, code.table),
     "scaling": (scaling.measure, scaling.describe),
+    "threads": (threads.measure, threads.describe),
+    "end_to_end": (end_to_end.measure, end_to_end.describe),
     "startup": (startup.measure, startup.describe),
     "memory": (memory.measure, memory.describe),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from benchmarks import code
+from benchmarks import code, end_to_end, threads
 from benchmarks.table import HEADER, Row, cells, markdown
 
 
@@ -73,6 +73,14 @@ def _scaling(found: dict[str, Any]) -> str:
     return f"{_when(found['scaling'])}\n\n" + markdown(("what grows", "range", "slope", "at the end"), rows)
 
 
+def _threads(found: dict[str, Any]) -> str:
+    return f"{_when(found['threads'])}\n\n{threads.describe(found['threads'])}"
+
+
+def _end_to_end(found: dict[str, Any]) -> str:
+    return f"{_when(found['end_to_end'])}\n\n{end_to_end.describe(found['end_to_end'])}"
+
+
 def _count(x: float) -> str:
     return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
 
@@ -105,6 +113,8 @@ BLOCKS = {
     "limits": _limits,
     "code": _code,
     "scaling": _scaling,
+    "threads": _threads,
+    "end_to_end": _end_to_end,
     "startup": _startup,
     "memory": _memory,
 }

@@ -52,6 +52,7 @@ def carry_out(
     *,
     fail_fast: bool = False,
     engine: Engine = LOCAL,
+    each: int = 1,
 ) -> list[RunSummary]:
     """Carry out runs, several at once; finished ones are read, not run again.
 
@@ -72,6 +73,8 @@ def carry_out(
         Stop at the first run that fails.
     engine : Engine
         Who carries them out; this machine by default.
+    each : int
+        Threads that a run with a large network may use, see `spikewhen.reservoir.cpu.engine.CpuBackend`.
 
     Returns
     -------
@@ -135,7 +138,7 @@ def carry_out(
                         continue
                     say(f"{job}: finished before, skipped ({job.path})")
                     keep(job, found)
-            side_by_side(todo(), _carry_out, backend, threads, report, fail, engine=engine)
+            side_by_side(todo(), _carry_out, backend, threads, report, fail, engine=engine, each=each)
     except KeyboardInterrupt as error:
         finished = sum(
             job.finished if path not in results else not results[path].error for path, job in standing.items()
@@ -204,6 +207,7 @@ def side_by_side(
     unit: str | None = "trial",
     size: Callable[[AnyJob], int] = operator.attrgetter("steps"),
     engine: Engine = LOCAL,
+    each: int = 1,
 ) -> None:
     """Carry out tasks around runs, several at once, under one bar; files of unfinished runs are removed.
 
@@ -227,6 +231,8 @@ def side_by_side(
         How many ticks a task comes to.
     engine : Engine
         Who carries them out.
+    each : int
+        Threads of a run, see `carry_out`.
 
     Raises
     ------
@@ -245,7 +251,7 @@ def side_by_side(
     with bar(total, unit or "", **form) as open_bar:
         try:
             for wave in _waves(tasks, backend, threads):
-                doing = partial(_on_one_thread, work, backend, _place(backend, len(wave)), threads)
+                doing = partial(_on_one_thread, work, backend, _place(backend, len(wave), each), threads)
                 for task, future in crew.each(doing, wave, open_bar.update):
                     try:
                         result = future.result()
@@ -286,9 +292,9 @@ def _waves(tasks: Sequence[AnyJob], backend: str, threads: int) -> list[Sequence
     return [tasks[i : i + size] for i in range(0, len(tasks), size)]
 
 
-def _place(name: str, runs: int) -> Backend:
+def _place(name: str, runs: int, each: int) -> Backend:
     """Return the backend that some runs share; training on recorded spikes asks nothing of it."""
-    backend = get_backend("cpu" if name == "recorded" else name)
+    backend = get_backend("cpu" if name == "recorded" else name, each)
     if name != "gpu":
         return backend
     from spikewhen.gpu.lockstep import Lockstep

@@ -191,6 +191,13 @@ def at_once(threads: int | None, todo: int, backend: str = "cpu") -> int:
     return max(1, min(threads or (GPU_RUNS if backend == "gpu" else cores()), todo))
 
 
+def threads_each(threads: int | None, runs: int) -> int:
+    """Return how many of the threads asked for, or of all cores, each of the runs at once may use."""
+    if threads is not None and threads < 1:
+        raise InputError("threads", threads, "a number >= 1")
+    return max(1, (threads or cores()) // max(1, runs))
+
+
 def describe(jobs: list[Job], threads: int) -> str:
     """Say what would be done, for a person."""
     lines = [

@@ -13,12 +13,14 @@ import numpy as np
 
 from spikewhen.experiments.checks import remarks
 from spikewhen.experiments.config import Experiment
+from spikewhen.experiments.jobs import threads_each
 from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
 from spikewhen.experiments.result import ReadLater, Result
 from spikewhen.experiments.reuse import is_there, open_finished_run, read_finished_run
 from spikewhen.experiments.setup import Setup, prepare
+from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend, Engine
 from spikewhen.reservoir.errors import ActivityError, InputError, printable
 from spikewhen.reservoir.files import schema
@@ -73,6 +75,7 @@ def run(
     scores: bool = True,
     progress: Progress = True,
     limits: Limits | None = None,
+    threads: int | None = None,
 ) -> Result:
     """Run one experiment for one seed.
 
@@ -97,6 +100,8 @@ def run(
         trials and probes just finished.
     limits : Limits, optional
         What the run may take by its estimate; by default the memory of this machine and 30 days.
+    threads : int, optional
+        That a large network may use on the CPU; by default one per core. Changes no result.
 
     Returns
     -------
@@ -112,6 +117,7 @@ def run(
     """
     if out is not None and not scores:
         raise InputError("scores", scores, "True where a file is written: the same run is the same file")
+    backend = get_backend("cpu", threads_each(threads, 1)) if backend == "cpu" else backend
     try:
         return _run_all(experiment, seed, out, backend, network, current, scores, progress, limits)
     except ActivityError as error:

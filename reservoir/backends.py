@@ -12,8 +12,15 @@ from spikewhen.reservoir.reference import ReferenceBackend
 BACKENDS = ("cpu", "gpu", "reference")
 
 
-def get_backend(name: str) -> Backend:
+def get_backend(name: str, threads: int = 1) -> Backend:
     """Return the backend called `name`.
+
+    Parameters
+    ----------
+    name : str
+        One of `BACKENDS`.
+    threads : int
+        That one large network may use on the CPU, see `spikewhen.reservoir.cpu.engine.CpuBackend`.
 
     Raises
     ------
@@ -25,7 +32,7 @@ def get_backend(name: str) -> Backend:
     if name == "cpu":
         if config.DISABLE_JIT:
             raise InputError("NUMBA_DISABLE_JIT", config.DISABLE_JIT, "unset: the engine is compiled")
-        return CpuBackend()
+        return CpuBackend(threads)
     if name == "reference":
         return ReferenceBackend()
     if name == "gpu":

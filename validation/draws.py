@@ -13,7 +13,7 @@ from spikewhen.reservoir.noise import PURPOSE_MEMBRANE, UNIT_SCALE, quarter, spl
 def _fill(out, words, key0, key1, first, stream):
     for t in range(out.shape[0]):
         draw = first + t
-        fill_draws(words, key0, key1, draw // 2, stream, PURPOSE_MEMBRANE)
+        fill_draws(words, 0, words.size // 4, key0, key1, draw // 2, stream, PURPOSE_MEMBRANE)
         for i in range(out.shape[1]):
             half = words[i] >> 16 if draw % 2 else words[i] & 0xFFFF
             out[t, i] = np.int64(half) - 30

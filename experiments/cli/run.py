@@ -91,7 +91,7 @@ def run(
     """
     from spikewhen.experiments import batch
     from spikewhen.experiments.config import load_config
-    from spikewhen.experiments.jobs import describe, estimates, pick_threads
+    from spikewhen.experiments.jobs import describe, estimates, pick_threads, threads_each
     from spikewhen.experiments.shards import part_of
 
     changes = overrides(set_, precision, record)
@@ -102,13 +102,14 @@ def run(
     every = asked_jobs(config, load_config(config, changes), chosen, folder, backend, limits)
     every = with_checkpoints(every, checkpoint_every)
     jobs = part_of(part, every)
-    threads = pick_threads(threads, jobs, backend, limits)
+    asked, threads = threads, pick_threads(threads, jobs, backend, limits)
     if dry_run:
         todo = sum(not job.finished for job in jobs)
         describing, telling = partial(describe, jobs), partial(estimates, jobs)
         return tell_plan(by, threads, todo, folder, describing, telling, as_json)
     with leaving_no_empty(folder):
-        results = batch.carry_out(jobs, backend, threads, fail_fast=fail_fast, engine=by)
+        each = threads_each(asked, threads)
+        results = batch.carry_out(jobs, backend, threads, fail_fast=fail_fast, engine=by, each=each)
         if part is None:
             batch.require_results(results)
     from spikewhen.experiments.results import describe_results, refuse_failures, summarise_results

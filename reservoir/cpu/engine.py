@@ -8,11 +8,18 @@ same functions in both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from typing import Any
+
 import numpy as np
 
+from spikewhen.reservoir.cpu.barrier import let_go
 from spikewhen.reservoir.cpu.kernels import Variant, closed_loop, open_loop
 from spikewhen.reservoir.cpu.layout import arrange, pad, tabulate, write_back
 from spikewhen.reservoir.cpu.readout import learn_from
+from spikewhen.reservoir.cpu.shares import own_view, share_out
 from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.noise import quarter, split_key
@@ -27,14 +34,32 @@ CHUNK_SPIKES = 2**26
 """Room for the spikes of a chunk, were every cell to fire in every step; pages are used only when touched."""
 
 
+CELLS_PER_THREAD = 4096
+"""A network of fewer cells gains too little from another thread to be worth a core."""
+
+
 class CpuBackend:
-    """The backend that runs Numba kernels, each network on one core."""
+    """The backend that runs Numba kernels.
+
+    Parameters
+    ----------
+    threads : int
+        That one network may use, one for each `CELLS_PER_THREAD` cells; changes no result.
+    """
 
     name = "cpu"
 
+    def __init__(self, threads: int = 1):
+        self.threads = threads
+
     def load(self, network: Network, grid: TimeGrid) -> CpuEngine:
         """Return an engine for a network, with the constants of its loop derived."""
-        return CpuEngine(network, grid)
+        return CpuEngine(network, grid, threads=threads_of(network.n_neurons, self.threads))
+
+
+def threads_of(n_neurons: int, threads: int) -> int:
+    """Return how many of some threads a network of a size makes use of."""
+    return max(1, min(threads, n_neurons // CELLS_PER_THREAD))
 
 
 class CpuEngine:
@@ -46,21 +71,25 @@ class CpuEngine:
     grid : TimeGrid
     chunk : int, optional
         Readout steps per kernel call; changes no result.
+    threads : int
+        That share the network; changes no result.
     """
 
-    def __init__(self, network: Network, grid: TimeGrid, chunk: int | None = None):
+    def __init__(self, network: Network, grid: TimeGrid, chunk: int | None = None, threads: int = 1):
         self.network, self.grid = network, grid
         self.derived = d = derive(network, grid)
-        self.table = tabulate(d)
+        self.table, self.shares = tabulate(d), share_out(d, threads)
         n, m, real = network.n_neurons, grid.steps_per_readout, grid.dtype
         self.feeds_back = bool(d.feedback.any())
         self.width = padded(n + 1)
         by_features = CHUNK_BYTES // (self.width * np.dtype(real).itemsize)
         self.chunk = chunk or max(16, min(CHUNK_SPIKES // (m * n), 8192 if self.feeds_back else by_features))
         self.variant = Variant(grid.scheme, grid.noise > 0, bool(d.inflow_factor.size))
+        self._crew = ThreadPoolExecutor(len(self.shares) - 1) if len(self.shares) > 1 else None
         self._words = aligned(np.zeros(4 * quarter(n), np.uint32))
-        self._ids = np.empty(self.chunk * m * n, np.int32)
-        self._steps = np.empty(self.chunk * m * n, np.int64)
+        room = [self.chunk * m * n, *[n] * (len(self.shares) - 1)]  # the others keep no spikes beyond a step
+        self._ids = [np.empty(size, np.int32) for size in room]
+        self._steps = [np.empty(size, np.int64) for size in room]
         self._features = aligned(np.zeros((1 if self.feeds_back else self.chunk, self.width), real))
 
     def start(self) -> State:
@@ -81,8 +110,8 @@ class CpuEngine:
         for begin in range(0, n_steps, self.chunk):
             part = slice(begin, min(begin + self.chunk, n_steps))
             count = self._run_chunk(work, trials, part, readouts, teaching, ys, p_hats)
-            ids.append(self._ids[:count].copy())
-            at.append(self._steps[:count].copy())
+            ids.append(self._ids[0][:count].copy())
+            at.append(self._steps[0][:count].copy())
             write_back(work, state)
             check_finite(state, (trials.first_step + part.stop * grid.steps_per_readout) * grid.dt_ms)
         empty = [np.zeros(0, np.int64)]
@@ -101,19 +130,24 @@ class CpuEngine:
         )
         clock = (m, grid.noise_hold_steps, *split_key(grid.noise_seed), trials.stream)
         current = pad(trials.current[part]) if len(trials.current) else np.zeros((1, 0), grid.dtype)
-        network = (
-            self.table,
-            work,
-            constants,
-            clock,
-            step,
-            trials.inputs[part],
-            current,
-            self._words,
-            self._ids,
-            self._steps,
-            self._features,
-        )
+        inputs = trials.inputs[part]
+        networks = [
+            (
+                self.table,
+                share,
+                own_view(work, share),
+                constants,
+                clock,
+                step,
+                inputs,
+                current,
+                self._words,
+                ids,
+                steps,
+                self._features,
+            )
+            for share, ids, steps in zip(self.shares, self._ids, self._steps, strict=True)
+        ]
         lessons = [
             (
                 y[part],
@@ -129,10 +163,39 @@ class CpuEngine:
             for y, p_hat, taught in zip(ys, p_hats, teaching, strict=True)
         ]
         if self.feeds_back:
+            loop = closed_loop(self.variant, readouts[0].step)
+            more = readouts[0].arrays(), *lessons[0]
             with named(f"rules.{readouts[0].label}.step"):
-                simulate = closed_loop(self.variant, readouts[0].step)
-                return simulate(*network, readouts[0].arrays(), *lessons[0])
-        count = open_loop(self.variant)(*network)
-        for readout, lesson in zip(readouts, lessons, strict=True):
-            learn_from(readout, self._features[: part.stop - part.start], *lesson)
+                return self._side_by_side([partial(loop, *of_one, *more) for of_one in networks])[0]
+        loop, xs = open_loop(self.variant), self._features[: part.stop - part.start]
+        count = self._side_by_side([partial(loop, *of_one) for of_one in networks])[0]
+        self._side_by_side(
+            [partial(learn_from, r, xs, *lesson) for r, lesson in zip(readouts, lessons, strict=True)]
+        )
         return count
+
+    def _side_by_side(self, calls: list[Callable[[], Any]]) -> list[Any]:
+        """Carry out calls, the first in this thread and the others in those of the network.
+
+        Where one fails, the others wait for nobody; they go on to their end, and what they leave is useless.
+        """
+        counter = self.shares[0].counter
+        counter[0] = 0
+        for share in self.shares:
+            share.meetings[0] = 0
+
+        def carry_out(call: Callable[[], Any]) -> Any:
+            try:
+                return call()
+            except BaseException:
+                let_go(counter)
+                raise
+
+        if self._crew is None:
+            return [call() for call in calls]
+        others = [self._crew.submit(carry_out, call) for call in calls[1:]]
+        try:
+            found = [carry_out(call) for call in calls[:1]]
+        finally:
+            wait(others)
+        return found + [other.result() for other in others]

@@ -1,6 +1,9 @@
 """The network's compiled loops: one readout step, a segment in the open loop, a segment in the closed loop.
 
-They equal `spikewhen.reservoir.reference` bit for bit; see there for the order of operations.
+They equal `spikewhen.reservoir.reference` bit for bit; see there for the order of operations. Each
+thread of a network runs the same loop over its share of it (`spikewhen.reservoir.cpu.shares`), and
+meets the others once per step, after the membranes. In the closed loop the first one reads out and
+learns, and the others wait.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import numpy as np
 
 from spikewhen.reservoir.compile import compile_kernel
 from spikewhen.reservoir.cpu import layout
+from spikewhen.reservoir.cpu.barrier import meet
 from spikewhen.reservoir.cpu.membrane import membrane
 from spikewhen.reservoir.cpu.noise import fill_draws
 from spikewhen.reservoir.cpu.readout import learning_step, read_out
@@ -29,11 +33,11 @@ U, CURRENT, DRIVE, INFLOW, TRACE_INFLOW = (
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-def _add_signal(cells, table, currents, c, amplitude, fresh):
-    """Add the current of signal `c` to the drive of every cell; a fresh drive begins with the bias."""
+def _add_signal(cells, table, own, currents, c, amplitude, fresh):
+    """Add the current of signal `c` to the drive of own cells; a fresh drive begins with the bias."""
     bias, place = table.bias, table.place
     rows = place.shape[0]
-    for w in range(rows):
+    for w in own:
         at, own = w * STRIDE + DRIVE, 32 * (c * rows + w)
         if fresh:
             sum_scaled(cells, at, bias, place[w, 2], currents, own, amplitude)
@@ -42,7 +46,7 @@ def _add_signal(cells, table, currents, c, amplitude, fresh):
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-def _make_drive(cells, table, inputs, current, output, feeds_back):
+def _make_drive(cells, table, own, inputs, current, output, feeds_back):
     """Add up what goes into the cells from outside: bias, inputs, extra current, feedback, in this order.
 
     Returns False, with nothing written, if there is only the bias.
@@ -50,10 +54,10 @@ def _make_drive(cells, table, inputs, current, output, feeds_back):
     fresh = True
     for c in range(inputs.size):
         if inputs[c] != 0:
-            _add_signal(cells, table, table.encoders, c, inputs[c], fresh)
+            _add_signal(cells, table, own, table.encoders, c, inputs[c], fresh)
             fresh = False
     if current.size > 0:
-        for w in range(table.place.shape[0]):
+        for w in own:
             at = w * STRIDE + DRIVE
             if fresh:
                 set_row(cells, at, table.bias, table.place[w, 2])
@@ -61,27 +65,31 @@ def _make_drive(cells, table, inputs, current, output, feeds_back):
         fresh = False
     if feeds_back:
         for k in range(output.size):
-            _add_signal(cells, table, table.feedback, k, output[k], fresh)
+            _add_signal(cells, table, own, table.feedback, k, output[k], fresh)
             fresh = False
     return not fresh
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-def _fire(s, table, ids, steps, step, count, jump, inflow_jump, double):
-    """Reset the cells that reached their peak, leave their traces, append them to the spikes in order."""
-    cells, trace, fired = s.cells, s.trace, s.fired
+def _fire(s, table, share, fired, ids, steps, step, count, jump, inflow_jump, double):
+    """Append the cells that reached their peak to the spikes, in order; reset own ones, with their traces."""
+    cells, trace = s.cells, s.trace
     for w in range(fired.size):
         mask = fired[w]
+        if mask == 0:
+            continue
+        own = share.owner[w] == share.me
         while mask != 0:
             lane = lowest_bit(mask)
             mask &= mask - np.uint32(1)
             i, at = 32 * w + lane, w * STRIDE + lane
-            exploded = cells[at] - table.v_peak[i] > BLOW_UP_MV
-            cells[at] = np.inf if exploded else table.c[i]
-            cells[at + U] = cells[at + U] + table.d[i]
-            trace[i] = trace[i] + jump
-            if double:
-                cells[at + TRACE_INFLOW] = cells[at + TRACE_INFLOW] + inflow_jump
+            if own:
+                exploded = cells[at] - table.v_peak[i] > BLOW_UP_MV
+                cells[at] = np.inf if exploded else table.c[i]
+                cells[at + U] = cells[at + U] + table.d[i]
+                trace[i] = trace[i] + jump
+                if double:
+                    cells[at + TRACE_INFLOW] = cells[at + TRACE_INFLOW] + inflow_jump
             ids[count] = i
             steps[count] = step
             count += 1
@@ -108,27 +116,27 @@ def _deliver(cells, ids, begin, end, indptr, target, weight):
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False)
-def _deliver_late(cells, received, pending, ids, begin, end, step, table):
+def _deliver_late(cells, received, pending, ids, begin, end, step, share):
     """Add spikes to the slots of their arrival, then what arrives now to the targets."""
-    n_slots, target, weight = pending.shape[0], table.target, table.weight
+    n_slots, target, weight = pending.shape[0], share.target, share.weight
     for e in range(begin, end):
         j = ids[e]
-        for p in range(table.indptr[j], table.indptr[j + 1]):
-            slot = (step + table.delay_steps[p]) % n_slots
+        for p in range(share.indptr[j], share.indptr[j + 1]):
+            slot = (step + share.delay_steps[p]) % n_slots
             pending[slot, target[p]] = pending[slot, target[p]] + weight[p]
     arriving = pending[step % n_slots]
-    for w in range(table.place.shape[0]):
+    for w in share.rows:
         add_row(cells, w * STRIDE + received, arriving, 32 * w)
-    arriving[:] = 0
+        arriving[32 * w : 32 * w + 32] = 0
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-def _pass_on(cells, received, pending, ids, begin, end, step, table):
+def _pass_on(cells, received, pending, ids, begin, end, step, share):
     """Deliver the spikes of a step, at once or into the slots of their arrival."""
     if pending.shape[0] > 0:
-        _deliver_late(cells, received, pending, ids, begin, end, step, table)
+        _deliver_late(cells, received, pending, ids, begin, end, step, share)
     elif end > begin:
-        _deliver(cells, ids, begin, end, table.indptr, table.target, table.weight)
+        _deliver(cells, ids, begin, end, share.indptr, share.target, share.weight)
 
 
 @cache
@@ -143,14 +151,16 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
     received = INFLOW if rises else CURRENT
 
     @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-    def advance(table, s, constants, clock, step, inputs, current, feeds_back, words, ids, steps, count, x):
+    def advance(
+        table, share, s, constants, clock, step, inputs, current, feeds_back, words, ids, steps, count, x
+    ):
         decays, features, noise_scale, inflow_dt = constants
         m, hold, key0, key1, stream = clock
         cells, shape, scale, bias, place = s.cells, table.shape, table.scale, table.bias, table.place
         jump, inflow_jump, double = table.jump, table.inflow_jump, table.inflow_jump.size > 0
-        rows = place.shape[0]
-        changed = _make_drive(cells, table, inputs, current, s.output, feeds_back)
-        for w in range(rows):
+        own = share.rows
+        changed = _make_drive(cells, table, own, inputs, current, s.output, feeds_back)
+        for w in own:
             at = w * STRIDE
             decay_row(s.trace, 32 * w, cells, at + TRACE_INFLOW, decays, double)
             if not changed:
@@ -162,13 +172,16 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
                 half = np.uint32(16 * (draw & 1))
                 # Both draws of a pair are made at once; what another call left in `words` is not trusted.
                 if (step + q) % (2 * hold) == 0 or q == 0:
-                    fill_draws(words, key0, key1, draw >> 1, stream, PURPOSE_MEMBRANE)
-            begin = count
+                    first, last = share.groups
+                    fill_draws(words, first, last, key0, key1, draw >> 1, stream, PURPOSE_MEMBRANE)
+            if share.me != 0:  # only the first thread keeps the spikes; the others only deliver them
+                count = 0
+            begin, fired = count, s.fired[(step + q) & 1]
             if double:
                 inflow_left = inflow_jump[q]
             any_fired = np.uint32(0)
-            for turn in range(rows):
-                w = _turning(turn, rows, step + q)
+            for turn in range(own.size):
+                w = own[_turning(turn, own.size, step + q)]
                 at, i, j, kind = w * STRIDE, place[w, 0], place[w, 1], place[w, 3]
                 if kind == 2:
                     mask = alike(cells, at, words, 32 * w, shape, i, scale, j, half, noise_scale, inflow_dt)
@@ -180,13 +193,18 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
                     mask = different(
                         cells, at, words, 32 * w, shape, i, scale, j, half, noise_scale, inflow_dt
                     )
-                s.fired[w] = mask
+                fired[w] = mask
                 any_fired |= mask
-            if any_fired != 0:
-                count = _fire(s, table, ids, steps, step + q, count, jump[q], inflow_left, double)
-            _pass_on(cells, received, s.pending, ids, begin, count, step + q, table)
+            if share.size > 1:
+                meet(share.counter, share.meetings, share.size)
+            if any_fired != 0 or share.size > 1:
+                count = _fire(
+                    s, table, share, fired, ids, steps, step + q, count, jump[q], inflow_left, double
+                )
+            _pass_on(cells, received, s.pending, ids, begin, count, step + q, share)
         weight = next_weight(features[0], s.readouts)
-        for r in range(0, 32 * rows, 32):
+        for w in own:
+            r = 32 * w
             feature_row(s.trace, r, s.mean, r, s.variance, r, weight, features, x, r)
         x[table.c.size] = features[3]
         return count
@@ -207,12 +225,25 @@ def open_loop(variant: Variant) -> Any:
     """Return the compiled open loop: it fills ``xs[t]`` with the features of every readout step."""
     advance = _network_step(variant.scheme, variant.noisy, variant.rises)
 
-    def simulate(table, s, constants, clock, step, inputs, current, words, ids, steps, xs):
+    def simulate(table, share, s, constants, clock, step, inputs, current, words, ids, steps, xs):
         count = 0
         for t in range(inputs.shape[0]):
             extra = current[t if current.shape[1] else 0]
             count = advance(
-                table, s, constants, clock, step, inputs[t], extra, False, words, ids, steps, count, xs[t]
+                table,
+                share,
+                s,
+                constants,
+                clock,
+                step,
+                inputs[t],
+                extra,
+                False,
+                words,
+                ids,
+                steps,
+                count,
+                xs[t],
             )
             step += clock[0]
         return count
@@ -228,6 +259,7 @@ def closed_loop(variant: Variant, step_of_rule: Any) -> Any:
 
     def simulate(
         table,
+        share,
         s,
         constants,
         clock,
@@ -254,8 +286,14 @@ def closed_loop(variant: Variant, step_of_rule: Any) -> Any:
         for t in range(inputs.shape[0]):
             extra = current[t if current.shape[1] else 0]
             count = advance(
-                table, s, constants, clock, step, inputs[t], extra, True, words, ids, steps, count, x
+                table, share, s, constants, clock, step, inputs[t], extra, True, words, ids, steps, count, x
             )
+            step += clock[0]
+            if share.size > 1:
+                meet(share.counter, share.meetings, share.size)
+            if share.me != 0:
+                meet(share.counter, share.meetings, share.size)
+                continue
             read_out(readout[1][0], x, ys[t])
             learn_step(
                 readout,
@@ -272,7 +310,8 @@ def closed_loop(variant: Variant, step_of_rule: Any) -> Any:
             )
             for k in range(s.output.size):
                 s.output[k] = ys[t, k]
-            step += clock[0]
+            if share.size > 1:
+                meet(share.counter, share.meetings, share.size)
         return count
 
     return compile_kernel(simulate, step_of_rule, variant, nrt=False)

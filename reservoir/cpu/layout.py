@@ -39,10 +39,6 @@ class Tables(NamedTuple):
     v_peak: np.ndarray  # (N,)
     encoders: np.ndarray  # (C * N_pad,)
     feedback: np.ndarray  # (K * N_pad,)
-    indptr: np.ndarray  # (N+1,) int64
-    target: np.ndarray  # (S,) uint32 (Numba would look for negative indices), see `tabulate`
-    weight: np.ndarray  # (S,)
-    delay_steps: np.ndarray  # (S,)
     jump: np.ndarray  # (m,)
     inflow_jump: np.ndarray  # (m,) or (0,)
 
@@ -54,7 +50,8 @@ class Work(NamedTuple):
     trace: np.ndarray  # (N_pad,), this and the next two apart, because they are needed once per readout step
     mean: np.ndarray  # (N_pad,)
     variance: np.ndarray  # (N_pad,)
-    fired: np.ndarray  # (rows,) uint32, a bit for each cell of a row that reached its peak; scratch
+    fired: np.ndarray  # (2, rows) uint32, a bit for each cell of a row that reached its peak, in even and odd
+    # steps: a thread that is a step ahead spoils nothing; scratch
     pending: np.ndarray  # (D, N_pad)
     readouts: np.ndarray  # (1,) int64
     output: np.ndarray  # (K,)
@@ -64,8 +61,7 @@ def tabulate(d: StepConstants) -> Tables:
     """Arrange the constants of a network in tables.
 
     Cells that fill up the last row have zeros, so they rest, and a peak they
-    cannot reach. `target` is the place in ``Work.cells`` that a spike adds to,
-    or with delays the neuron.
+    cannot reach.
     """
     inflow_factor = d.inflow_factor if d.inflow_factor.size else np.zeros_like(d.v_peak)
     shape, shape_at = _rows((d.v_rest, d.v_threshold, d.b, d.v_peak), (0, 0, 0, np.inf))
@@ -73,8 +69,6 @@ def tabulate(d: StepConstants) -> Tables:
     bias, bias_at = _rows((d.bias,), (0,))
     # 2: the cells have one shape and one scale; 1: one shape; 0: neither
     alike = _alike(shape, shape_at, 4) * (1 + _alike(scale, scale_at, 5))
-    received = INFLOW if d.inflow_factor.size else CURRENT
-    target = d.target if d.delay_steps.size else positions(d.target, received)
     return Tables(
         aligned(shape),
         aligned(scale),
@@ -85,10 +79,6 @@ def tabulate(d: StepConstants) -> Tables:
         d.v_peak,
         pad(d.encoders).ravel(),
         pad(d.feedback).ravel(),
-        d.indptr,
-        target.astype(np.uint32),
-        d.weight,
-        d.delay_steps,
         d.trace_jump,
         d.trace_inflow_jump,
     )
@@ -117,7 +107,7 @@ def arrange(state: State) -> Work:
         pad(state.trace),
         pad(state.trace_mean),
         pad(state.trace_variance),
-        np.zeros(rows, np.uint32),
+        np.zeros((2, rows), np.uint32),
         pad(state.pending),
         state.readouts,
         state.output,

@@ -39,13 +39,14 @@ def _threefry_row(
 
 
 @nb.njit(nogil=True, error_model="numpy", _nrt=False)
-def fill_draws(out, key0, key1, pair, stream, purpose):
+def fill_draws(out, begin, end, key0, key1, pair, stream, purpose):
     """Fill ``out[:4 Q]`` (uint32) with the draws 2 pair (low halves) and 2 pair + 1 (high halves).
 
-    They still lack the subtraction of 30.
+    Only those of the groups from `begin` to `end`, multiples of 32, of which there are Q. They still
+    lack the subtraction of 30.
     """
     u = np.uint32
     size, last = out.size // 4, u(16 * stream + purpose)
     low, high = u(np.uint64(pair)), u(np.uint64(pair) >> np.uint64(32))
-    for g in range(0, size, 32):
+    for g in range(begin, end, 32):
         _threefry_row(out, g, np.uint64(size), u(g), low, high, last, u(key0), u(key1))

@@ -64,7 +64,7 @@ def digits(half_word: int) -> int:
 @pytest.mark.parametrize("pair", [0, 1, 2**32 - 1, 2**32 + 5])
 def test_numba_equals_numpy(n, seed, pair):
     out = np.zeros(4 * quarter(n), np.uint32)
-    fill_draws(out, *noise.split_key(seed), pair, 3, PURPOSE_MEMBRANE)
+    fill_draws(out, 0, quarter(n), *noise.split_key(seed), pair, 3, PURPOSE_MEMBRANE)
     for half in (0, 1):
         found = (out[:n] >> np.uint32(16 * half) & np.uint32(0xFFFF)).astype(np.int64) - 30
         assert np.array_equal(found, draws(seed, 2 * pair + half, 3, PURPOSE_MEMBRANE, n))

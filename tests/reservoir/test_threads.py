@@ -1,0 +1,81 @@
+"""One network on several threads: the same bits, and nobody waits for ever."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from lively import VARIANTS, assert_same_bits, lively_network, outcome_of, small_grid, two_trials
+
+from spikewhen.reservoir.cpu.barrier import meet
+from spikewhen.reservoir.cpu.engine import CELLS_PER_THREAD, CpuBackend, CpuEngine
+from spikewhen.reservoir.cpu.shares import share_out
+from spikewhen.reservoir.step_constants import derive
+
+CELLS = 600
+"""Five blocks of 128 cells, the last of them not full."""
+OPEN = [VARIANTS["three_factor"], VARIANTS["rls"], VARIANTS["lms"]]
+NETWORKS = {
+    "open": (dict(), OPEN),
+    "delays": (dict(delay_max_ms=3.0), OPEN[:1]),
+    "rising currents": (dict(synapse_rise_ms=2.0, weight=300.0), OPEN[:1]),
+    "closed": (dict(feedback_pa=40.0), OPEN[:1]),
+    "closed, with delays": (dict(feedback_pa=40.0, delay_max_ms=3.0), OPEN[1:2]),
+}
+
+
+def network(**options):
+    return lively_network(n_neurons=CELLS, out_degree=30, **options)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_threads_change_no_bit(kind, dtype):
+    options, rules = NETWORKS[kind]
+    grid = small_grid(dtype, normalise_ms=300.0, scheme="heun" if kind == "delays" else "euler")
+    trials = two_trials(grid, n_steps=60)
+    expected = outcome_of(CpuEngine(network(**options), grid, 16), rules, trials)
+    assert expected["spike_step"].size > 100
+    for threads in (2, 3, 4):
+        engine = CpuEngine(network(**options), grid, 16, threads)
+        assert len(engine.shares) == threads
+        assert_same_bits(outcome_of(engine, rules, trials), expected)
+
+
+@pytest.mark.parametrize("n", [1, 33, 128, 129, 600, 1000])
+@pytest.mark.parametrize("threads", [1, 2, 3, 5, 64])
+def test_every_row_synapse_and_noise_group_has_one_owner(n, threads):
+    given = derive(lively_network(n_neurons=n, out_degree=min(20, n - 1) or 1), small_grid(np.float32))
+    shares = share_out(given, threads)
+    assert len(shares) == min(threads, -(-n // 128))
+    rows = np.concatenate([share.rows for share in shares])
+    assert np.array_equal(np.sort(rows), np.arange(-(-n // 32)))
+    ends = [share.groups for share in shares]
+    assert ends[0][0] == 0 and all(a[1] == b[0] for a, b in pairwise(ends))
+    quarter = ends[-1][1]
+    for share in shares:
+        groups = 32 * share.rows % quarter
+        assert ((groups >= share.groups[0]) & (groups < share.groups[1])).all()
+    assert sum(share.target.size for share in shares) == given.target.size
+    for j in range(0, n, 7):  # the same synapses of each cell, in the same order for each target
+        whole = given.weight[given.indptr[j] : given.indptr[j + 1]]
+        cut = [s.weight[s.indptr[j] : s.indptr[j + 1]] for s in shares]
+        assert sorted(np.concatenate(cut)) == sorted(whole)
+
+
+def test_where_one_thread_fails_the_others_wait_for_nobody():
+    engine = CpuEngine(network(), small_grid(np.float32), 16, 2)
+    share = engine.shares[1]
+
+    def fails():
+        raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        engine._side_by_side([fails, lambda: meet(share.counter, share.meetings, 2)])
+
+
+def test_only_large_networks_use_more_threads():
+    small, grid = network(), small_grid(np.float32)
+    assert len(CpuBackend(threads=8).load(small, grid).shares) == 1
+    large = lively_network(n_neurons=2 * CELLS_PER_THREAD, out_degree=2)
+    assert len(CpuBackend(threads=8).load(large, grid).shares) == 2
+    assert len(CpuBackend().load(large, grid).shares) == 1

@@ -25,10 +25,10 @@ from spikewhen.experiments.finished import (
 from spikewhen.experiments.jobs import Job, describe, estimates, make_job
 from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import say
-from spikewhen.experiments.run import unscored
 from spikewhen.experiments.setup import prepare
 from spikewhen.experiments.shards import Shard
 from spikewhen.experiments.tables import format_seeds, parse_seeds
+from spikewhen.experiments.unscored import unscored
 from spikewhen.reservoir.errors import InputError
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
@@ -20,9 +19,10 @@ from spikewhen.experiments.provenance import software
 from spikewhen.experiments.result import ReadLater, Result
 from spikewhen.experiments.reuse import is_there, open_finished_run, read_finished_run
 from spikewhen.experiments.setup import Setup, prepare
+from spikewhen.experiments.unscored import reason_of_failure, unscored, why_no_scores
 from spikewhen.reservoir.backends import get_backend
 from spikewhen.reservoir.engine import Backend, Engine
-from spikewhen.reservoir.errors import ActivityError, InputError, printable
+from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.checkpoint import Checkpoint, keeping
 from spikewhen.reservoir.files.dropping import drop_parts
@@ -30,7 +30,6 @@ from spikewhen.reservoir.files.recording import Recording
 from spikewhen.reservoir.files.sinks import FileSink, MemorySink, Sink
 from spikewhen.reservoir.files.static import write_declared, write_static
 from spikewhen.reservoir.health import health_line, warnings
-from spikewhen.reservoir.own_code import reason_of
 from spikewhen.reservoir.replay import Replay
 from spikewhen.reservoir.types import Network
 
@@ -287,30 +286,6 @@ def _score(sink: Sink, recording: Recording, setup: Setup, source: Source, outco
     lines = [*outcome.lines, *schema.undefined_lines(scored.undefined)]
     found = {label: dict(table) for label, table in scored.found.items()}
     return outcome._replace(scores=found, lines=lines, main=scored.main)
-
-
-def reason_of_failure(error: BaseException) -> str:
-    """Say in one line what went wrong in scoring, the same wherever the code stands."""
-    if isinstance(error, InputError):
-        text = str(error) if error.__cause__ is None else f"{error.where}: {reason_of(error.__cause__)}"
-    else:
-        text = reason_of(error)
-    return printable(re.sub(r"/(?:[^/\s]+/)+(?=[^/\s]+\.py\b)", "", " ".join(text.split())), 200)
-
-
-def why_no_scores(task: str, declared: str, probes: int) -> str:
-    """Say in one line why runs of a task are not scored; nothing where they are."""
-    if declared == "none":
-        return f"task {task} declares no scores (docs/own_tasks.md)"
-    if ":" not in declared and not probes:
-        return f"task {task} has no probes, and its scores are of probes"
-    return ""
-
-
-def unscored(setup: Setup) -> str:
-    """Say in one line why a run will not be scored; nothing where it will."""
-    task = setup.experiment.paradigm
-    return why_no_scores(task.name, getattr(task, "scores", "none"), setup.session.probes.block.size)
 
 
 def find_scores(

@@ -14,12 +14,12 @@ from spikewhen.experiments.display import count
 from spikewhen.experiments.estimate import FIXED_BYTES, FIXED_S, Estimate, parts_of, size_of, total
 from spikewhen.experiments.jobs import Job, estimates, make_jobs, pick_threads, totals
 from spikewhen.experiments.limits import Limits, of_machine, refuse
-from spikewhen.experiments.run import unscored
 from spikewhen.experiments.setup import prepare
 from spikewhen.experiments.tables import estimated, format_seeds
 from spikewhen.experiments.tuning.objective import Objective, objective_of
 from spikewhen.experiments.tuning.space import Space, described, space_of
 from spikewhen.experiments.tuning.spec import TuneSpec
+from spikewhen.experiments.unscored import unscored
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.rules import LMS
 

@@ -136,11 +136,13 @@ def parts_of(experiment: Any, grid: TimeGrid, size: Size, simulate: bool = True)
             updates = trials * trial_ms / rule.interval_ms * (k if every_channel else 1)
             itemsize = np.dtype(getattr(rule, "precision", "float64")).itemsize
             p_bytes = (1 if rule.shares_p else k) * n**2 / 2 * itemsize
-            if hasattr(rule, "every_trials"):  # ridge: both halves, and a solution every few trials
+            most_bytes = 1.25 * p_bytes  # a mask while it is checked
+            if hasattr(rule, "every_trials"):  # ridge: both halves, copied, solved every few trials
                 p_bytes, updates = 2 * p_bytes, updates + trials / rule.every_trials * n / 6
+                most_bytes = 2 * p_bytes
             seconds = 1e-9 * NS_PER_ENTRY_OF_P * updates * n**2
             kept_bytes = 0.8 * p_bytes if record.whole_rule_states else 0.0
-            parts.append(Part(f"rules.{label}, network.n_neurons", seconds, 2 * p_bytes, kept_bytes))
+            parts.append(Part(f"rules.{label}, network.n_neurons", seconds, most_bytes, kept_bytes))
     return parts
 
 

@@ -7,6 +7,7 @@ channels, ``T`` readout steps, ``S`` synapses, ``D`` delay slots.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -25,12 +26,22 @@ def padded(n: int) -> int:
     return -(-n // LANES) * LANES
 
 
-def aligned(array: np.ndarray) -> np.ndarray:
-    """Copy an array to where a cache line begins: a vector that straddles two lines costs two accesses."""
-    array = np.asarray(array)
-    room = np.empty(array.nbytes + 64, np.uint8)
+def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return zeros from where a cache line begins: a vector that straddles two lines costs two accesses."""
+    kind = np.dtype(dtype)
+    n_bytes = math.prod(shape) * kind.itemsize
+    room = np.zeros(n_bytes + 64, np.uint8)
     start = -room.ctypes.data % 64
-    out = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    return room[start : start + n_bytes].view(kind).reshape(shape)
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Copy an array to where a cache line begins; one of `aligned_zeros` stays where it is."""
+    array = np.asarray(array)
+    room = array.base
+    if isinstance(room, np.ndarray) and room.dtype == np.uint8 and room.nbytes == array.nbytes + 64:
+        return array
+    out = aligned_zeros(array.shape, array.dtype)
     out[...] = array
     return out
 

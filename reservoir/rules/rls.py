@@ -38,7 +38,7 @@ from spikewhen.reservoir.tiles import (
     multiply_reference,
     tile_index,
 )
-from spikewhen.reservoir.types import LANES, padded
+from spikewhen.reservoir.types import LANES, aligned_zeros, padded
 
 SHARE_LEFT = 0.01
 """What remains of an entry of P above the limit, as a share of it: ln 100 memories go by until it is back."""
@@ -201,21 +201,20 @@ class RLS(Rule):
         """Return zero weights and P = I / alpha."""
         m = padded(n_features)
         real = np.dtype(self.precision)
-        n_p = 1 if self.shares_p or n_channels == 1 else n_channels
+        n_p, rows = 1 if self.shares_p or n_channels == 1 else n_channels, m // LANES
+        p = aligned_zeros((n_p, rows * (rows + 1) // 2, LANES, LANES), real)  # not copied again: it is large
+        self._set_diagonal(p, n_features)
         return RLSState(
             w=np.zeros((n_channels, m), dtype),
-            p=np.stack([self._start(n_features)] * n_p).astype(real),
+            p=p,
             q=np.zeros((n_p, 2, m), real),
             pending=np.zeros(n_p, np.int64),
         )
 
-    def _start(self, n_features: int) -> np.ndarray:
-        n = padded(n_features) // LANES
-        tiles = np.zeros((n * (n + 1) // 2, LANES, LANES))
-        for i in range(n):
+    def _set_diagonal(self, p: np.ndarray, n_features: int) -> None:
+        for i in range(padded(n_features) // LANES):
             width = min(LANES, n_features - LANES * i)
-            tiles[tile_index(i, i), range(width), range(width)] = 1.0 / self.alpha
-        return tiles
+            p[:, tile_index(i, i), range(width), range(width)] = 1.0 / self.alpha
 
     def constants(self, readout_step_ms: float, dtype: Any) -> tuple:
         """Return (lambda, 1 / lambda, readout steps between updates, limit of P_ii)."""
@@ -227,7 +226,8 @@ class RLS(Rule):
     def at_switch(self, state: RLSState, n_features: int) -> RLSState:
         """Return P to I / alpha where the reset policy says so; weights stay."""
         if self.reset == "switch":
-            state.p[:] = self._start(n_features)
+            state.p[:] = 0
+            self._set_diagonal(state.p, n_features)
             state.q[:] = 0
             state.pending[:] = 0
         return state

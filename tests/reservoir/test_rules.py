@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import tracemalloc
 from collections import namedtuple
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -713,6 +714,17 @@ def test_a_reset_returns_p_to_its_start_and_keeps_the_weights(reset):
     start = rule.init(K, FEATURES, np.float64).p
     assert settled(after).tobytes() == (start if reset == "switch" else settled(before)).tobytes()
     assert np.array_equal(dense(start[0])[:FEATURES, :FEATURES], 2.0 * np.eye(FEATURES))
+
+
+def test_least_squares_holds_its_matrix_once_while_it_is_made_and_reset():
+    """P of a large network is most of the memory of a run."""
+    rule, grid = RLS(reset="switch"), small_grid(np.float32)
+    tracemalloc.start()
+    readout = Readout(rule, 1, 1501, grid)
+    readout.switch()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.3 * readout.state.p.nbytes
 
 
 def test_after_a_reset_the_compiled_step_still_equals_the_reference():

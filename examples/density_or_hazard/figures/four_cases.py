@@ -29,7 +29,7 @@ def caption(result: StudyResult) -> str:
 
 def draw(result: StudyResult, claims: tuple[str, ...] = CLAIMS) -> Sheet:
     """Draw a panel for each claim; widths and places are in mm."""
-    sheet = Sheet(DOUBLE_MM, 62)
+    sheet = Sheet(DOUBLE_MM if len(claims) > 1 else 108, 62)
     for column, claim in enumerate(claims):
         panel = "abc"[column]
         ax = sheet.axes(14 + 74 * column, 8, 66, 40, panel, 10 if column == 0 else 4)

@@ -222,6 +222,8 @@ class FileSink:
 
     def commit(self) -> None:
         """Close, sync and give the file its name."""
+        for data in self._open.values():  # in a fixed order, whoever still reads them
+            data.flush()
         self._open.clear()
         self._file.close()
         self._raw.check()

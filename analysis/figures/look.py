@@ -94,7 +94,7 @@ class Look:
         for ax in figure.axes:
             for axis in (ax.xaxis, ax.yaxis):
                 at, limits = axis.get_majorticklocs(), axis.get_view_interval()
-                labels = axis.get_major_formatter().format_ticks(at)
+                labels = axis.get_major_formatter().format_ticks(list(map(float, at)))
                 if (written := [self._line(text) for text in labels]) != labels:
                     axis.set_ticks(at, written)
                     axis.set_view_interval(*limits, ignore=True)
@@ -142,7 +142,7 @@ def _checked(rc: Mapping[str, Any]) -> dict[str, Any]:
             hint = f"; did you mean {near[0]}?" if near else ""
             raise InputError("--rc", name, f"a setting of Matplotlib, such as font.size{hint}")
         try:
-            found[name] = RcParams({name: value})[name]
+            found |= dict(RcParams({name: value}))
         except ValueError as error:
             raise InputError(f"--rc {name}", value, " ".join(str(error).split())[:200]) from error
     return found

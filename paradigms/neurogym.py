@@ -151,7 +151,7 @@ def draw(environment: Any, name: str, seed: int, n: int) -> Drawn:
             allowed = f"an environment whose ground truth is one of its {actions} actions in every step"
             raise InputError("paradigm.environment", name, allowed)
         due[i, : len(one)] = one != 0
-    anywhere = due.any(axis=0)
+    anywhere = np.asarray(due.any(axis=0))
     for i, one in enumerate(truth):
         if not due[i].any():  # nothing but waiting is right: it counts where others choose
             due[i, : len(one)] = anywhere[: len(one)] if anywhere[: len(one)].any() else True

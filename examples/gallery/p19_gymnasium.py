@@ -28,7 +28,7 @@ def learn(ends_trial):
     clock, over = 399, False
     while not over:
         clock = 0 if seen[0] > 0 else min(clock + 1, 399)  # steps since set went out
-        seen, _, over, _, info = environment.step([expected[clock]])
+        seen, _, over, _, info = environment.step(expected[[clock]])
         if info["counts"]:
             taught[clock] += 1
             expected[clock] += (info["gt"][0] - expected[clock]) / taught[clock]

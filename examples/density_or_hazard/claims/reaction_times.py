@@ -58,8 +58,13 @@ def judge(measured: Measured) -> Judged:
         words = f"share of seeds in which reaction times of {label} follow the {side}, falling density"
         findings.append(finding(words, won.astype(float), fraction=True, at_least=0.9))
         curve = _column(runs, label, "curvature")
-        bounds = {"at_least": 0.0} if label in THROUGH else {}
-        findings.append(finding(f"curvature of reaction times of {label}, flat density", curve, **bounds))
+        findings.append(
+            finding(
+                f"curvature of reaction times of {label}, flat density",
+                curve,
+                at_least=0.0 if label in THROUGH else None,
+            )
+        )
         series[label] = {
             name: band(values[:, None])
             for name, values in (("density", density), ("hazard", hazard), ("curvature", curve))

@@ -9,7 +9,7 @@ to right, and their frames are stretched so that every line ends at the same mar
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -120,7 +120,8 @@ def _items(sheet: Sheet) -> list[Item]:
     figure = sheet.figure
     figure.draw_without_rendering()
     mm, height, found = 25.4 / figure.dpi, sheet.height_mm, []
-    for part in [*figure.axes, *figure.texts]:
+    parts: list[Any] = [*figure.axes, *figure.texts]
+    for part in parts:
         box = part.get_tightbbox() if isinstance(part, Axes) else part.get_window_extent()
         frame = None
         if isinstance(part, Axes):
@@ -288,7 +289,7 @@ def _set_line(sheet: Sheet, line: list[Block], place: float, margin: float, stre
                 a, b, t, bottom = x(a), x(b), t - y0 + place, bottom - y0 + place
                 w, h = sheet.width_mm, sheet.height_mm
                 item.part.set_position((a / w, 1 - bottom / h, (b - a) / w, (bottom - t) / h))
-            else:
+            elif isinstance(item.part, Text):
                 item.part.set_position(
                     (x(item.anchor[0]) / sheet.width_mm, 1 - (item.anchor[1] - y0 + place) / sheet.height_mm)
                 )

@@ -30,7 +30,16 @@ STYLE = Path(__file__).resolve().parent.parent / "paper.mplstyle"
 SINGLE_MM, DOUBLE_MM = 89.0, 183.0
 """Width of one and of two columns of a journal page."""
 
-NO_LOOKS = ("backend", "interactive", "toolbar", "timezone", "date.epoch", "tk.", "webagg.", "macosx.")
+NO_LOOKS: tuple[str, ...] = (
+    "backend",
+    "interactive",
+    "toolbar",
+    "timezone",
+    "date.epoch",
+    "tk.",
+    "webagg.",
+    "macosx.",
+)
 NO_LOOKS += ("figure.max_open", "figure.raise", "savefig.directory", "docstring", "keymap.")
 """Beginnings of settings of Matplotlib that are of a session, not of a figure."""
 
@@ -49,7 +58,8 @@ def paper(names: Iterable[str] = (), rc: Mapping[str, Any] | None = None) -> Ite
         Settings of Matplotlib that win over the print style. ``paper(rc=plt.rcParams)`` takes your own.
     """
     with matplotlib.style.context(STYLE, after_reset=True):
-        rcParams.update({name: value for name, value in (rc or {}).items() if not name.startswith(NO_LOOKS)})
+        mine: Any = {name: value for name, value in (rc or {}).items() if not name.startswith(NO_LOOKS)}
+        rcParams.update(mine)
         rcParams["font.family"] = [*rcParams["font.family"], *fonts_for(names)]
         yield
 

@@ -142,7 +142,7 @@ def _checked(rc: Mapping[str, Any]) -> dict[str, Any]:
             hint = f"; did you mean {near[0]}?" if near else ""
             raise InputError("--rc", name, f"a setting of Matplotlib, such as font.size{hint}")
         try:
-            found |= dict(RcParams({name: value}))
+            found |= {str(key): setting for key, setting in RcParams({name: value}).items()}
         except ValueError as error:
             raise InputError(f"--rc {name}", value, " ".join(str(error).split())[:200]) from error
     return found

@@ -212,7 +212,7 @@ def _components(sheet: Sheet, grid: Mapping[str, Any]) -> None:
             fontsize=6,
         )
     for i, t in enumerate(order):
-        beside = {"transform": ax.transAxes, "color": MIDDLE}
+        beside: dict[str, Any] = {"transform": ax.transAxes, "color": MIDDLE}
         ax.plot([1.06], [0.45 - 0.11 * i], "o", ms=2.4 + 1.1 * i, mew=0, clip_on=False, **beside)
         ax.text(1.11, 0.42 - 0.11 * i, f"{t:g} ms", fontsize=6, **beside)
 

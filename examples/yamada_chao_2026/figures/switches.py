@@ -170,7 +170,7 @@ def _differences(
             band = Band.of_difference(ours, theirs)
             strip(sheet, ax, "b", f"local − {text}, block {b + 1}", place, band, colour, width=0.07)
         if name == "return":  # the last panel has room for a key
-            at_right = {"transform": ax.transAxes, "color": colour, "fontsize": 6.5}
+            at_right: dict[str, Any] = {"transform": ax.transAxes, "color": colour, "fontsize": 6.5}
             ax.text(1.06, 0.88 - 0.13 * i, f"to {text}", **at_right)
     ax.set_xticks(range(len(after)), [f"{n}" for n in after])
     ax.set_xlim(-0.5, len(after) - 0.5)

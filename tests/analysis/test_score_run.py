@@ -26,7 +26,7 @@ from spikewhen.reservoir.files.recording import Recording
 
 OTHERS = (
     *("error_delivered", "free_", "omega_", "p300_", "r2_", "rt_", "shape_", "slope_surprise"),
-    *("production_", "indifference_", "omission_", "tone_", "local_", "global_", "rare_"),
+    *("production_", "indifference_", "omission_", "tone_", "local_", "global_", "rare_", "accuracy"),
 )
 """How scores begin that are of other tasks: signals, events at several times, sequences, streams."""
 

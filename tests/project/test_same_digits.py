@@ -15,9 +15,9 @@ NUMPY = set(
     # arrays made, cut, put together, sorted, counted
     "arange array asarray ascontiguousarray atleast_1d broadcast_arrays broadcast_to "
     "concatenate count_nonzero diff dtype empty empty_like errstate eye flatnonzero "
-    "frombuffer full full_like int32 int64 linspace load ma.isMaskedArray ndim nonzero ones "
+    "frombuffer full full_like hstack int32 int64 linspace load ma.isMaskedArray ndim nonzero ones "
     "isin ones_like pad prod repeat roll searchsorted shape size sort stack uint32 uint64 unique "
-    "float64 tile tril unravel_index vstack where zeros zeros_like "
+    "float64 reshape searchsorted tile tril union1d unravel_index vstack where zeros zeros_like "
     # exact, or rounded in one way only
     "abs all any argmax argmin argsort argwhere ceil clip copysign mod divmod floor frexp isfinite "
     "isinf isnan ldexp max maximum multiply.accumulate nan_to_num rint round sqrt "

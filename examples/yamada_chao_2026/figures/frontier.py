@@ -45,6 +45,7 @@ def frontier(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
         _cross(sheet, ax, name, _corner(bands[label]), colour, marker, size, "")
         ax.text(0.03, 0.14 - 0.09 * i, name, transform=ax.transAxes, color=colour, fontsize=6.5)
     ax.text(0.03, 0.23, r"fixed $\eta_w$", transform=ax.transAxes, color=INK, fontsize=6.5)
+    ax.margins(x=0.15)  # of one seed there are no intervals that make room for the labels
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
     ax.set_xlabel(rf"RMSE of $\hat{{p}}$, last {SETTLED} trials")

@@ -41,7 +41,7 @@ Threads = Annotated[
     typer.Option(
         metavar="N",
         help="How many runs go on at once; changes no result. The command run gives what is left over to "
-        "networks of 8,192 cells and more.  [default: one per core, 256 on a GPU]",
+        "networks of 20,000 cells and more.  [default: one per core, 256 on a GPU]",
     ),
 ]
 Precision = Annotated[

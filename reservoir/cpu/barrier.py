@@ -1,4 +1,4 @@
-"""Where the threads of one network wait for each other: once per step, some 50 to 100 ns on two cores.
+"""Where the threads of one network wait for each other: once per step of the network.
 
 A thread that arrives adds 1 to a number that all share, and goes on when the number says that
 everyone has arrived. The addition releases what the thread wrote, and the read acquires what

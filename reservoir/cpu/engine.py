@@ -34,7 +34,7 @@ CHUNK_SPIKES = 2**26
 """Room for the spikes of a chunk, were every cell to fire in every step; pages are used only when touched."""
 
 
-CELLS_PER_THREAD = 4096
+CELLS_PER_THREAD = 10_000
 """A network of fewer cells gains too little from another thread to be worth a core."""
 
 

@@ -76,6 +76,6 @@ def test_where_one_thread_fails_the_others_wait_for_nobody():
 def test_only_large_networks_use_more_threads():
     small, grid = network(), small_grid(np.float32)
     assert len(CpuBackend(threads=8).load(small, grid).shares) == 1
-    large = lively_network(n_neurons=2 * CELLS_PER_THREAD, out_degree=2)
+    large = lively_network(n_neurons=2 * CELLS_PER_THREAD, out_degree=1)
     assert len(CpuBackend(threads=8).load(large, grid).shares) == 2
     assert len(CpuBackend().load(large, grid).shares) == 1

@@ -6,7 +6,6 @@ learns on one core alone. The ratio is the median of those of neighbouring runs.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from benchmarks.clock import say
 from benchmarks.meet import experiment
 from benchmarks.table import markdown
+from spikewhen.experiments.jobs import cores
 from spikewhen.reservoir.cpu.engine import CpuEngine
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.network import build_network
@@ -57,7 +57,7 @@ class Session:
 
 def measure() -> dict[str, Any]:
     """Run each size with 1, 2, 4, ... threads, one after the other, again and again."""
-    counts = [c for c in (1, 2, 4, 8, 16, 32, 64) if c <= len(os.sched_getaffinity(0))]
+    counts = [c for c in (1, 2, 4, 8, 16, 32, 64) if c <= cores()]
     rows = []
     for n in CELLS:
         say(f"one network on several threads: {n} cells")

@@ -179,10 +179,21 @@ def read_task(recording: Recording) -> Task:
     )
 
 
-def read_readout(recording: Recording, label: str) -> Readout:
-    """Collect what a readout said on the probes."""
+def check_courses(recording: Recording, label: str) -> None:
+    """Refuse a run that did not keep what a readout said in every step of its probes.
+
+    Raises
+    ------
+    InputError
+    """
     if schema.readout(label, "probes", "y") not in recording:
-        raise InputError(f"probes of {label}", "not kept", "a run with probes, and a file not pruned of them")
+        allowed = "time courses on probes, which a sweep and prune keep with --drop spikes,trials,cells"
+        raise InputError(f"probes of {label}", "not kept", allowed)
+
+
+def read_readout(recording: Recording, label: str) -> Readout:
+    """Collect what a readout said on the probes; errors as `check_courses`."""
+    check_courses(recording, label)
     y, p_hat, prediction = (recording[schema.readout(label, "probes", k)] for k in schema.OUTPUTS)
     return Readout(
         np.asarray(recording[schema.readout(label, "time_ms")], float),

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from spikewhen.analysis.settings import setting_name, short_names
 from spikewhen.experiments.parse import read_toml, refuse_deep
 from spikewhen.reservoir.errors import InputError
-from spikewhen.reservoir.files.dropping import PARTS, USUAL
+from spikewhen.reservoir.files.dropping import PARTS
 
 SWEEPS = Path(__file__).parent / "sweeps"
 MOST_POINTS = 100_000
@@ -99,7 +99,8 @@ class SweepSpec(BaseModel):
         if self.drop is not None:
             return list(self.drop)
         named = [path.partition("_")[0] for path in (*self.set, *self.axes)]
-        return [part for part in USUAL if f"record.{part}" not in named]
+        asked = {part: f"record.{part}" for part in PARTS} | {"probes": "record.readouts"}
+        return [part for part in PARTS if asked[part] not in named]
 
     @property
     def axes(self) -> list[str]:

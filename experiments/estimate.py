@@ -30,6 +30,8 @@ FIXED_S, FIXED_BYTES = 1.0, 300e6
 These constants were measured on one core of a 2-core x86-64 machine at N = 1000,
 dt = 0.1 ms, double precision, noise on. Expect a factor of two either way.
 """
+FIXED_DISK = 0.3e6
+"""Of the headers of some hundred arrays in a file, and of the JSON beside it."""
 BYTES_PER_TRIAL, BYTES_PER_PROBE = 1300, 250
 """Of the tables of a session while they are drawn: a trial's jitter is one of 64 draws."""
 
@@ -105,7 +107,7 @@ def parts_of(experiment: Any, grid: TimeGrid, size: Size, simulate: bool = True)
     drawing = 1e-9 * NS_OF_DRAWING * n**2 if simulate and spec.connectivity != "delay_line" else 0.0
     session = f"paradigm.{keys.steps}, {keys.trials}, {keys.probes}"
     parts = [
-        Part("the start", FIXED_S, FIXED_BYTES),
+        Part("the start", FIXED_S, FIXED_BYTES, FIXED_DISK),
         Part("network.n_neurons", drawing + scoring, n * (degree * 32 + inputs * 24), 0.8 * n * degree * 16),
         Part("network.delay_max_ms", 0.0, n * 2 * slots * real),  # of slots a probe has its own
         Part(f"paradigm.{keys.trials}", 0.0, trials * BYTES_PER_TRIAL),

@@ -63,8 +63,8 @@ def sweep(
     rules : sequence of str
         Labels; all by default.
     drop : sequence of str, optional
-        What goes of each run once it is scored; by default spikes, trials and cells that neither `set`
-        nor an axis asks for. ``[]`` keeps all.
+        What goes of each run once it is scored; by default all parts that neither `set` nor an axis
+        asks for: spikes, trials, cells, probes. ``[]`` keeps all.
     out : path, optional
         By default ``results/`` and the name of the file.
     backend : {"cpu", "gpu"}

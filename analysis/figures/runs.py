@@ -170,7 +170,7 @@ class Runs(list):
 
     @property
     def probed(self) -> list[Group]:
-        """Experiments with probes of readouts.
+        """Experiments with probes of readouts, whose time courses may have been dropped.
 
         Raises
         ------
@@ -178,11 +178,7 @@ class Runs(list):
             Without any.
         """
         found = [
-            g
-            for g in self.groups
-            if g.labels
-            and g.first.arrays.get(schema.probe("block"), np.zeros(0)).size
-            and schema.readout(g.labels[0], "probes", "prediction") in g.first
+            g for g in self.groups if g.labels and g.first.arrays.get(schema.probe("block"), np.zeros(0)).size
         ]
         if not found:
             raise InputError("recordings", len(self), "at least one run with probes")

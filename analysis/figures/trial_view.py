@@ -10,7 +10,7 @@ import numpy as np
 
 from spikewhen.analysis.figures.runs import Series
 from spikewhen.analysis.targets import bump, marginal_target
-from spikewhen.analysis.views import read_task
+from spikewhen.analysis.views import check_courses, read_task
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
 
@@ -103,6 +103,7 @@ def _probe(series: Series, which: Callable) -> Shown:
         np.asarray(r[schema.readout(series.label, "time_ms")], float),
         float(r[schema.readout(series.label, "sigma_ms")][0]),
     )
+    check_courses(r, series.label)
     y, p_hat, z = (r.sliced(schema.readout(series.label, "probes", k))[q] for k in schema.OUTPUTS)
     mine = _rows(r, schema.spikes("probes", "probe"), q, q + 1)
     return Shown(

@@ -71,7 +71,7 @@ def sweep(
         typer.Option(
             metavar="LIST",
             help="What goes of a run once it is scored: spikes, trials and probes (of readouts), cells "
-            "(states), or none.  [default: all but probes that the file does not ask for]",
+            "(states), or none.  [default: all that the file does not ask for]",
         ),
     ] = None,
     checkpoint_every: CheckpointEvery = None,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import small
 
+from spikewhen.analysis.figures import learning, trial
 from spikewhen.analysis.views import read_readout
 from spikewhen.experiments.prune import prune
 from spikewhen.experiments.sidecar import read_light
@@ -121,3 +122,11 @@ def test_without_probes_scores_stay_and_who_asks_for_time_courses_is_told(whole,
     assert table.exit_code == 0 and ",error," in table.stdout
     with pytest.raises(InputError, match="probes of local"):
         read_readout(after, "local")
+
+
+def test_without_probes_figures_of_scores_are_drawn_and_those_of_time_courses_say_why_not(whole, copied):
+    prune(copied, ["probes"])
+    kept, lean = read_run(whole[1]), read_run(copied)
+    assert repr(learning.draw(kept).rows) == repr(learning.draw(lean).rows)
+    with pytest.raises(InputError, match="time courses on probes"):
+        trial.draw(lean)

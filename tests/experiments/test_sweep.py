@@ -12,6 +12,7 @@ from spikewhen.experiments.digest import with_digest
 from spikewhen.experiments.long_form import LongTable, to_xarray
 from spikewhen.experiments.prune import prune
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.files.dropping import PARTS
 
 SWEEP = """
 config = "small.toml"
@@ -212,17 +213,19 @@ def test_what_could_be_computed_again_is_dropped_and_every_score_stays(done, tmp
         assert path.stat().st_size > lean.stat().st_size
         before, after = (json.loads(p.with_suffix(".json").read_text())["result"] for p in (path, lean))
         assert before["scores"] == after["scores"] and before["checksum"] != after["checksum"]
-        prune(path)
+        prune(path, PARTS)
         assert path.read_bytes() == lean.read_bytes()
 
 
 def test_a_dry_run_says_what_will_be_dropped(tmp_path):
     path = write(tmp_path)
-    assert "once it is scored: spikes, trials (--drop none keeps" in dry(path)
+    assert "once it is scored: spikes, trials, probes (--drop none keeps" in dry(path)
     assert "dropped" not in dry(path, "--drop", "none")
     assert "scored: trials, probes (" in dry(path, "--drop", "trials,probes,cells")
     asked = write(tmp_path, SWEEP + '[set]\nrecord.spikes = "all"\n')
-    assert "once it is scored: trials (" in dry(asked)
+    assert "once it is scored: trials, probes (" in dry(asked)
+    asked = write(tmp_path, SWEEP + "[set]\nrecord.readouts_every_ms = 5.0\n")
+    assert "once it is scored: spikes, trials (" in dry(asked)
     small.refused(small.spikewhen("sweep", path, "--drop", "scores"), "--drop", "scores", "spikes, trials")
 
 

@@ -28,6 +28,7 @@ from spikewhen.analysis.statistics import (
     paired_difference,
 )
 from spikewhen.experiments.comparison import Comparison
+from spikewhen.experiments.config import CONFIGS
 from spikewhen.experiments.engines import LOCAL, Engine
 from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.results import refuse_failures
@@ -36,7 +37,7 @@ from spikewhen.experiments.tuning.objective import Objective
 from spikewhen.experiments.tuning.plan import TuningPlan, plan_tuning
 from spikewhen.experiments.tuning.spec import TuneSpec
 from spikewhen.experiments.tuning.winners import read_winners
-from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.errors import InputError, nearest
 from spikewhen.reservoir.files.integrity import write_whole
 
 
@@ -88,7 +89,8 @@ def plan_grid(
     labels : sequence of str
         Rules that every config has, or dotted paths.
     spec : TuneSpec
-        Budget, seeds and spaces, the same for every task; its config and rules are replaced.
+        Budget, seeds and spaces, the same for every task, and what differs on one of them (`tasks`);
+        its config and rules are replaced.
     folder : Path
         Each task gets a folder in it.
     limits : Limits, optional
@@ -99,6 +101,11 @@ def plan_grid(
         Naming the task.
     """
     tunings: dict[str, TuningPlan] = {}
+    known = {Path(c).stem for c in configs} | {c.stem for c in CONFIGS.glob("*.toml")}
+    if unknown := sorted(set(spec.tasks) - known):
+        raise InputError(
+            f"tasks.{unknown[0]}", "a table", f"the name of a config{nearest(unknown[0], known)}"
+        )
     for config in configs:
         name = Path(config).stem
         if name in tunings:

@@ -204,6 +204,7 @@ def plan_tuning(
     ------
     InputError
     """
+    spec = spec.on_its_task()
     config = config_beside(spec.config, beside)
     own = folder_of(config)
     experiment = load_config(config, values=spec.set)

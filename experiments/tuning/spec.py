@@ -19,6 +19,16 @@ Axis = Range | Annotated[list[Any], Field(min_length=2)]
 """Where a value is drawn from: a range, or some values."""
 
 
+class OfTask(BaseModel):
+    """What differs on one task; a key that is not given is that of the whole file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    set: dict[str, Any] = {}
+    score: str | None = None
+    better: Literal["", "lower", "higher"] | None = None
+    at: Literal["ends", "all"] | None = None
+
+
 class TuneSpec(BaseModel):
     """What a tuning file says; `load_tuning` reads one.
 
@@ -46,6 +56,8 @@ class TuneSpec(BaseModel):
     sampler_seed : int
     space : dict
         Label, dotted path in the rule, and what is drawn; for rules that are not named, what they declare.
+    tasks : dict
+        Name of a config, without its ending, and what differs there: further `set`, `score`, `better`, `at`.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -62,6 +74,13 @@ class TuneSpec(BaseModel):
     sampler: Literal["tpe", "random"] = "tpe"
     sampler_seed: Seed = 0
     space: dict[str, dict[str, Axis]] = {}
+    tasks: dict[str, OfTask] = {}
+
+    def on_its_task(self) -> TuneSpec:
+        """Return the tuning with what its table of tasks says of its config, and without that table."""
+        own = self.tasks.get(Path(self.config).stem, OfTask()).model_dump(exclude_none=True)
+        own["set"] = {**self.set, **own["set"]}
+        return self.model_copy(update={**own, "tasks": {}})
 
     @property
     def search_seeds(self) -> tuple[int, ...]:
@@ -128,6 +147,13 @@ def _checked(table: dict[str, Any], where: str) -> TuneSpec:
     table = dict(table)
     if isinstance(table.get("set"), dict):
         table["set"] = flat(table["set"])
+    if isinstance(table.get("tasks"), dict):
+        table["tasks"] = {
+            task: {k: flat(v) if k == "set" and isinstance(v, dict) else v for k, v in own.items()}
+            if isinstance(own, dict)
+            else own
+            for task, own in table["tasks"].items()
+        }
     if isinstance(table.get("space"), dict):
         table["space"] = {
             label: flat(axes, Range.model_fields) if isinstance(axes, dict) else axes

@@ -101,3 +101,19 @@ def test_panels_do_not_overlap(tasks):
         assert sheet.figure.bbox.y0 <= box.y0 and box.y1 <= sheet.figure.bbox.y1
         assert not any(box.overlaps(other) for other in boxes[:i])
     assert not any(letter.overlaps(word) for letter in letters for word in words)
+
+
+def test_what_a_task_says_of_its_own_holds_there_alone(done, tmp_path):
+    folder, words, _ = done
+    own = tmp_path / "own.toml"
+    own.write_text(TUNING + '[tasks.two]\nscore = "brier"\nat = "all"\nset.paradigm.cue_ms = 50.0\n')
+    words = [own if word == folder / "tuning.toml" else word for word in words]
+    found = json.loads(small.spikewhen(*words, "0-1", "--out", tmp_path / "o", "--dry-run", "--json").stdout)
+    assert [found[t]["score"] for t in ("one", "two")] == ["error", "brier"]
+    assert [found[t]["at"] for t in ("one", "two")] == ["ends", "all"]
+    assert [found[t]["set"] for t in ("one", "two")] == [{}, {"paradigm.cue_ms": 50.0}]
+    own.write_text(TUNING + '[tasks.tow]\nscore = "brier"\n')
+    result = small.spikewhen(*words, "0-1", "--out", tmp_path / "o", "--dry-run")
+    small.refused(result, "tasks.tow", "did you mean two?")
+    own.write_text(TUNING + '[tasks.two]\nscores = "brier"\n')
+    small.refused(small.spikewhen(*words, "0-1", "--out", tmp_path / "o", "--dry-run"), "tasks.two.scores")

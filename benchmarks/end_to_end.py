@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from benchmarks.clock import say
 from benchmarks.table import markdown
 
@@ -64,7 +66,10 @@ def life_s(folder: Path) -> float:
     from spikewhen.reservoir.files import schema
 
     with open_run(next(folder.glob("*.h5"))) as found:
-        return float(found.attrs[schema.spikes("reservoir")]["duration_ms"]) / 1000
+        one = found.labels[0]
+        step_ms = float(np.diff(found[schema.readout(one, "time_ms")][:2])[0])
+        probes_ms = step_ms * found[schema.probe("steps")].sum() + found[schema.probe("interval_ms")].sum()
+        return float(found.attrs[schema.spikes("reservoir")]["duration_ms"] + probes_ms) / 1000
 
 
 def measure() -> dict[str, Any]:

@@ -65,7 +65,8 @@ def update_cost(setup: Setup, label: str) -> UpdateCost:
     target, nothing = np.zeros((STEPS, k), real), np.zeros((1, k), real)
     target[:, 0] = rng.random(STEPS)
     xs, no_end = aligned(features), np.full(STEPS, -1, np.int64)
-    window, ys = np.zeros(STEPS, np.bool_), np.zeros((STEPS, k), real)
+    # int8 as in a run: another type would compile the rule's kernel once more.
+    window, ys = np.zeros(STEPS, np.int8), np.zeros((STEPS, k), real)
     spent = []
     for _ in range(REPEATS + 1):  # the first one compiles
         readout = Readout(rule, k, n + 1, grid, label)

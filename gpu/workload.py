@@ -64,7 +64,7 @@ def lessons_of(trials: Trials, grid: TimeGrid, shared: bool, seed: int = 1, late
     target = rng.random(shape)
     if late:
         target[np.arange(shape[0]) % TRIAL < 0.6 * TRIAL] = 0
-    return Teaching(target.astype(grid.dtype), np.ascontiguousarray(gate, grid.dtype), window)
+    return Teaching(target.astype(grid.dtype), np.array(gate, grid.dtype, order="C"), window)
 
 
 def taught(rules: list, n: int, grid: TimeGrid, trials: Trials) -> tuple[list[Readout], list[Teaching]]:

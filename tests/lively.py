@@ -163,7 +163,8 @@ def lessons(trials, grid, shared=False, late=False) -> Teaching:
     gate = np.broadcast_to(gate * (rng.random(gate.shape) < 0.7), target.shape)
     window = np.zeros(n_steps, np.int8)
     window[10:25] = window[n_steps // 2 + 10 : n_steps // 2 + 25] = 1
-    return Teaching(target.astype(grid.dtype), np.ascontiguousarray(gate, grid.dtype), window)
+    # A copy, as a trainer's gate is: read-only arrays are a type of their own and compile every kernel anew.
+    return Teaching(target.astype(grid.dtype), np.array(gate, grid.dtype, order="C"), window)
 
 
 def outcome_of(engine, rules, trials, state=None) -> dict[str, np.ndarray]:

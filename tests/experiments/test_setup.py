@@ -13,8 +13,11 @@ from changing_rule import own_rule
 from spikewhen import build_network, load_config
 from spikewhen.experiments import jobs as planning
 from spikewhen.experiments.batch import carry_out
+from spikewhen.experiments.run import run
 from spikewhen.experiments.setup import prepare
+from spikewhen.experiments.update_cost import update_cost
 from spikewhen.paradigms.meet import Meet
+from spikewhen.reservoir.cpu.readout import train
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files.recording import read_run
 from spikewhen.reservoir.rules import LMS
@@ -85,3 +88,13 @@ def test_a_rule_that_does_not_fit_the_grid_is_named_by_its_label(experiment):
 
     with pytest.raises(InputError, match=r"rules\.odd\.interval_ms"):
         prepare(replace(experiment, rules={"odd": Odd()}))
+
+
+def test_an_update_is_timed_on_the_kernel_of_a_run(experiment):
+    """Arrays of another type would compile the rule a second time, some 20 s for one that keeps P."""
+    run(experiment, 0)
+    setup = prepare(experiment, 0)
+    kernel = train(setup.experiment.rules["local"].step)
+    before = list(kernel.signatures)
+    assert update_cost(setup, "local").ns_per_step > 0
+    assert before and kernel.signatures == before

@@ -182,6 +182,15 @@ def test_the_trace_of_a_silent_cell_becomes_zero():
         assert not state.trace.any() and not state.trace_variance.any()
 
 
+def test_lessons_have_the_types_of_a_trainers():
+    """Arrays of other types, read-only ones too, would compile every kernel of these tests once more."""
+    trials = two_trials(small_grid())
+    for shared in (False, True):
+        taught = lessons(trials, small_grid(), shared)
+        assert all(a.flags.writeable and a.flags.c_contiguous for a in taught)
+        assert taught.window.dtype == np.int8
+
+
 def test_every_registered_rule_is_among_the_variants():
     assert {type(r) for r in VARIANTS.values()} == set(RULES.values())
 

@@ -67,6 +67,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "write_computation_times": False,  # its page would load scripts from elsewhere
 }
+html_sidebars = {"index": [], "install": []}  # pages without others beneath them: the bar would be empty
 html_theme_options = {
     "header_links_before_dropdown": 7,
     "navbar_persistent": ["search-button"],
@@ -171,8 +172,9 @@ def inline_math(translator: Any, node: Any) -> None:
 
 
 def block_math(translator: Any, node: Any) -> None:
-    """Write an equation on a line of its own."""
-    translator.body.append(latex2mathml.converter.convert(node.astext(), display="block"))
+    """Write an equation on a line of its own, which can be scrolled where the screen is narrower."""
+    equation = latex2mathml.converter.convert(node.astext(), display="block")
+    translator.body.append(f'<div class="wide-equation">{equation}</div>')
     raise docutils.nodes.SkipNode
 
 

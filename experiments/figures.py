@@ -68,21 +68,23 @@ def figures(
     """
     from spikewhen.analysis.figures import draw_all
     from spikewhen.analysis.figures.look import Look
-    from spikewhen.experiments.study.result import FILE, StudyResult
+    from spikewhen.experiments.study import FOUND
 
     folder, out = Path(folder), None if out is None else Path(out)
     table = _read_words(Path(words)) if isinstance(words, str | Path) else words or {}
     fonts = [part.strip() for part in font.split(",")] if isinstance(font, str) else list(font)
     look = Look(width_mm, [name for name in fonts if name], letters, table, rc or {})
-    files, judged = sorted(folder.glob("*.h5")), (folder / FILE).is_file()
+    files, judged = sorted(folder.glob("*.h5")), (folder / FOUND).is_file()
     if not files and not judged:
-        raise InputError("DIR", str(folder), f"a folder with result files (*.h5) or {FILE}")
+        raise InputError("DIR", str(folder), f"a folder with result files (*.h5) or {FOUND}")
     if seeds is not None and judged:
         raise InputError(
             "--seeds", str(seeds), "a folder without claims.json: a study's figures show the seeds it judged"
         )
     written: list[Path] = []
     if judged:
+        from spikewhen.experiments.study.result import StudyResult  # loads Numba, which runs alone do without
+
         written += StudyResult.read(folder).draw(tuple(formats), only=only, look=look, out=out)
     if files:
         runs = _of_seeds(list(map(_opened, files)), seeds)

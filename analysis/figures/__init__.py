@@ -12,6 +12,7 @@ import io
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -31,6 +32,7 @@ from spikewhen.analysis.figures import (
     target,
     trial,
 )
+from spikewhen.analysis.figures.fonts import slim_fonts
 from spikewhen.analysis.figures.look import Look
 from spikewhen.analysis.figures.names import as_typed
 from spikewhen.analysis.figures.runs import Runs
@@ -253,5 +255,6 @@ def render(sheet: Sheet, form: str, facts: dict[str, str]) -> bytes:
         "svg": {"Title": title, "Description": caption, "Keywords": [keys], "Creator": CREATOR, "Date": None},
     }
     out = io.BytesIO()
-    sheet.figure.savefig(out, format=form, metadata=by_format[form])
+    with slim_fonts() if form == "pdf" else nullcontext():
+        sheet.figure.savefig(out, format=form, metadata=by_format[form])
     return out.getvalue()

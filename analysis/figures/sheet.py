@@ -265,14 +265,22 @@ def write_table(rows: list[dict], header: Sequence[str]) -> str:
     out = io.StringIO()
     for line in header:
         out.write(f"# {line}\n")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    out.write(",".join(COLUMNS) + "\n")
+    known: dict[str, str] = {}
     for row in rows:
-        writer.writerow([_cell(row[c]) for c in COLUMNS])
+        values = [row[column] for column in COLUMNS]
+        out.write(",".join(_quoted(v, known) if isinstance(v, str) else _number(v) for v in values) + "\n")
     return out.getvalue()
 
 
-def _cell(value: str | float) -> str:
-    if isinstance(value, str):
-        return csv_text(value)
+def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.9g}"
+
+
+def _quoted(text: str, known: dict[str, str]) -> str:
+    """Return a text as a cell of CSV, in quotes where it needs them; a table repeats its few texts."""
+    if text not in known:
+        cells = io.StringIO()
+        csv.writer(cells, lineterminator="\n").writerow([csv_text(text), ""])
+        known[text] = cells.getvalue()[:-2]  # without the empty cell, which keeps an empty text bare
+    return known[text]

@@ -103,7 +103,7 @@ def _in_lines(error: Exception) -> tuple[str, int]:
 def explain(error: BaseException) -> tuple[str, int]:
     """Say what is wrong in one line, and the exit code."""
     if hasattr(error, "format_message"):  # of Click, or of the copy of Click that newer Typers bring
-        return error.format_message(), WRONG
+        return error.format_message() + _commands_there(error), WRONG
     if isinstance(error, (InputError, ActivityError, DeviceError, RunError, Died)):
         return str(error), WRONG
     if why := _of_surroundings(error):
@@ -115,6 +115,15 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         return f"out of memory: {error}; --dry-run says what is planned", WRONG
     return f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1
+
+
+def _commands_there(error: Any) -> str:
+    """Name the commands that there are, where one was asked for that is like none of them."""
+    context = getattr(error, "ctx", None)
+    text = error.format_message()
+    if context is None or not text.startswith("No such command") or "Did you mean" in text:
+        return ""
+    return " Commands: " + ", ".join(context.command.list_commands(context))
 
 
 def _of_surroundings(error: BaseException) -> str:

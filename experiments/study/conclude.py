@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from spikewhen.experiments.cli.errors import RunErrors
 from spikewhen.experiments.progress import say
+from spikewhen.experiments.study import FOUND
 from spikewhen.experiments.study.claim import Judged
 from spikewhen.experiments.study.html import to_html
 from spikewhen.experiments.study.markdown import to_markdown
 from spikewhen.experiments.study.report import build, to_text
-from spikewhen.experiments.study.result import FILE, StudyResult
+from spikewhen.experiments.study.result import StudyResult
 from spikewhen.experiments.study.run import Plan
 from spikewhen.reservoir.files.integrity import write_whole
 
@@ -44,7 +45,7 @@ def report(plan: Plan) -> tuple[StudyResult | None, list[str]]:
         return None, failed
     table = build(plan, judged)
     for name, text in (
-        (FILE, to_text(table)),
+        (FOUND, to_text(table)),
         ("claims.md", to_markdown(table)),
         ("claims.html", to_html(table)),
     ):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikewhen.experiments.digest import read_table
 from spikewhen.experiments.reuse import read_finished_run
+from spikewhen.experiments.study import FOUND
 from spikewhen.experiments.study.report import VERSION, Table, verdict_table
 from spikewhen.experiments.study.study import Study, load_study
 from spikewhen.reservoir.errors import InputError
@@ -19,7 +20,6 @@ from spikewhen.reservoir.files.recording import Recording
 if TYPE_CHECKING:
     from spikewhen.analysis.figures.look import Look
 
-FILE = "claims.json"
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class StudyResult:
         InputError
             If it is not there, is no such file, or was written by another version.
         """
-        path = Path(folder) / FILE
+        path = Path(folder) / FOUND
         try:
             table = json.loads(path.read_bytes())
             version = table["version"]
@@ -86,7 +86,7 @@ class StudyResult:
         origin = self.table["study"]
         if origin["package"] is None and origin["folder"] is None:
             raise InputError(
-                str(self.folder / FILE), f"the study {origin['name']} of a script", "a study of a folder"
+                str(self.folder / FOUND), f"the study {origin['name']} of a script", "a study of a folder"
             )
         return load_study(origin["package"] or (self.folder / origin["folder"]).resolve())
 
@@ -115,7 +115,7 @@ class StudyResult:
     def _entry(self, claim: str) -> Mapping[str, Any]:
         if claim not in self._claims:
             command = self.table["study"]["command"]
-            raise InputError(FILE, "no claim " + claim, f"claims that include it: {command} {claim}")
+            raise InputError(FOUND, "no claim " + claim, f"claims that include it: {command} {claim}")
         return self._claims[claim]
 
     def run(self, protocol: str) -> Recording:
@@ -134,7 +134,7 @@ class StudyResult:
             if path.exists():
                 self._runs[protocol] = read_finished_run(path, run_id)
                 return self._runs[protocol]
-        raise InputError(FILE, f"no run of the protocol {protocol}", "its run in the folder runs/")
+        raise InputError(FOUND, f"no run of the protocol {protocol}", "its run in the folder runs/")
 
     def provenance(self, claims: tuple[str, ...]) -> dict[str, str]:
         """Return what a figure's metadata says of where its numbers come from."""

@@ -170,8 +170,8 @@ def read_text(recording: Recording, path: str) -> str:
 
 def labels(recording: Recording) -> list[str]:
     """Return the labels of the readouts, in the config's order, also where their arrays were not loaded."""
-    paths = (*recording.arrays, *recording.attrs)
-    found = {path.split("/")[2] for path in paths if path.startswith(f"{readout()}/")}
+    base = f"{readout()}/"
+    found = {p.split("/", 3)[2] for p in (*recording.arrays, *recording.attrs) if p.startswith(base)}
     return [label for label in recording.config.get("rules", {}) if label in found]
 
 
@@ -220,7 +220,8 @@ def undefined_lines(reasons: Mapping[str, Mapping[str, str]]) -> list[str]:
 def read_scores(recording: Recording, label: str) -> dict[str, np.ndarray]:
     """Return every score of a readout, by name."""
     base = f"{scores(label)}/"
-    return {path.removeprefix(base): a for path, a in recording.arrays.items() if path.startswith(base)}
+    mine = [path for path in recording.arrays if path.startswith(base)]  # asking for an array would read it
+    return {path.removeprefix(base): recording.arrays[path] for path in mine}
 
 
 def main_score(recording: Recording) -> str:

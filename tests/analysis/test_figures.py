@@ -5,20 +5,24 @@ import io
 import logging
 import re
 import sys
+import zlib
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 from drawn import ACTIVITY, TWO_EVENTS, meet_run, put_text, signal_run, target_run
+from fontTools.ttLib import TTFont
 from lively import local_rule, train
-from matplotlib import rcParams
+from matplotlib import font_manager, rcParams
 from PIL import Image
 
+from spikewhen.analysis.bands import csv_text
 from spikewhen.analysis.figures import FIGURES, draw_all, draw_one, render
 from spikewhen.analysis.figures.collisions import collisions
+from spikewhen.analysis.figures.fonts import TYPESETTING
 from spikewhen.analysis.figures.runs import Runs, pretty
 from spikewhen.analysis.figures.schematic import gate_of
-from spikewhen.analysis.figures.sheet import COLUMNS, paper, spread
+from spikewhen.analysis.figures.sheet import COLUMNS, paper, spread, write_table
 from spikewhen.analysis.score_run import score_run
 from spikewhen.paradigms.meet import Block, Meet
 from spikewhen.reservoir.errors import InputError
@@ -95,6 +99,41 @@ def test_pdf_text_is_text_in_embedded_fonts(sheets, name):
     assert b"/Type3" not in data and b"/FontFile2" in data and b"CreationDate" not in data
     assert b"what it shows" in data and b"Commit: c1" in data
     assert "<text" in svg and "what it shows" in svg and "Commit: c1" in svg and "<dc:date>" not in svg
+
+
+def test_embedded_fonts_have_outlines_and_widths_and_no_tables_of_typesetting(sheets):
+    with paper():
+        facts = dict.fromkeys(("Title", "Caption", "Runs", "Commit", "Config hash"), "x")
+        data = render(sheets["schematic"], "pdf", facts)
+    streams = re.findall(rb"/Length1 \d+.*?stream\r?\n(.*?)\r?\nendstream", data, re.DOTALL)
+    fonts = [TTFont(io.BytesIO(zlib.decompress(stream))) for stream in streams]
+    assert fonts
+    for font in fonts:
+        assert {"glyf", "hmtx", "loca", "head"} <= set(font.keys())
+        assert not set(TYPESETTING) & set(font.keys())
+    whole = TTFont(font_manager.findfont("DejaVu Sans"))
+    letters = {
+        name: font["glyf"][name] for font in fonts for name in ("a", "e") if name in font["glyf"].keys()
+    }
+    assert any(glyph == whole["glyf"]["a"] for glyph in letters.values())
+
+
+def test_the_table_is_what_a_writer_of_csv_writes():
+    values = [float("nan"), -0.0, 1 / 3, 1e-12, float("inf"), 123456789012.0]
+    names = ['a "word", two', "=1+1", "-", "line\nbreak", "", "plain"]
+    rows = [
+        dict(zip(COLUMNS, (n, n, "r", v, v, v, v, v), strict=True))
+        for n, v in zip(names, values, strict=True)
+    ]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        cells = [row[c] for c in COLUMNS]
+        writer.writerow(
+            [csv_text(c) if isinstance(c, str) else "" if np.isnan(c) else f"{c:.9g}" for c in cells]
+        )
+    assert write_table(rows, ["head"]) == "# head\n" + out.getvalue()
 
 
 def test_png_tells_where_it_comes_from(everything, tmp_path):

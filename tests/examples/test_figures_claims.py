@@ -23,7 +23,8 @@ from spikewhen.analysis.figures.sheet import COLUMNS, paper
 from spikewhen.analysis.score_run import score_run
 from spikewhen.examples.yamada_chao_2026.study import STUDY
 from spikewhen.experiments.digest import with_digest
-from spikewhen.experiments.study.result import FILE, StudyResult
+from spikewhen.experiments.study import FOUND
+from spikewhen.experiments.study.result import StudyResult
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording
@@ -141,7 +142,7 @@ def test_the_same_file_twice(made_up, tmp_path):
 def test_what_was_not_run_is_left_out_and_named(tmp_path, caplog):
     table = report(2)
     table["claims"] = [entry for entry in table["claims"] if entry["id"] in ("C1", "C6")]
-    (tmp_path / FILE).write_text(json.dumps(with_digest(table)))
+    (tmp_path / FOUND).write_text(json.dumps(with_digest(table)))
     with caplog.at_level(logging.WARNING, "spikewhen.experiments"):
         written = StudyResult.read(tmp_path).draw(("svg",))
     assert {p.stem for p in written} == {"figure_3_learning", "figure_7_geometry"}
@@ -166,7 +167,7 @@ def test_a_panel_that_was_not_run_is_named_in_its_place(tmp_path):
 
 
 def test_the_command_draws_a_folder_of_claims(tmp_path):
-    (tmp_path / FILE).write_text(json.dumps(with_digest(report(2))))
+    (tmp_path / FOUND).write_text(json.dumps(with_digest(report(2))))
     done = spikewhen("figures", tmp_path, "--format", "svg")
     assert done.exit_code == 0, done.stderr
     assert {p.name for p in (tmp_path / "figures").iterdir()} == {
@@ -175,14 +176,14 @@ def test_the_command_draws_a_folder_of_claims(tmp_path):
 
 
 def test_a_file_of_an_earlier_version_is_refused_in_one_line(tmp_path):
-    (tmp_path / FILE).write_text(json.dumps(report(2) | {"version": 1}))
+    (tmp_path / FOUND).write_text(json.dumps(report(2) | {"version": 1}))
     with pytest.raises(InputError, match=r"version 1.*run the study again"):
         StudyResult.read(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"claims": 3}'])
 def test_another_file_of_that_name_is_refused_in_one_line(text, tmp_path):
-    (tmp_path / FILE).write_text(text)
+    (tmp_path / FOUND).write_text(text)
     with pytest.raises(InputError, match=r"claims\.json = .*a file that spikewhen study wrote"):
         StudyResult.read(tmp_path)
 

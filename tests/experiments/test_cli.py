@@ -163,6 +163,10 @@ def test_what_config_show_prints_is_a_config_of_the_same_run(name, tmp_path):
     assert all(len(line) <= 80 for line in path.read_text().splitlines() if "# " in line)
 
 
+def test_a_command_that_is_like_none_is_answered_with_those_there_are():
+    small.refused(small.spikewhen("config", "check", "x"), "'check'", "Commands: list, new, show, validate")
+
+
 def test_config_new_copies_and_never_replaces(tmp_path):
     target = tmp_path / "mine.toml"
     assert small.spikewhen("config", "new", tmp_path / "mine", "--from", "force_sine").exit_code == 0

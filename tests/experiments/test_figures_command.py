@@ -1,10 +1,15 @@
 """`spikewhen figures`: one figure, chosen seeds, a width, a font, other words; what cannot be."""
 
+import subprocess
+import sys
+
 import pytest
 import small
 from PIL import Image
 
 import spikewhen as sw
+from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.files.recording import Recording
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +51,31 @@ def test_one_figure_of_one_seed_in_one_column(folder, caplog):
 )
 def test_what_cannot_be_is_refused(folder, words, parts):
     small.refused(small.spikewhen("figures", folder, *words), *parts)
+
+
+def test_figures_of_stored_scores_are_drawn_without_loading_numba(folder):
+    out = folder.parent / "bare"
+    code = (
+        "import sys, spikewhen as sw\n"
+        f"sw.figures({str(folder)!r}, only=['learning'], formats=['svg'], out={str(out)!r})\n"
+        "sys.exit('numba' in sys.modules or 'spikewhen.paradigms' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_scores_are_read_and_nothing_else(folder):
+    """A run has some thousand arrays, which a figure would else read for every rule."""
+    with sw.open_run(sorted(folder.glob("*.h5"))[0]) as run:
+        read = []
+
+        class Counted(dict):
+            def __getitem__(self, path):
+                read.append(path)
+                return run.arrays[path]
+
+        label = run.labels[0]
+        found = schema.read_scores(Recording(Counted.fromkeys(run.arrays), run.attrs), label)
+    assert found and sorted(read) == sorted(schema.scores(label, name) for name in found)
 
 
 def test_python_takes_the_same_options(folder, tmp_path):

@@ -43,7 +43,11 @@ ALLOWED = {
     },
 }
 PACKAGES = (*ALLOWED, "examples", "experiments", "spikewhen", "validation")
-LAZY = {"reservoir/backends.py": "spikewhen.gpu", "paradigms/neurogym.py": "gymnasium"}
+LAZY = {
+    "reservoir/backends.py": "spikewhen.gpu",
+    "paradigms/neurogym.py": "gymnasium",
+    "analysis/figures/fonts.py": "fontTools",  # comes with Matplotlib
+}
 ORACLE = "brian2"
 ORACLE_USERS = ("benchmarks/", "tests/", "validation/")
 

@@ -43,18 +43,21 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## simulate a small experiment and draw its figures into results/demo
 	$(BIN)/spikewhen demo --out results/demo
 
+# worksteal gives each process neighbouring tests, which share compiled functions and fixtures.
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
+
 test: $(STAMP)  ## run the tests
-	$(BIN)/pytest -n $(JOBS)
+	$(PYTEST)
 
 # The engine, the rules, the tasks' contract, and one run from the front door.
 FAST := tests/reservoir/test_engine.py tests/reservoir/test_rules.py tests/paradigms/test_contract.py \
 	tests/experiments/test_run.py tests/project/test_architecture.py
 
 test-fast: $(STAMP)  ## the engine, the rules and one run: a minute on two cores once kernels are compiled
-	$(BIN)/pytest -n $(JOBS) $(FAST)
+	$(PYTEST) $(FAST)
 
 verify: $(STAMP)  ## the long tests of equality, and of kills, damage and hostile input (an hour)
-	$(BIN)/pytest -n $(JOBS) -m long
+	$(PYTEST) -m long
 
 bench: $(STAMP)  ## measure against peers and the machine's limits, on one quiet machine (needs g++)
 	$(BIN)/python -m benchmarks
@@ -71,7 +74,7 @@ search: $(STAMP)  ## search network and rules again, from where the journal in r
 	$(SEARCH) report > docs/search_trials.csv
 
 gpu-host-check: $(STAMP)  ## the GPU kernel run on the host, 100,000 steps of every rule (minutes; needs g++)
-	$(BIN)/pytest -n $(JOBS) -m long tests/gpu/test_gpu_kernel.py
+	$(PYTEST) -m long tests/gpu/test_gpu_kernel.py
 
 gpu-check:  ## on a GPU: the same bits as the CPU engine (PYTHON with NumPy, Numba, h5py, CuPy; else .venv)
 	$(GPU_PYTHON) -m spikewhen.gpu.check

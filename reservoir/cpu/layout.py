@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spikewhen.reservoir.step_constants import StepConstants
-from spikewhen.reservoir.types import LANES, State, aligned, padded
+from spikewhen.reservoir.types import LANES, State, aligned, aligned_zeros, padded
 
 FIELDS = ("v", "u", "current", "drive", "current_inflow", "trace_inflow")
 """What stands together; `drive` is scratch, the rest are fields of the state.
@@ -92,7 +92,9 @@ def positions(neuron: np.ndarray, field: int) -> np.ndarray:
 def pad(array: np.ndarray) -> np.ndarray:
     """Fill the last axis up with zeros to whole rows of 32."""
     n = array.shape[-1]
-    return aligned(np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, padded(n) - n)]))
+    out = aligned_zeros((*array.shape[:-1], padded(n)), array.dtype)
+    out[..., :n] = array
+    return out
 
 
 def arrange(state: State) -> Work:

@@ -62,7 +62,8 @@ def _step(constants, state, x, y, target, gate, clock, trial_end):
                 for i in range(x.size):
                     w[k, i] = w[k, i] + c * trace[i]
     if goes_on:
-        past[:] = x
+        for i in range(x.size):  # past[:] = x would compile an error of shapes, with all of its text
+            past[i] = x[i]
         running[0] = 1
     if trial_end and active and episodic > 0:
         for i in range(x.size):

@@ -27,7 +27,7 @@ latency_ms = [[300.0, 400.0]]
 
 """
 EVERYTHING = small.TEXT.replace("[[paradigm.blocks]]", FIRST + "[[paradigm.blocks]]")
-EVERYTHING = EVERYTHING.replace("[record]", '[record]\nspikes = "all"\ncells = [0, 7]')
+EVERYTHING = EVERYTHING.replace("[record]", '[record]\nspikes = "all"\ncells = [0, 7]\ncells_every_ms = 10.0')
 EVERYTHING = EVERYTHING.replace("trials_per_block = 2", "trials_per_block = 4")
 RULES = """
 [rules.told]

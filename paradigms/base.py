@@ -124,7 +124,10 @@ def trial_table(
     event_time_ms: np.ndarray | float = np.nan,
     cue: np.ndarray | int = -1,
 ) -> TrialTable:
-    """Make the table of `n` training trials; a single number holds for all of them."""
+    """Make the table of `n` training trials; a single number holds for all of them.
+
+    Conditions, events and cues are indices of the session's names; an omission has event -1 and time NaN.
+    """
     n = np.size(block)
 
     def column(values: Any, kind: type) -> np.ndarray:

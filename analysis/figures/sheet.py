@@ -99,11 +99,13 @@ class Drawing:
         others = [
             np.full(x.shape, np.nan) if a is None else np.broadcast_to(a, x.shape) for a in (low, high, value)
         ]
-        for values in zip(x.ravel(), y.ravel(), *(a.ravel() for a in others), strict=True):
-            self.rows.append(
-                dict(zip(COLUMNS, (panel, as_typed(series), run, *map(float, values)), strict=True))
-            )
-        return f"{panel}/{as_typed(series)}/{run}"
+        typed = as_typed(series)
+        columns = (np.asarray(a, float).ravel().tolist() for a in (x, y, *others))
+        self.rows += [
+            dict(zip(COLUMNS, (panel, typed, run, *values), strict=True))
+            for values in zip(*columns, strict=True)
+        ]
+        return f"{panel}/{typed}/{run}"
 
     def line(
         self, ax: Axes, panel: str, series: str, x, y, run: str = "", low=None, high=None, shade=0.18, **style

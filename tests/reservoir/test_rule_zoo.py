@@ -27,7 +27,8 @@ from spikewhen.reservoir.types import padded
 def test_a_rule_has_the_known_misadjustment(rule, known):
     """White Gaussian features, M = 10, squared error of the weights over the variance of the noise.
 
-    Normalised LMS: eta / (2 - eta) M / (M - 2); the textbook's is a fifth too low. LMS: eta M / (2 - eta (M + 2)).
+    Normalised LMS: eta / (2 - eta) M / (M - 2); the textbook's is a fifth too low.
+    LMS: eta M / (2 - eta (M + 2)).
     Least squares that forget by lambda a step: M (1 - lambda) / (1 + lambda).
     """
     m, k, n = (10, 4, 3000) if isinstance(rule, RLS) else (10, 12, 4000)

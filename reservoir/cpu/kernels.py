@@ -73,26 +73,29 @@ def _make_drive(cells, table, own, inputs, current, output, feeds_back):
 @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
 def _fire(s, table, share, fired, ids, steps, step, count, jump, inflow_jump, double):
     """Append the cells that reached their peak to the spikes, in order; reset own ones, with their traces."""
-    cells, trace = s.cells, s.trace
-    for w in range(fired.size):
-        mask = fired[w]
-        if mask == 0:
-            continue
-        own = share.owner[w] == share.me
-        while mask != 0:
-            lane = lowest_bit(mask)
-            mask &= mask - np.uint32(1)
-            i, at = 32 * w + lane, w * STRIDE + lane
-            if own:
-                exploded = cells[at] - table.v_peak[i] > BLOW_UP_MV
-                cells[at] = np.inf if exploded else table.c[i]
-                cells[at + U] = cells[at + U] + table.d[i]
-                trace[i] = trace[i] + jump
-                if double:
-                    cells[at + TRACE_INFLOW] = cells[at + TRACE_INFLOW] + inflow_jump
-            ids[count] = i
-            steps[count] = step
-            count += 1
+    cells, trace, noted = s.cells, s.trace, share.noted[step & 1]
+    for part in range(noted.shape[1]):
+        rows = noted[0, part]
+        for other in range(1, share.size):
+            rows |= noted[other, part]
+        while rows != 0:
+            w = 32 * part + lowest_bit(rows)
+            rows &= rows - np.uint32(1)
+            mask, own = fired[w], share.owner[w] == share.me
+            while mask != 0:
+                lane = lowest_bit(mask)
+                mask &= mask - np.uint32(1)
+                i, at = 32 * w + lane, w * STRIDE + lane
+                if own:
+                    exploded = cells[at] - table.v_peak[i] > BLOW_UP_MV
+                    cells[at] = np.inf if exploded else table.c[i]
+                    cells[at + U] = cells[at + U] + table.d[i]
+                    trace[i] = trace[i] + jump
+                    if double:
+                        cells[at + TRACE_INFLOW] = cells[at + TRACE_INFLOW] + inflow_jump
+                ids[count] = i
+                steps[count] = step
+                count += 1
     return count
 
 
@@ -176,10 +179,13 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
                     fill_draws(words, first, last, key0, key1, draw >> 1, stream, PURPOSE_MEMBRANE)
             if share.me != 0:  # only the first thread keeps the spikes; the others only deliver them
                 count = 0
-            begin, fired = count, s.fired[(step + q) & 1]
+            begin, fired, noted = count, s.fired[(step + q) & 1], share.noted[(step + q) & 1, share.me]
             if double:
                 inflow_left = inflow_jump[q]
             any_fired = np.uint32(0)
+            for part in range(noted.size):
+                if noted[part] != 0:
+                    noted[part] = 0
             for turn in range(own.size):
                 w = own[_turning(turn, own.size, step + q)]
                 at, i, j, kind = w * STRIDE, place[w, 0], place[w, 1], place[w, 3]
@@ -193,8 +199,10 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
                     mask = different(
                         cells, at, words, 32 * w, shape, i, scale, j, half, noise_scale, inflow_dt
                     )
-                fired[w] = mask
-                any_fired |= mask
+                if mask != 0:
+                    fired[w] = mask
+                    noted[w >> 5] |= np.uint32(1) << np.uint32(w & 31)
+                    any_fired = mask
             if share.size > 1:
                 meet(share.counter, share.meetings, share.size)
             if any_fired != 0 or share.size > 1:

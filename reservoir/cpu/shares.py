@@ -13,7 +13,10 @@ import numpy as np
 from spikewhen.reservoir.cpu.layout import CURRENT, INFLOW, Work, positions
 from spikewhen.reservoir.noise import quarter
 from spikewhen.reservoir.step_constants import StepConstants
-from spikewhen.reservoir.types import LANES, padded
+from spikewhen.reservoir.types import LANES, aligned_zeros, padded
+
+LINE = 16
+"""Numbers of 64 bits that fill two lines of the cache: processors fetch lines in pairs."""
 
 
 class Share(NamedTuple):
@@ -29,8 +32,14 @@ class Share(NamedTuple):
     # that a spike adds to, or with delays the neuron
     weight: np.ndarray  # (S,)
     delay_steps: np.ndarray  # (S,)
-    counter: np.ndarray  # (1,) int64, shared, see `spikewhen.reservoir.cpu.barrier.meet`
-    meetings: np.ndarray  # (1,) int64, its own
+    noted: (
+        np.ndarray
+    )  # (2, threads, rows / 32) uint32, shared: a bit for each row of a thread in which a cell
+    # fired, in even and odd steps. Masks of other rows are not looked at, so they stay in their owner's cache
+    counter: (
+        np.ndarray
+    )  # int64, of which the first is used, shared, see `spikewhen.reservoir.cpu.barrier.meet`
+    meetings: np.ndarray  # int64, of which the first is used, its own
 
 
 def share_out(d: StepConstants, threads: int) -> list[Share]:
@@ -45,7 +54,10 @@ def share_out(d: StepConstants, threads: int) -> list[Share]:
     threads = min(threads, blocks)
     first = np.arange(threads + 1) * blocks // threads
     owner = (np.searchsorted(first, np.arange(blocks), side="right") - 1)[np.arange(rows) % blocks]
-    counter = np.zeros(1, np.int64)
+    words = -(-rows // 32)
+    # What one thread writes and what another reads all the time stand on different lines of the cache.
+    noted = aligned_zeros((2, threads, words if threads == 1 else padded(words)), np.uint32)
+    counter, *meetings = (aligned_zeros((LINE,), np.int64) for _ in range(1 + threads))
     return [
         Share(
             me,
@@ -54,8 +66,9 @@ def share_out(d: StepConstants, threads: int) -> list[Share]:
             owner,
             (int(LANES * first[me]), int(LANES * first[me + 1])),
             *_onto(d, None if threads == 1 else owner[d.target // LANES] == me),
+            noted,
             counter,
-            np.zeros(1, np.int64),
+            meetings[me],
         )
         for me in range(threads)
     ]

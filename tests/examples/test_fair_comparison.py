@@ -87,3 +87,13 @@ def test_every_engine_leaves_the_same_bytes(length, tmp_path, monkeypatch):
     for name in ("slurm", "dask"):
         assert found[name].keys() == found["local"].keys()
         assert [path for path in found[name] if found[name][path] != found["local"][path]] == [], name
+
+
+def test_the_grid_of_every_rule_can_be_planned(tmp_path):
+    """Its command is the one that its file and docs/rules.md name."""
+    text = (TUNING.parent / "every_rule.toml").read_text(encoding="utf-8")
+    line = text.partition("#   spikewhen ")[2].partition("--tuning")[0].replace("\\\n#", "")
+    words = [*line.split(), "--tuning", TUNING.parent / "every_rule.toml", "--out", tmp_path / "grid"]
+    result = small.spikewhen(*words, "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.count("at most 64 trainings") == len(words[2].split(","))

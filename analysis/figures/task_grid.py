@@ -14,9 +14,9 @@ from spikewhen.analysis.figures.colours import PALE, RULES, SPARE
 from spikewhen.analysis.figures.marks import strip
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet, points
 
-COLUMNS, LEFT, GAP, TOP, BOTTOM = 4, 15.0, 14.0, 8.0, 16.0
+LEFT, GAP, TOP, BOTTOM = 15.0, 14.0, 8.0, 19.0
 HEIGHT = 34.0
-"""Panels in a row, and their margins and height in mm."""
+"""Margins and height of panels in mm."""
 
 
 class TaskPanel(NamedTuple):
@@ -56,13 +56,14 @@ def draw(grid: TaskGrid) -> Sheet:
     labels = list(dict.fromkeys(label for panel in panels for label in panel.values))
     spare = iter(SPARE * (1 + len(labels) // len(SPARE)))
     colour = {label: RULES.get(label) or next(spare) for label in labels}
-    rows = -(-(len(panels) + 1) // COLUMNS)
+    most = 3 if len(panels) + 1 in (5, 6, 9) else 4  # panels in a row, so that few places stay empty
+    rows = -(-(len(panels) + 1) // most)
     pitch = TOP + HEIGHT + BOTTOM
-    width = (DOUBLE_MM - LEFT - 3) / COLUMNS - GAP + 2
-    columns = min(COLUMNS, len(panels) + 1)
+    width = (DOUBLE_MM - LEFT - 3) / most - GAP + 2
+    columns = min(most, len(panels) + 1)
     sheet = Sheet(LEFT + columns * (width + GAP) - GAP + 3, rows * pitch)
     for i, panel in enumerate(panels):
-        row, column = divmod(i, COLUMNS)
+        row, column = divmod(i, most)
         letter = chr(ord("a") + i)
         ax = sheet.axes(LEFT + column * (width + GAP), TOP + row * pitch, width, HEIGHT, letter)
         for place, label in enumerate(labels):
@@ -71,8 +72,8 @@ def draw(grid: TaskGrid) -> Sheet:
         ax.set_title(panel.name.replace("_", " "))
         better = "lower is better" if panel.lower else "higher is better"
         ax.set_ylabel(f"{textwrap.fill(panel.heading, 30)}\n{better}", fontsize=points(6))
-        _name_rules(ax, labels)
-    row, column = divmod(len(panels), COLUMNS)
+        _name_rules(ax, labels, width)
+    row, column = divmod(len(panels), most)
     letter = chr(ord("a") + len(panels))
     ax = sheet.axes(LEFT + column * (width + GAP), TOP + row * pitch, width, HEIGHT, letter)
     for place, label in enumerate(labels):
@@ -85,14 +86,15 @@ def draw(grid: TaskGrid) -> Sheet:
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_title("cost of learning")
     ax.set_ylabel("update (µs)", fontsize=points(6))
-    _name_rules(ax, labels)
+    _name_rules(ax, labels, width)
     return sheet
 
 
-def _name_rules(ax, labels: Sequence[str]) -> None:
+def _name_rules(ax, labels: Sequence[str], width: float) -> None:
     ax.set_xlim(-0.6, len(labels) - 0.4)
     names = [label.replace("_", " ") for label in labels]
-    ax.set_xticks(range(len(labels)), names, rotation=35, ha="right", rotation_mode="anchor")
+    steep = 35 if width / len(labels) > 4.5 else 50  # lines of text that stand closer would touch
+    ax.set_xticks(range(len(labels)), names, rotation=steep, ha="right", rotation_mode="anchor")
     ax.tick_params(axis="x", length=0)
     for place in range(len(labels)):
         ax.axvline(place, color=PALE, lw=0.3, zorder=0)

@@ -32,14 +32,11 @@ class Share(NamedTuple):
     # that a spike adds to, or with delays the neuron
     weight: np.ndarray  # (S,)
     delay_steps: np.ndarray  # (S,)
-    noted: (
-        np.ndarray
-    )  # (2, threads, rows / 32) uint32, shared: a bit for each row of a thread in which a cell
-    # fired, in even and odd steps. Masks of other rows are not looked at, so they stay in their owner's cache
-    counter: (
-        np.ndarray
-    )  # int64, of which the first is used, shared, see `spikewhen.reservoir.cpu.barrier.meet`
-    meetings: np.ndarray  # int64, of which the first is used, its own
+    # Shared: a bit for each row of a thread in which a cell fired, in even and odd steps. Masks of
+    # other rows are not looked at, so they stay in their owner's cache.
+    noted: np.ndarray  # (2, threads, rows / 32) uint32
+    counter: np.ndarray  # int64, shared; its first number counts, see `spikewhen.reservoir.cpu.barrier.meet`
+    meetings: np.ndarray  # int64, its own; the first number counts
 
 
 def share_out(d: StepConstants, threads: int) -> list[Share]:

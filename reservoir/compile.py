@@ -96,9 +96,23 @@ def compile_kernel(function: Callable, step: Any = None, variant: tuple = (), nr
         name = f"{step.py_func.__module__}.{step.py_func.__qualname__}"
         key = hashlib.sha256(f"{key}|{name}|{_describe(step, (), set())!r}".encode()).hexdigest()
     try:
-        dispatcher._cache = KernelCache(function, key)
+        _keep_on_disk(dispatcher, KernelCache(function, key))
     except RuntimeError:
         tell_once(
             "kernel cache: no folder can be written; every command compiles anew (NUMBA_CACHE_DIR names one)"
         )
     return dispatcher
+
+
+def _keep_on_disk(dispatcher: Any, kernels: KernelCache) -> None:
+    compile_ = dispatcher._compiler.compile
+
+    def compile_in_turn(args: Any, return_type: Any) -> Any:
+        try:
+            return compile_(args, return_type)
+        except BaseException:  # nothing will be saved, for which others wait
+            kernels.end_turns()
+            raise
+
+    dispatcher._compiler.compile = compile_in_turn
+    dispatcher._cache = kernels

@@ -7,10 +7,12 @@ is said once, compiled again and replaced; what cannot be saved is done without.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
 import pickle
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,7 +31,16 @@ MARK = b"spikewhen kernel 1\n"
 
 COMPILING = "compiling (once: kernels are kept on disk)"
 
+LOCKS = "compiling.lock"
+"""The file of a folder that processes lock a byte of while they compile a kernel."""
+
+PATIENCE_S = 300.0
+"""How long a process waits for another one that compiles the same kernel, before it compiles it too."""
+
 _told: set[str] = set()
+
+_lock_files: dict[Path, int] = {}
+"""One open file for each folder: to close any of a file's would free all locks of this process on it."""
 
 
 class KernelCache(FunctionCache):
@@ -55,34 +66,44 @@ class KernelCache(FunctionCache):
     def __init__(self, function: Callable, source: str):
         super().__init__(function)
         self._source = source
+        self._turns: dict[str, Turn] = {}
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled function of a signature; None where there is none that can be trusted."""
         target_context.refresh()
         key = self._key(sig, target_context.codegen())
         path = self._file(key)
-        try:
-            return self._impl.rebuild(target_context, read_kernel(path, key))
-        except FileNotFoundError:
-            tell_once(COMPILING, logging.INFO)
-            return None
-        except Exception as error:  # unpickling may raise anything
-            tell_once(f"kernel cache: {path} cannot be used ({_line(error)}); compiled again")
-            return None
+        for first in (True, False):
+            try:
+                return self._impl.rebuild(target_context, read_kernel(path, key))
+            except FileNotFoundError:
+                tell_once(COMPILING, logging.INFO)
+            except Exception as error:  # unpickling may raise anything
+                tell_once(f"kernel cache: {path} cannot be used ({_line(error)}); compiled again")
+                return None
+            if first:  # another process may be at it, and have left the file by the time of our turn
+                self._turns[key] = Turn(path)
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function, if there is room for it."""
-        if not self._impl.check_cachable(data):
-            return
-        key = self._key(sig, data.codegen)
         try:
-            self._impl.locator.ensure_cache_path()
-            write_kernel(self._file(key), key, self._impl.reduce(data))
+            if self._impl.check_cachable(data):
+                key = self._key(sig, data.codegen)
+                self._impl.locator.ensure_cache_path()
+                write_kernel(self._file(key), key, self._impl.reduce(data))
         except Exception as error:
             where = self._cache_path
             tell_once(
                 f"kernel cache: nothing can be kept in {where} ({_line(error)}); every command compiles anew"
             )
+        finally:
+            self.end_turns()
+
+    def end_turns(self) -> None:
+        """Let other processes compile: what this one compiled is on disk, or cannot be."""
+        while self._turns:
+            self._turns.popitem()[1].end()
 
     def _key(self, sig: Any, codegen: Any) -> str:
         # Bounds checks change the code and stand in no signature: without them here, a warm cache would
@@ -93,6 +114,46 @@ class KernelCache(FunctionCache):
     def _file(self, key: str) -> Path:
         name = hashlib.sha256(key.encode()).hexdigest()[:32]
         return Path(self._cache_path) / f"{self._impl.filename_base}.{name}.nbc"
+
+
+class Turn:
+    """The right to compile one kernel, which one process has at a time; `end` gives it back.
+
+    A lock on a byte of one file of the folder, so that nothing is left behind, and a process that dies
+    frees it. Where no lock can be had, as on some network file systems, every process compiles for itself.
+
+    Parameters
+    ----------
+    path : Path
+        Of the kernel. Who has its turn is waited for, for `PATIENCE_S` at most.
+    """
+
+    def __init__(self, path: Path):
+        self._file = -1
+        self._byte = int.from_bytes(hashlib.sha256(path.name.encode()).digest()[:4], "little") // 2
+        ended = time.monotonic() + PATIENCE_S
+        try:
+            folder = path.parent
+            folder.mkdir(parents=True, exist_ok=True)
+            if folder not in _lock_files:
+                _lock_files[folder] = os.open(folder / LOCKS, os.O_RDWR | os.O_CREAT, 0o666)
+            file = _lock_files[folder]
+            while time.monotonic() < ended:
+                try:
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self._byte)
+                    self._file = file
+                    return
+                except (BlockingIOError, PermissionError):
+                    time.sleep(0.02)
+        except OSError:
+            return
+
+    def end(self) -> None:
+        """Give the right back."""
+        if self._file >= 0:
+            with suppress(OSError):
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, self._byte)
+            self._file = -1
 
 
 def write_kernel(path: Path, key: str, kernel: Any) -> None:

@@ -62,7 +62,7 @@ def test_nwb_comes_back_with_units_trials_and_nothing_invented(kept, spikes, tmp
 
 def test_the_inspector_misses_a_subject_alone_in_the_nwb_file(kept, tmp_path):
     pytest.importorskip("pynwb", reason="extra export")
-    inspector = pytest.importorskip("nwbinspector", reason="not part of an extra: pip install nwbinspector")
+    inspector = pytest.importorskip("nwbinspector", reason="extra dev")
     path = kept.to_nwb(tmp_path / "run.nwb")
     found = list(inspector.inspect_nwbfile(nwbfile_path=path))
     told = {m.check_function_name for m in found if m.importance.name != "BEST_PRACTICE_SUGGESTION"}

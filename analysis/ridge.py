@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh, solve
+from scipy.linalg import lapack, solve
 
 PENALTIES = tuple(10.0**e for e in range(-7, 2))
 """Candidates, relative to the mean diagonal of the Gram matrix."""
@@ -63,14 +64,34 @@ def fit_ridge(features: np.ndarray, target: np.ndarray, folds: int = 5, penaltie
     loss = np.zeros(len(penalties))
     for held_gram, held_cross in zip(grams, crosses, strict=True):
         rest = gram - held_gram
-        # One decomposition serves every penalty.
-        values, vectors = eigh(rest, driver="evd")
-        projected = vectors.T @ (cross - held_cross)
-        scale = np.trace(rest) / m
-        for i, penalty in enumerate(penalties):
-            shrunk = np.maximum(values, 0)[:, None] + penalty * scale
-            w = (vectors @ np.divide(projected, shrunk, out=np.zeros_like(projected), where=shrunk > 0)).T
+        for i, w in enumerate(_solve_all(rest, cross - held_cross, penalties)):
             # |Y - X W^T|^2 without the constant |Y|^2.
             loss[i] += np.sum((w @ held_gram) * w) - 2 * np.sum(w * held_cross.T)
     best = penalties[int(np.argmin(loss))]
     return Ridge(solve_ridge(gram, cross, best), best)
+
+
+def _solve_all(gram: np.ndarray, cross: np.ndarray, penalties: Sequence[float]) -> np.ndarray:
+    """Do `solve_ridge` for several penalties, which one tridiagonal form Q^T G Q = T serves: (P, K, M).
+
+    T + s I is solved in M steps for every s. The form costs 4/3 M^3 operations, a third of what
+    eigenvectors take (Golub and Van Loan, Matrix Computations, 8.3.1).
+    """
+    m, k = cross.shape
+    scale = np.trace(gram) / m
+    if m == 1 or scale == 0:
+        return np.stack([solve_ridge(gram, cross, penalty) for penalty in penalties])
+    room, _ = lapack.dsytrd_lwork(m, lower=1)
+    form, diagonal, beside, reflectors, _ = lapack.dsytrd(
+        np.asarray_chkfinite(gram), lower=1, lwork=int(room)
+    )
+
+    def turn(columns: np.ndarray, direction: str) -> np.ndarray:  # by Q ("N") or its transpose ("T")
+        room = 64 * columns.shape[1]  # Q leaves the first row as it is
+        columns[1:] = lapack.dormqr("L", direction, form[1:, :-1], reflectors, columns[1:], room)[0]
+        return columns
+
+    turned = turn(np.array(cross, float, order="F"), "T")
+    solved = [lapack.dptsv(diagonal + p * scale, beside, turned)[2] for p in penalties]
+    weights = turn(np.asfortranarray(np.hstack(solved)), "N")
+    return weights.T.reshape(len(penalties), k, m)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spikewhen.reservoir.errors import DeviceError
-from spikewhen.reservoir.kernel_cache import tell_once
+from spikewhen.reservoir.kernel_cache import Turn, tell_once
 
 OPTIONS = ("-std=c++17", "-fmad=false", "-default-device")
 REPORT = ("--ptxas-options=-v",)
@@ -133,7 +133,9 @@ def compile_for_gpu(source: str, architecture: str) -> Compiled:
         folder = cache_folder()
         paths = _paths(folder, key)
         if not _whole(paths):
-            _keep(paths, _compile(source, options))
+            with Turn(paths[0]):  # another process may be at it
+                if not _whole(paths):
+                    _keep(paths, _compile(source, options))
     except OSError as error:
         tell_once(f"kernel cache: nothing can be kept ({error}); SPIKEWHEN_CACHE_DIR names another folder")
         paths = _paths(Path(tempfile.mkdtemp(prefix="spikewhen-")), key)

@@ -148,6 +148,12 @@ class Turn:
         except OSError:
             return
 
+    def __enter__(self) -> Turn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
     def end(self) -> None:
         """Give the right back."""
         if self._file >= 0:

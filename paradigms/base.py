@@ -126,7 +126,8 @@ def trial_table(
 ) -> TrialTable:
     """Make the table of `n` training trials; a single number holds for all of them.
 
-    Conditions, events and cues are indices of the session's names; an omission has event -1 and time NaN.
+    Conditions, events and cues are indices of the session's names. An omission has event -1, and its time
+    becomes NaN whatever was given.
     """
     n = np.size(block)
 
@@ -138,7 +139,7 @@ def trial_table(
         cue=column(cue, np.int64),
         condition=column(condition, np.int64),
         event=column(event, np.int64),
-        event_time_ms=column(event_time_ms, float),
+        event_time_ms=np.where(column(event, np.int64) < 0, np.nan, column(event_time_ms, float)),
         interval_ms=column(interval_ms, float),
     )
 

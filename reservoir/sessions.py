@@ -112,11 +112,10 @@ def check_tables(session: Session, readout_step_ms: float | None = None) -> None
     _column("trials.condition", trials.condition, n, 0, g - 1)
     event = _column("trials.event", trials.event, n, -1, k - 1)
     times = checked("session.trials.event_time_ms", trials.event_time_ms, (n,), nan=True)
-    if np.isnan(times[event >= 0]).any():
-        at = int(np.flatnonzero(np.isnan(times) & (event >= 0))[0])
-        raise InputError(
-            f"session.trials.event_time_ms[{at}]", float("nan"), "the time of an event that came"
-        )
+    if (wrong := np.isnan(times) == (event >= 0)).any():
+        at = int(np.flatnonzero(wrong)[0])
+        allowed = "NaN, since no event came" if event[at] < 0 else "the time of an event that came"
+        raise InputError(f"session.trials.event_time_ms[{at}]", float(times[at]), allowed)
     _check_items(session.items, n, cues + k)
     probes = _table("probes", session.probes, ProbeTable)
     q = probes.block.size

@@ -199,6 +199,10 @@ SESSIONS: dict[str, tuple[dict[str, Any], str]] = {
     "event -7": ({"trials__event": put(-7, 1)}, "trials.event[1]"),
     "event float": ({"trials__event": lambda a: a.astype(float)}, "trials.event"),
     "event at NaN": ({"trials__event_time_ms": lambda a: np.full(a.size, NAN)}, "trials.event_time_ms["),
+    "time of no event": (
+        {"trials__event": put(-1, 1), "trials__event_time_ms": lambda a: np.full(a.size, 300.0)},
+        "trials.event_time_ms[",
+    ),
     "no trials": (
         {f"trials__{f}": lambda a: a[:0] for f in type(short_meet().plan(0, 1.0).trials)._fields},
         "session.trials",

@@ -117,7 +117,7 @@ def test_a_session_has_the_shapes_and_names_that_the_contract_says(task, seed):
         assert len(set(names)) == len(names) and all(isinstance(name, str) and name for name in names)
         assert index.min() >= -1 and index.max() < max(len(names), 1)
     assert s.probes.condition.max() < len(s.conditions)
-    assert np.array_equal(np.isnan(s.trials.event_time_ms), s.trials.event < 0) or s.sigma_ms > 0
+    assert np.array_equal(np.isnan(s.trials.event_time_ms), s.trials.event < 0)
     assert (np.diff(s.trials.block) >= 0).all() and (np.diff(s.probes.after_trial) >= 0).all()
     for u in (s.inputs(0), s.probe_inputs(0)):
         assert u.shape == (t, s.n_cues + k) and np.isfinite(u).all()
@@ -275,6 +275,8 @@ def test_helpers_make_grids_pulses_and_tables():
     assert on.tolist() == [5.5, 6.0, 6.5, 7.0]
     table = trial_table(np.array([0, 0, 1]), np.array([1, 0, 1]), interval_ms=5.0)
     assert table.cue.tolist() == [-1] * 3 and np.isnan(table.event_time_ms).all()
+    came = trial_table(table.block, table.condition, 5.0, event=np.array([0, -1, 1]), event_time_ms=300.0)
+    assert np.array_equal(came.event_time_ms, [300, np.nan, 300], equal_nan=True)
     probes = probe_table(table.block, (1, 2, 9), (0, 1), 10.0, repeats=2, cue=(4, 5))
     assert probes.after_trial.tolist() == [1] * 4 + [2] * 4 + [3] * 4
     assert probes.cue[:4].tolist() == [4, 5, 4, 5] and probes.condition[:4].tolist() == [0, 1, 0, 1]

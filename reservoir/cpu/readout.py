@@ -27,10 +27,11 @@ def learning_step(step_of_rule: Any) -> Any:
 
     Counting references of arrays costs more than a small network's step, so only the
     rule, which may allocate, is compiled with it. ``readout`` is `spikewhen.reservoir.engine.Readout.arrays`.
+    What is inlined always is not compiled by itself as well, which most of the time to compile goes into.
     """
     step = safe(step_of_rule)
 
-    @nb.njit(nogil=True, error_model="numpy", _nrt=True)
+    @nb.njit(nogil=True, error_model="numpy", _nrt=True, forceinline=True)
     def rule_and_end(readout, x, y, target, gate, trial_end, outcome, p_hats, clock, learns):
         constants, state, what_constants, v, window_sum, count, seen, surprise, scratch = readout
         ends = trial_end >= 0
@@ -43,7 +44,7 @@ def learning_step(step_of_rule: Any) -> Any:
             window_sum[:] = 0
             count[0] = 0
 
-    @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+    @nb.njit(nogil=True, error_model="numpy", _nrt=False, inline="always")
     def learn_step(readout, x, y, target, gate, window, trial_end, outcome, p_hats, clock, learns):
         window_sum, count = readout[4], readout[5]
         if window:

@@ -126,8 +126,7 @@ def trial_table(
 ) -> TrialTable:
     """Make the table of `n` training trials; a single number holds for all of them.
 
-    Conditions, events and cues are indices of the session's names. An omission has event -1, and its time
-    becomes NaN whatever was given.
+    Conditions, events and cues are indices of the session's names; an omission has event -1, its time is NaN.
     """
     n = np.size(block)
 

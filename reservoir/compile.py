@@ -88,6 +88,8 @@ def compile_kernel(function: Callable, step: Any = None, variant: tuple = (), nr
         contraction and no flush to zero.
     """
     dispatcher = nb.njit(nogil=True, error_model="numpy", _nrt=nrt)(function)
+    if nb.config.DISABLE_JIT:  # a plain function, which no run gets as far as to call
+        return dispatcher
     key = hashlib.sha256(f"{_engine_hash()}|{variant!r}".encode()).hexdigest()
     if step is not None:
         source_file = inspect.getsourcefile(step.py_func)

@@ -27,7 +27,7 @@ def learning_step(step_of_rule: Any) -> Any:
 
     Counting references of arrays costs more than a small network's step, so only the
     rule, which may allocate, is compiled with it. ``readout`` is `spikewhen.reservoir.engine.Readout.arrays`.
-    What is inlined always is not compiled by itself as well, which most of the time to compile goes into.
+    `learn_step` is inlined by Numba, so that no machine code is made of it alone, which takes long.
     """
     step = safe(step_of_rule)
 

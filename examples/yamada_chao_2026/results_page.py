@@ -4,7 +4,8 @@
 the reports are ``claims.md`` as `spikewhen claims` writes it. In the text (results_page.md)
 ``{C1: E(10) / E(1)}`` stands for the value of that finding with its interval, and with ``| mean`` before
 the brace for the value alone; ``{C1 verdict}`` stands for the verdict, and ``{C1 tally}`` for how many
-findings hold, are not shown and fail. A ``900 `` before the claim's id takes the held-out report.
+findings hold, are not shown and fail. A ``*`` in a finding's name stands for any characters, and must
+leave one finding. A ``900 `` before the claim's id takes the held-out report.
 """
 
 from __future__ import annotations
@@ -76,9 +77,13 @@ def render(text: str, report: str, held_out: str = "") -> str:
             return found.verdicts[claim]
         if of_claim == "tally":
             return "{} hold, {} not shown, {} fail".format(*found.tallies[claim])
-        if finding not in found.values[claim]:
-            raise InputError(place[0], finding, f"a finding of claim {claim} in the report")
-        value = found.values[claim][finding]
+        pattern = re.compile(".*".join(map(re.escape, finding.split("*"))))
+        matching = [value for name, value in found.values[claim].items() if pattern.fullmatch(name)]
+        if len(matching) != 1:
+            raise InputError(
+                place[0], finding, f"one finding of claim {claim} in the report, not {len(matching)}"
+            )
+        value = matching[0].removesuffix(" (median)")
         return re.sub(r" \[.*?\]", "", value) if mean else value
 
     page = PLACE.sub(filled, text)

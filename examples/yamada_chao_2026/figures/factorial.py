@@ -233,7 +233,7 @@ def _rates(sheet: Sheet, ax: Axes, rates: Mapping[str, Any], block: int, n: int,
     shown = np.array(rates["rate"]["factored"], float)
     shown = shown[[0, len(shown) // 2, -1]]
     ax.set_xscale("log")
-    ax.set_xticks(shown, [f"{x:.2g}" for x in shown])
+    ax.set_xticks(shown, [f"{x:.1g}" if x < 0.01 else f"{x:.2g}" for x in shown])
     ax.minorticks_off()
     ax.set_title(f"trial {n} after switch\nof {rates['switch'][block]}", pad=7)
     ax.set_xlabel("learning rate η")

@@ -27,7 +27,7 @@ NULLS = {
 }
 TITLES = {"normalised": "features in units of their SD", "plain": "plain traces"}
 WINDOW = {"0-150 ms": "what: 0–150 ms", "post-cue": "what: 0–1000 ms"}
-LEAST = 3e-4
+LEAST = 1e-4
 """Where the axis of overlaps ends; smaller values are drawn at its edge."""
 
 

@@ -35,6 +35,8 @@ RULES = {
     "local": ("local rule", INK),
 }
 AFTER = (10, 20, 50, 100)
+CUT = 1.6
+"""Where the axis of E ends."""
 
 
 def caption(report: StudyResult) -> str:
@@ -47,7 +49,7 @@ def caption(report: StudyResult) -> str:
         "(RLS; the one that forgets has a gate and a rate of p-hat of its own, tuned with as many candidates "
         "as each rule of figure 6; the others have those of meet.toml), a "
         "naive network that meets that block first, the change-point observer; grey bars, the best linear "
-        "readout of the block's activity given the true p. (b) E of the local rule minus that of each RLS "
+        f"readout of the block's activity given the true p.{_beyond(errors)} (b) E of the local rule minus that of each RLS "
         "on the same spikes, by seed; below 0 the local rule is better; colours as in (a). (c) Trials of "
         "the block until E is within 10 % of what naive networks reach on average after 100 trials; bar, the "
         "median, in which those that never get there "
@@ -55,6 +57,15 @@ def caption(report: StudyResult) -> str:
         f"1 - trials to the end level of block 1, on return, over trials the first time. "
         f"{ACAUSAL} {INTERVAL}; {n}."
     )
+
+
+def _beyond(errors: Mapping[str, Any]) -> str:
+    found = []
+    for key, (text, _) in RULES.items():
+        mean = np.array(Band.from_json(errors[key]).mean, float)
+        if np.nanmax(mean) > CUT:
+            found.append(f"{text}, to {np.nanmax(mean):.3g} in block {int(np.nanargmax(mean.max(1))) + 1}")
+    return f" Means above {CUT:g} are cut ({'; '.join(found)})." if found else ""
 
 
 def draw(report: StudyResult) -> Sheet:
@@ -149,7 +160,7 @@ def _course(
     sheet.level(ax, "a", "silence", 1.0, color=PALE, lw=0.6, zorder=0)
     ax.text(0.98 * length, 0.9, "naive network", ha="right", color=NAIVE, fontsize=6.5)
     ax.set_xlim(0, len(names) * length)
-    ax.set_ylim(0, min(1.05 * top, 1.6))
+    ax.set_ylim(0, min(1.05 * top, CUT))
     ax.set_xlabel("training trials")
     ax.set_ylabel("E on cue-only probes")
     sheet.end_labels(ax, list(labels.values()))

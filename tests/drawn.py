@@ -23,7 +23,9 @@ def put_text(recording, path, table):
     recording.arrays[path] = np.frombuffer(json.dumps(table).encode(), np.uint8)
 
 
-def meet_run(seed=0, blocks=TWO_EVENTS, events="AB", cues=("cue",), labels=("local",), noise=0.1, pa=0.0):
+def meet_run(
+    seed=0, blocks=TWO_EVENTS, events="AB", cues=("cue",), labels=("local",), noise=0.1, pa=0.0, gate=None
+):
     """A synthetic run of MEET with everything a figure can ask for; seeds differ in their noise."""
     spec = Meet(
         cues=cues,
@@ -69,7 +71,7 @@ def meet_run(seed=0, blocks=TWO_EVENTS, events="AB", cues=("cue",), labels=("loc
         schema.spikes("reservoir"): {"subset": "subset", "recorded": list(range(n))},
     }
     window = {"window_start_ms": 0.0, "window_end_ms": 150.0}
-    rule = {"rule": "three_factor", "gate": asdict(Gate()), "what": window}
+    rule = {"rule": "three_factor", "gate": asdict(gate or Gate()), "what": window}
     config = {
         "seed": seed,
         "seeds": {"network": seed},

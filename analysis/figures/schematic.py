@@ -240,15 +240,17 @@ def _teaching(on: Drawing, upper: Axes, lower: Axes, group: Group, series: Serie
     if not gate["causal"]:
         other = gate_of(gate, time, latency, True)
         on.line(lower, "c", "gate G, causal variant", time, other, color=VARIANT, lw=1, ls=(0, (3, 1.5)))
+    beside = 1.2
     if gate["kind"] == "window":
         right = latency + gate["shift_ms"] + gate["half_width_ms"]
         base = gate["baseline"]
         near = 0.4 < base < 1.05  # the two would meet
         above = max(base, 0.6 if near else 0.0) + 0.06
+        beside = 0.3 if base > 0.4 else beside
         lower.text(right + 15, 0.86 if not near else above + 0.24, f"window ± {gate['half_width_ms']:g} ms")
         lower.text(right + 15, above, f"baseline $g_0$ = {base:g}")
     if not gate["causal"]:
-        lower.text(time[-1], 1.2, "dashed: causal variant", ha="right", color=VARIANT)
+        lower.text(time[-1], beside, "dashed: causal variant", ha="right", color=VARIANT)
     lower.set_ylim(0, 1.45)
     lower.set_yticks([0, 1])
     upper.set_yticks([0, 1])

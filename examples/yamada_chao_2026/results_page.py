@@ -2,9 +2,10 @@
 
 ``python -m spikewhen.examples.yamada_chao_2026.results_page REPORT [HELD_OUT] > docs/results.md``, where
 the reports are ``claims.md`` as `spikewhen claims` writes it. In the text (results_page.md)
-``{C1: E(10) / E(1)}`` stands for the value of that finding with its interval, and with ``| mean`` before
-the brace for the value alone; ``{C1 verdict}`` stands for the verdict, and ``{C1 tally}`` for how many
-findings hold, are not shown and fail. A ``*`` in a finding's name stands for any characters, and must
+``{C1: E(10) / E(1)}`` stands for the value of that finding with its interval. With ``| mean`` before the
+brace it stands for the value alone, with ``| size`` for the value and interval without the sign, and with
+``| mean size`` for both. Numbers below 1 have two digits. ``{C1 verdict}`` stands for the verdict, and
+``{C1 tally}`` for how many findings hold, are not shown and fail. A ``*`` in a finding's name stands for any characters, and must
 leave one finding. A ``900 `` before the claim's id takes the held-out report.
 """
 
@@ -19,7 +20,10 @@ from spikewhen.reservoir.errors import InputError
 
 TEXT = Path(__file__).with_name("results_page.md")
 HELD_OUT = "900"
-PLACE = re.compile(r"\{(?:(900) )?([A-Z][A-Z0-9]*b?)(?:: ([^{}|]+?)(?: \| (mean))?| (verdict|tally))\}")
+PLACE = re.compile(
+    r"\{(?:(900) )?([A-Z][A-Z0-9]*b?)(?:: ([^{}|]+?)(?: \| (mean|size|mean size))?| (verdict|tally))\}"
+)
+NUMBER = re.compile(r"(?<![\w.])-?\d[\d.]*(?:e-?\d+)?")
 
 
 class Report(NamedTuple):
@@ -69,7 +73,7 @@ def render(text: str, report: str, held_out: str = "") -> str:
     reports = {None: read_report(report), HELD_OUT: read_report(held_out)}
 
     def filled(place: re.Match) -> str:
-        which, claim, finding, mean, of_claim = place.groups()
+        which, claim, finding, form, of_claim = place.groups()
         found = reports[which]
         if claim not in found.values:
             raise InputError(place[0], claim, f"a claim of the report: {', '.join(found.values)}")
@@ -83,13 +87,33 @@ def render(text: str, report: str, held_out: str = "") -> str:
             raise InputError(
                 place[0], finding, f"one finding of claim {claim} in the report, not {len(matching)}"
             )
-        value = matching[0].removesuffix(" (median)")
-        return re.sub(r" \[.*?\]", "", value) if mean else value
+        return shown(matching[0], form or "")
 
     page = PLACE.sub(filled, text)
     if left := re.search(r"\{[^}]*\}", page):
         raise InputError("results_page.md", left[0], "{claim: finding}, {claim verdict} or {claim tally}")
     return page
+
+
+def shown(value: str, form: str) -> str:
+    """Return a value of a report such as ``−0.412 [−0.46, −0.36] ms`` in the form that a place asks for."""
+    value = value.removesuffix(" (median)").replace("−", "-").replace(" deg", "°")
+    if "mean" in form:
+        value = re.sub(r" \[.*?\]", "", value)
+    if "size" in form and value.startswith("-"):
+        value = re.sub(r"\[(\S+), (\S+)\]", r"[\2, \1]", value)
+        value = NUMBER.sub(
+            lambda number: number[0][1:] if number[0].startswith("-") else f"-{number[0]}", value
+        )
+    return NUMBER.sub(lambda number: _rounded(number[0]), value)
+
+
+def _rounded(text: str) -> str:
+    if not set(text) & set(".e"):
+        return text.replace("-", "−")
+    x = float(text)
+    digits = next(d for d, least in ((1, 9.95), (2, 0.095), (3, 0.0095), (4, 0.0)) if abs(x) >= least)
+    return f"{x:.{digits}f}".replace("-", "−" if abs(x) >= 0.00005 else "")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawn import meet_run
 from planned import planned_run
 from test_local_global import run_of
 
@@ -14,6 +15,7 @@ from spikewhen.paradigms.graded_omission import GradedOmission
 from spikewhen.paradigms.ready_set_go import ReadySetGo
 from spikewhen.paradigms.transitions import Transitions
 from spikewhen.reservoir.files import schema
+from spikewhen.reservoir.rules import Gate
 
 
 def local_global():
@@ -60,3 +62,10 @@ def test_no_text_covers_another_in_two_columns_or_in_one(make, caplog):
         Look(width_mm=89).apply(sheet, name)
         assert collisions(sheet.figure) == []
     assert not caplog.records
+
+
+@pytest.mark.parametrize("baseline", [0.0, 0.2, 0.4, 0.6, 0.87, 1.0, 1.3])
+def test_no_text_of_the_schematic_covers_another_at_any_height_of_the_gate(baseline):
+    with paper():
+        sheet = FIGURES["schematic"].draw([meet_run(gate=Gate(baseline=baseline))])
+        assert collisions(sheet.figure) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spikewhen.examples.yamada_chao_2026.results_page import PLACE, TEXT, read_report, render
+from spikewhen.examples.yamada_chao_2026.results_page import PLACE, TEXT, read_report, render, shown
 from spikewhen.reservoir.errors import InputError
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,8 +24,8 @@ REPORT = """
 
 def test_a_place_takes_value_mean_verdict_or_tally():
     text = "{C1: E(10) / E(1)}, {C1: E(10) / E(1) | mean}, {C1 verdict}, {C1 tally}"
-    assert render(text, REPORT) == "0.486 [0.435, 0.544] ms, 0.486 ms, fails, 2 hold, 1 not shown, 3 fail"
-    assert render("{900 C1: E(10) / E(1) | mean}", "", REPORT) == "0.486 ms"
+    assert render(text, REPORT) == "0.49 [0.43, 0.54] ms, 0.49 ms, fails, 2 hold, 1 not shown, 3 fail"
+    assert render("{900 C1: E(10) / E(1) | mean}", "", REPORT) == "0.49 ms"
 
 
 @pytest.mark.parametrize("text", ["{C2: E}", "{C1: E(20)}", "{C1}", "{900 C1 verdict}"])
@@ -46,8 +46,23 @@ def test_the_committed_report_can_be_read():
     assert all(re.search(r"\d", value) for value in report.values["C1"].values())
 
 
+@pytest.mark.parametrize(
+    ("value", "form", "expected"),
+    [
+        ("−0.412 [−0.46, −0.36]", "size", "0.41 [0.36, 0.46]"),
+        ("−0.0074 [−0.0957, 0.0496]", "size", "0.0074 [−0.050, 0.10]"),
+        ("0.545 [−0.274, 0.799] ms", "mean size", "0.55 ms"),
+        ("20 [15, 30] trials (median)", "", "20 [15, 30] trials"),
+        ("84.07 [83.4, 84.8] deg", "mean", "84.1°"),
+        ("−3.8e−06", "mean", "0.0000"),
+    ],
+)
+def test_a_value_is_shown_with_two_digits_and_if_asked_without_sign(value, form, expected):
+    assert shown(value, form) == expected
+
+
 def test_a_star_stands_for_what_differs_between_reports():
-    assert render("{C1: E(*) / E(1) | mean}", REPORT) == "0.486 ms"
+    assert render("{C1: E(*) / E(1) | mean}", REPORT) == "0.49 ms"
     two = REPORT + "| E(50) / E(1) | 0.48 | 0.32 | 20 | ≤ 0.48 | holds |  |\n"
     with pytest.raises(InputError, match="not 2"):
         render("{C1: E(*) / E(1)}", two)

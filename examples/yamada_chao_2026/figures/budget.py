@@ -115,9 +115,7 @@ def _cells(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
         curve(sheet, ax, "d", name, share, band, colour, dash=dash)
         labels.append((name, colour))
     for i, (name, colour) in enumerate(labels):
-        ax.text(
-            0.97, 0.2 - 0.14 * i, name, transform=ax.transAxes, color=colour, fontsize=6.5, ha="right"
-        )
+        ax.text(0.97, 0.2 - 0.14 * i, name, transform=ax.transAxes, color=colour, fontsize=6.5, ha="right")
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_xlabel("cells, by rank")

@@ -11,27 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from spikewhen.experiments.config import SECTIONS, Experiment, folder_of, load_config
+from spikewhen.experiments.config import Experiment, folder_of, load_config
 from spikewhen.experiments.jobs import Job, make_job
 from spikewhen.experiments.limits import Limits
 from spikewhen.experiments.progress import Progress, shown
 from spikewhen.experiments.provenance import software
+from spikewhen.experiments.recorded import FREE, recorded_experiment
 from spikewhen.experiments.result import Result
 from spikewhen.experiments.reuse import check_identity, is_there, open_finished_run, read_finished_run
 from spikewhen.experiments.run import Outcome, Source, Tick, tell, without_diverged, write_file, write_memory
 from spikewhen.experiments.setup import Setup, prepare
-from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.errors import ActivityError, InputError
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording, open_recording
 from spikewhen.reservoir.files.sinks import MemorySink
 from spikewhen.reservoir.files.static import read_network, write_static
-from spikewhen.reservoir.record import STATES, RecordSpec
 from spikewhen.reservoir.replay_engine import RecordedEngine
 from spikewhen.reservoir.types import NUMERICS_VERSION
-
-FREE = ("rules", "trace", "record", "health")
-"""Sections of a config that no spike depends on while the loop is open."""
 
 SMALL = (schema.CONFIG, schema.SOFTWARE, *schema.DRAWN)
 """What is loaded of a recording; its spikes are read by slices."""
@@ -123,52 +119,6 @@ def train_job(job: Job, recording: Path, tick: Tick) -> Outcome:
         return write_file(job.path, job.setup, source, tick, job.scratch, job.checkpoint())
 
 
-def recorded_experiment(
-    recording: Recording, overrides: tuple[str, ...] = (), *, keep_rules: bool = True
-) -> Experiment:
-    """Rebuild the experiment that a run was of.
-
-    Parameters
-    ----------
-    recording : Recording
-    overrides : tuple of str
-        Changes to what no spike depends on, e.g. ``"rules.local.eta=0.05"``.
-    keep_rules : bool
-        False leaves the recording's rules out, for others to take their place. A rule of a
-        user's, like a task, is imported by the path that the file holds, e.g.
-        ``my_rules:SignRule``; its folder has to be on the Python path.
-
-    Raises
-    ------
-    InputError
-    """
-    for item in overrides:
-        if item.partition("=")[0].strip().partition(".")[0] not in FREE:
-            raise InputError("--set", item, f"only {', '.join(FREE)}: all else decided the spikes")
-    config = recording.config
-    table = {name: config[name] for name in (*SECTIONS, "paradigm")}
-    # The states of cells stand in the recording; spikes alone do not give them.
-    table["record"] = {k: v for k, v in config["record"].items() if k not in STATES}
-    attrs = recording.attrs
-    if "code" in config["paradigm"]:  # of a user's own: the file names its class
-        table["paradigm"] = {**_without_code(config["paradigm"]), "name": attrs[schema.block()]["task"]}
-    table["rules"] = {
-        "none": {"rule": "lms", "what": "none", "factored": False}
-    }  # one that any task can teach
-    if keep_rules:
-        table["rules"] = {
-            label: {**_without_code(rule), "rule": attrs[schema.readout(label)]["rule_class"]}
-            if "code" in rule
-            else rule
-            for label, rule in config["rules"].items()
-        }
-    return load_config(table, overrides)
-
-
-def _without_code(table: dict) -> dict:
-    return {k: v for k, v in table.items() if k != "code"}
-
-
 def trained_setup(recording: Recording, experiment: Experiment, limits: Limits | None = None) -> Setup:
     """Prepare the run of an experiment on a recording's spikes, with the recording's seed.
 
@@ -251,53 +201,6 @@ def _check_tables(recording: Recording, setup: Setup, source: Source) -> None:
     for name, array in drawn.recording.arrays.items():
         if not np.array_equal(array, recording[name], equal_nan=array.dtype.kind == "f"):
             raise InputError(name, "differs", "what this version draws from the recording's config")
-
-
-def learned_under(
-    recording: Recording, conditions: Sequence[Block], labels: Sequence[str]
-) -> Iterator[Recording]:
-    """Train the rules of a run of one block again, on its spikes, under other contingencies.
-
-    With the loop open and events not injected, no spike depends on which event comes, or
-    when: the activity under every probability and latency is that of one run.
-
-    Parameters
-    ----------
-    recording : Recording
-        With all spikes, loop open, events not injected, not counterbalanced.
-    conditions : sequence of Block
-        In place of the run's own block.
-    labels : sequence of str
-        Which rules, each from zero weights.
-
-    Yields
-    ------
-    Recording
-        What a run of that condition gives: readouts on probes, weights, trials.
-
-    Raises
-    ------
-    InputError
-    """
-    experiment = recorded_experiment(recording).with_rules(list(labels))
-    meet = experiment.paradigm
-    for where, value, allowed in (
-        ("paradigm.stimulus_drives_reservoir", meet.stimulus_drives_reservoir, False),
-        ("paradigm.counterbalance", meet.counterbalance, False),
-        ("paradigm.blocks", len(meet.blocks), 1),
-    ):
-        if value != allowed:
-            raise InputError(where, value, f"{allowed}, to learn other contingencies from the same spikes")
-    network, quiet = read_network(recording), RecordSpec(spikes="none", trials=False)
-    for block in conditions:
-        changed = replace(experiment, paradigm=replace(meet, blocks=(block,)), record=quiet)
-        setup, sink = prepare(changed, recording.config["seed"]), MemorySink()
-        engine = RecordedEngine(recording, setup.grid, setup.session)
-        trainer = setup.trainer(network, engine, sink)
-        if not np.array_equal(trainer.onsets_ms(), recording[schema.trial("onset_ms")]):
-            raise InputError("paradigm.blocks", block, "a block of as many trials as the run's")
-        trainer.run()
-        yield sink.recording
 
 
 def training_jobs(

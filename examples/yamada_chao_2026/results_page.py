@@ -5,8 +5,8 @@ the reports are ``claims.md`` as `spikewhen claims` writes it. In the text (resu
 ``{C1: E(10) / E(1)}`` stands for the value of that finding with its interval. With ``| mean`` before the
 brace it stands for the value alone, with ``| size`` for the value and interval without the sign, and with
 ``| mean size`` for both. Numbers below 1 have two digits. ``{C1 verdict}`` stands for the verdict, and
-``{C1 tally}`` for how many findings hold, are not shown and fail. A ``*`` in a finding's name stands for any characters, and must
-leave one finding. A ``900 `` before the claim's id takes the held-out report.
+``{C1 tally}`` for how many findings hold, are not shown and fail. A ``*`` in a finding's name stands for any
+characters, and must leave one finding. A ``900 `` before the claim's id takes the held-out report.
 """
 
 from __future__ import annotations

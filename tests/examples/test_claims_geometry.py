@@ -8,8 +8,8 @@ import pytest
 
 from spikewhen.examples.yamada_chao_2026.claims import geometry, grid, populations, silencing, transfer
 from spikewhen.experiments.config import load_config
+from spikewhen.experiments.recorded import learned_under
 from spikewhen.experiments.run import run
-from spikewhen.experiments.train import learned_under
 from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.files import schema

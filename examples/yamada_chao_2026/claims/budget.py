@@ -10,9 +10,9 @@ from spikewhen.analysis.bands import band, jsonable
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.examples.yamada_chao_2026.claims.shared import ACAUSAL, BLOCKS
 from spikewhen.experiments.noise_budget import noise_budget
+from spikewhen.experiments.recorded import recorded_experiment
 from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
 from spikewhen.experiments.study.protocol import SHORT, Protocol, blocks, probes
-from spikewhen.experiments.train import recorded_experiment
 from spikewhen.reservoir.files.recording import Recording
 
 PARTS = ("bias", "state", "interval", "noise", "interaction")

@@ -15,9 +15,9 @@ from spikewhen.analysis.geometry.components import (
 )
 from spikewhen.examples.yamada_chao_2026.claims.rules import local
 from spikewhen.examples.yamada_chao_2026.claims.tuned import MERGED
+from spikewhen.experiments.recorded import learned_under
 from spikewhen.experiments.study.claim import Finding, column, finding, paired
 from spikewhen.experiments.study.protocol import Protocol, blocks, probes
-from spikewhen.experiments.train import learned_under
 from spikewhen.paradigms.meet import Block
 from spikewhen.reservoir.files import schema
 from spikewhen.reservoir.files.recording import Recording

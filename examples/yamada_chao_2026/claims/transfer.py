@@ -13,8 +13,8 @@ from spikewhen.analysis.transfer import Transfer, relative_change, transfer
 from spikewhen.analysis.views import probed_points, read_readout, read_task
 from spikewhen.examples.yamada_chao_2026.claims.grid import GRID, condition
 from spikewhen.examples.yamada_chao_2026.claims.merged import FACTORED, MERGED, RATES, TUNED
+from spikewhen.experiments.recorded import learned_under
 from spikewhen.experiments.study.claim import Claim, Finding, Judged, Measured, column, finding, paired
-from spikewhen.experiments.train import learned_under
 from spikewhen.reservoir.files.recording import Recording
 
 PARTS = f"{FACTORED}_{TUNED}", f"{MERGED}_{TUNED}"

@@ -5,8 +5,9 @@ the reports are ``claims.md`` as `spikewhen claims` writes it. In the text (resu
 ``{C1: E(10) / E(1)}`` stands for the value of that finding with its interval. With ``| mean`` before the
 brace it stands for the value alone, with ``| size`` for the value and interval without the sign, and with
 ``| mean size`` for both. Numbers below 1 have two digits. ``{C1 verdict}`` stands for the verdict, and
-``{C1 tally}`` for how many findings hold, are not shown and fail. A ``*`` in a finding's name stands for any
-characters, and must leave one finding. A ``900 `` before the claim's id takes the held-out report.
+``{C1 tally}`` for how many findings hold, are not shown and fail. In a finding's name ``*`` stands for any
+characters and ``?`` for one, and one finding must be left. ``{claims fails}`` lists the claims of that
+verdict. A ``900 `` before the claim's id takes the held-out report.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ HELD_OUT = "900"
 PLACE = re.compile(
     r"\{(?:(900) )?([A-Z][A-Z0-9]*b?)(?:: ([^{}|]+?)(?: \| (mean|size|mean size))?| (verdict|tally))\}"
 )
+LIST = re.compile(r"\{(?:(900) )?claims (holds|not shown|fails)\}")
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d.]*(?:e-?\d+)?")
 
 
@@ -81,7 +83,7 @@ def render(text: str, report: str, held_out: str = "") -> str:
             return found.verdicts[claim]
         if of_claim == "tally":
             return "{} hold, {} not shown, {} fail".format(*found.tallies[claim])
-        pattern = re.compile(".*".join(map(re.escape, finding.split("*"))))
+        pattern = re.compile(re.escape(finding).replace(r"\*", ".*").replace(r"\?", "."))
         matching = [value for name, value in found.values[claim].items() if pattern.fullmatch(name)]
         if len(matching) != 1:
             raise InputError(
@@ -89,7 +91,12 @@ def render(text: str, report: str, held_out: str = "") -> str:
             )
         return shown(matching[0], form or "")
 
-    page = PLACE.sub(filled, text)
+    def listed(place: re.Match) -> str:
+        which, verdict = place.groups()
+        *most, last = [claim for claim, found in reports[which].verdicts.items() if found == verdict]
+        return f"{', '.join(most)} and {last}" if most else last
+
+    page = LIST.sub(listed, PLACE.sub(filled, text))
     if left := re.search(r"\{[^}]*\}", page):
         raise InputError("results_page.md", left[0], "{claim: finding}, {claim verdict} or {claim tally}")
     return page
@@ -113,6 +120,8 @@ def _rounded(text: str) -> str:
         return text.replace("-", "−")
     x = float(text)
     digits = next(d for d, least in ((1, 9.95), (2, 0.095), (3, 0.0095), (4, 0.0)) if abs(x) >= least)
+    if abs(x) >= 1:
+        digits = min(digits, len(text.partition(".")[2]))
     return f"{x:.{digits}f}".replace("-", "−" if abs(x) >= 0.00005 else "")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from spikewhen.examples.yamada_chao_2026.results_page import PLACE, TEXT, read_report, render, shown
+from spikewhen.examples.yamada_chao_2026.study import STUDY
 from spikewhen.reservoir.errors import InputError
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -55,10 +56,23 @@ def test_the_committed_report_can_be_read():
         ("20 [15, 30] trials (median)", "", "20 [15, 30] trials"),
         ("84.07 [83.4, 84.8] deg", "mean", "84.1°"),
         ("−3.8e−06", "mean", "0.0000"),
+        ("−7.5 [−10, 10]", "", "−7.5 [−10, 10]"),
     ],
 )
 def test_a_value_is_shown_with_two_digits_and_if_asked_without_sign(value, form, expected):
     assert shown(value, form) == expected
+
+
+def test_the_claims_of_a_verdict_are_listed():
+    more = REPORT.replace("| C1 | Learned", "| C0 | Said | E | **fails** | 2 | 1 | 3 | .01 |\n| C1 | Learned")
+    assert render("{claims fails}", REPORT) == "C1" and render("{claims fails}", more) == "C0 and C1"
+
+
+def test_every_figure_of_the_study_stands_on_its_page():
+    page = (DOCS / "article_figures.md").read_text()
+    shown_there = re.findall(r"\(figures/(.*?)\.png\)", page)
+    assert shown_there == list(STUDY.figures)
+    assert all((DOCS / "figures" / f"{name}.png").is_file() for name in shown_there)
 
 
 def test_a_star_stands_for_what_differs_between_reports():

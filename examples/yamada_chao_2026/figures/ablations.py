@@ -105,18 +105,18 @@ def _base(label: str) -> str:
 
 
 def sizes(sheet: Sheet, ax: Axes, networks: Mapping[str, Any], subsets: Mapping[str, Any] | None) -> None:
-    """Draw E against the number of cells, of networks and of readouts of a part of one (b)."""
+    """Draw E against the number of cells, of networks and of readouts of a part of one (c)."""
     n, error = np.array(networks["sizes"], float), Band.from_json(networks["error"])
-    curve(sheet, ax, "b", "networks, end of block 1", n, error[:, 0], INK, marker="o", seeds=True)
+    curve(sheet, ax, "c", "networks, end of block 1", n, error[:, 0], INK, marker="o", seeds=True)
     ax.text(0.98, 0.92, "networks of this size", transform=ax.transAxes, ha="right", fontsize=6)
     if subsets is not None:
         kept = np.array([float(k) for k in subsets])
         part = Band.stack([Band.from_json(entry["refit"]) for entry in subsets.values()])
-        curve(sheet, ax, "b", "readouts of some cells, refitted", kept, part, VARIANT, marker="o", seeds=True)
+        curve(sheet, ax, "c", "readouts of some cells, refitted", kept, part, VARIANT, marker="o", seeds=True)
         text = "readouts of so many of 1,000 cells, refitted"
         ax.text(0.01, 0.07, text, transform=ax.transAxes, fontsize=6, color=VARIANT)
     ax.set_xscale("log")
-    ticks = [50, 100, 250, 500, 1000, 2000, 4000]
+    ticks = [50, 100, 250, 500, 1000, 4000]
     ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
     ax.minorticks_off()
     ax.set_ylim(bottom=0)

@@ -14,7 +14,7 @@ from spikewhen.analysis.figures.colours import MIDDLE, channel_colour
 from spikewhen.analysis.figures.marks import INTERVAL, count, missing
 from spikewhen.analysis.figures.sheet import DOUBLE_MM, Sheet
 from spikewhen.analysis.statistics import mean_interval
-from spikewhen.examples.yamada_chao_2026.figures.frontier import TEXT, frontier, worlds
+from spikewhen.examples.yamada_chao_2026.figures.frontier import TEXT, frontier
 from spikewhen.experiments.study.result import StudyResult
 
 CLAIMS = ("C2", "V")
@@ -64,9 +64,8 @@ def draw(report: StudyResult) -> Sheet:
             _scatter(sheet, ax, "abc"[i], series[key], name, label, slope, i == len(VARIANTS) - 1)
     if rates := report.get("V"):
         frontier(sheet, sheet.axes(145, 14, 33, 38, "d", 11), rates)
-        worlds(sheet, sheet.axes(145, 75, 33, 38, "e", 11), rates)
     else:
-        missing(sheet, "d, e", 134, 14, "V")
+        missing(sheet, "d", 134, 14, "V")
     return sheet
 
 

@@ -1,4 +1,4 @@
-"""What speed costs in scatter: rates of the what readout in a stable and in a volatile world."""
+"""What speed costs in scatter: rates of the what readout in a stable world."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spikewhen.analysis.bands import Band
-from spikewhen.analysis.figures.colours import INK, MIDDLE, OBSERVER, VARIANT
-from spikewhen.analysis.figures.marks import curve
+from spikewhen.analysis.figures.colours import INK, OBSERVER, VARIANT
 from spikewhen.analysis.figures.sheet import Sheet
 from spikewhen.analysis.statistics import mean_interval
 
 SETTLED, SOON = 20, 20
 """Trials at a block's end, and at its start, over which the frontier averages."""
 
-STABLE, VOLATILE = "a switch every 100 trials", "a switch every 20 trials"
+STABLE = "a switch every 100 trials"
 OTHERS = {
     "surprise": ("scaled by surprise", VARIANT, "^", 3.4),
     "change_point_matched": ("matched observer", OBSERVER, "*", 5.5),
@@ -26,9 +25,7 @@ OTHERS = {
 TEXT = (
     f"RMSE of p-hat over the first {SOON} trials after a switch against that over the last {SETTLED} of a "
     "block of 100 trials, for fixed rates eta_w (written at the points), for a rate scaled by surprise and "
-    "for an ideal observer that knows how often p changes, not when. (e) RMSE over all trials against "
-    "eta_w, fixed, and beginning at 1/n (squares), where statistics switch every 100 trials (solid) and "
-    "every 20 (dashed); lines across, surprise and observer"
+    "for an ideal observer that knows how often p changes, not when"
 )
 
 
@@ -50,35 +47,6 @@ def frontier(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     ax.set_ylim(bottom=0)
     ax.set_xlabel(rf"RMSE of $\hat{{p}}$, last {SETTLED} trials")
     ax.set_ylabel(rf"RMSE of $\hat{{p}}$, first {SOON} trials")
-
-
-WORLDS = {STABLE: ("-", "solid: blocks of 100"), VOLATILE: ((0, (4, 1.5)), "dashed: blocks of 20")}
-FAMILIES = {"fixed": ("o", INK, "fixed"), "annealed": ("s", MIDDLE, "from 1/n on")}
-
-
-def worlds(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
-    """Draw the error over all trials against the rate, in both worlds."""
-    rates = np.array(series["rates"], float)
-    for i, (world, (dash, says)) in enumerate(WORLDS.items()):
-        rmse = {label: Band.from_json(entry) for label, entry in series[world]["rmse"].items()}
-        ax.text(0.03, 0.13 - 0.09 * i, says, transform=ax.transAxes, fontsize=6.5)
-        for family, (marker, colour, _) in FAMILIES.items():
-            every = [rmse[f"{family}_{r:g}"] for r in rates]
-            band = Band.stack(every)
-            curve(sheet, ax, "e", f"{family}, {world}", rates, band, colour, lw=0.9, dash=dash, marker=marker)
-        for label, (name, colour, _, _) in OTHERS.items():
-            mean = float(rmse[label].mean)
-            sheet.level(ax, "e", f"{name}, {world}", mean, color=colour, lw=0.8, ls=dash)
-    for i, (_, colour, says) in enumerate(FAMILIES.values()):
-        ax.text(0.03 + 0.22 * i, 0.22, says, transform=ax.transAxes, color=colour, fontsize=6.5)
-    for i, (name, colour, _, _) in enumerate(OTHERS.values()):
-        ax.text(0.98, 0.96 - 0.09 * i, name, transform=ax.transAxes, color=colour, fontsize=6.5, ha="right")
-    ax.set_xscale("log")
-    ax.set_xticks(rates, [f"{r:g}" for r in rates])
-    ax.minorticks_off()
-    ax.set_ylim(bottom=0)
-    ax.set_xlabel(r"$\eta_w$")
-    ax.set_ylabel(r"RMSE of $\hat{p}$, all trials")
 
 
 def _corner(band: Band) -> tuple[np.ndarray, np.ndarray]:
@@ -116,4 +84,4 @@ def _cross(
         zorder=4,
     )
     if text:
-        ax.annotate(text, (x, y), (4, 3), textcoords="offset points", fontsize=6, color=colour)
+        ax.annotate(text, (x, y), (-3, -9), textcoords="offset points", fontsize=6, color=colour, ha="right")

@@ -25,11 +25,11 @@ def caption(report: StudyResult) -> str:
         "block 1 and 20 trials after the switch of timing: taken from the rule (above the line) or from "
         "the network (below it, with its firing rate); open, the best of three learning rates on these "
         "very seeds, in the ablated network's favour; squares, the bias current set so that cells fire as "
-        "often as in the whole. Values beyond the axis are written. (b) E at the end of block 1 against "
-        "the number of cells of the network, and of readouts of a random part of one network's cells, "
-        "refitted by least squares and given the true p. (c) E after 100 trials over the gate's time "
-        "constant and the shift of its window, with the shipped baseline and with none; framed, the "
-        f"lowest mean at each time constant. {INTERVAL}; {n}."
+        "often as in the whole. Values beyond the axis are written. (b) E after 100 trials over the "
+        "gate's time constant and the shift of its window, with the shipped baseline and with none; framed, "
+        "the lowest mean at each time constant. (c) E at the end of block 1 against the number of cells of "
+        "the network, and of readouts of a random part of one network's cells, refitted by least squares and "
+        f"given the true p. {INTERVAL}; {n}."
     )
 
 
@@ -40,13 +40,13 @@ def draw(report: StudyResult) -> Sheet:
     populations, many = report.get("C9b"), report.get("C8N")
     if many:
         subsets = populations["lesions"]["subsets"] if populations else None
-        sizes(sheet, sheet.axes(128, 96, 50, 34, "b", 14), many, subsets)
+        sizes(sheet, sheet.axes(128, 96, 50, 34, "c", 14), many, subsets)
     else:
-        missing(sheet, "b", 114, 96, "C8N")
+        missing(sheet, "c", 114, 96, "C8N")
     if maps := report.get("C9"):
         _maps(sheet, maps)
     else:
-        missing(sheet, "c", 114, 9, "C9")
+        missing(sheet, "b", 114, 9, "C9")
     return sheet
 
 
@@ -58,11 +58,11 @@ def _maps(sheet: Sheet, series: Mapping[str, Any]) -> None:
     low = min(float(np.nanmin(b.mean)) for b in bands.values())
     image = None
     for i, name in enumerate(names):
-        ax = sheet.axes(128, 9 + 34 * i, 42, 25, "c" if i == 0 else "", 14)
+        ax = sheet.axes(128, 9 + 34 * i, 42, 25, "b" if i == 0 else "", 14)
         mean = bands[name].mean
         image = sheet.image(
             ax,
-            "c",
+            "b",
             name,
             np.arange(shift.size),
             np.arange(tau.size),
@@ -78,7 +78,7 @@ def _maps(sheet: Sheet, series: Mapping[str, Any]) -> None:
         best = mean.argmin(1)
         sheet.line(
             ax,
-            "c",
+            "b",
             f"{name}: best phase",
             best,
             np.arange(tau.size),

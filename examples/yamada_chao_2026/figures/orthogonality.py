@@ -43,7 +43,8 @@ def caption(report: StudyResult) -> str:
         "whose mean what reads (the article's is the average after the cue). Grey, at the last trial: "
         "random directions as the activity varies, refits to permuted outcomes and shifted targets, which "
         "learn by an error too, and uniform random directions. (b) The same at the last trial for one to "
-        "four cues, what over 0-150 ms. (c) Rank correlation over active cells of how much what and when "
+        "four cues, what over 0-150 ms; smaller ones are drawn at the axis. (c) Rank correlation over active "
+        "cells of how much what and when "
         f"weigh them: learned, and in refits to broken lessons. {INTERVAL}; {n}."
     )
 

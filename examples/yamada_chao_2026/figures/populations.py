@@ -46,8 +46,9 @@ def caption(report: StudyResult) -> str:
     return (
         "Cells, parts and tasks. (a) E when a class of cells (the last three: thirds by speed of "
         "adaptation) is left out of the readout, beside as many random cells, and random cells of the "
-        "same total rate; grey line, intact; dashed, silence. (b) Fraction of a cell's variance over "
-        "trials that time, the cue, or a pairing of four cues explains, median over active cells; pairs "
+        "same total rate; grey line, all cells (mean over all probes of the block); dashed, silence. "
+        "(b) Fraction of a cell's variance over trials that time, the cue, or a pairing of four cues "
+        "explains, median over active cells; pairs "
         "that mean nothing are the control. (c) E on pairs of probability and latency: learned directly, "
         "or composed of a what and a when learned in other pairs, beside controls and merged readouts. "
         "(d) E on tasks that no parameter was searched on, beside the best linear readout of the same "
@@ -96,6 +97,15 @@ def _lesions(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     ax.set_xticks(range(len(lesions)), [SHORT.get(name, name) for name in lesions], fontsize=6)
     ax.set_ylim(bottom=0)
     ax.set_ylabel("E")
+    ax.text(
+        len(lesions) - 0.5,
+        float(intact.mean) - 0.02,
+        "all cells",
+        ha="right",
+        va="top",
+        fontsize=6,
+        color=MIDDLE,
+    )
     for i, (name, colour, filled) in enumerate(LESIONS.values()):
         text = f"{'●' if filled else '○'} {name}"
         ax.text((0.0, 0.19, 0.58)[i], 1.04, text, transform=ax.transAxes, color=colour, fontsize=6)

@@ -46,7 +46,7 @@ def caption(report: StudyResult) -> str:
     return (
         "After switches, of which no rule is told but the one reset at them. (a) E over the five blocks "
         "of 100 trials (probes after 1 to 100 trials of each): the local rule, recursive least squares "
-        "(RLS; the one that forgets has a gate and a rate of p-hat of its own, tuned with as many candidates "
+        "(RLS; the one that forgets has a gate and a memory of its own, tuned with as many candidates "
         "as each rule of figure 6; the others have those of meet.toml), a "
         "naive network that meets that block first, the change-point observer; grey bars, the best linear "
         f"readout of the block's activity given the true p.{_beyond(errors)} (b) E of the local rule minus "
@@ -109,7 +109,11 @@ def _course(
                 seeds=key == "local",
             )
             labels[key] = (float(errors[key].mean[b, -1]), text, colour)
-            top = max(top, float(np.nanmax(errors[key].mean[b])))
+            highest = float(np.nanmax(errors[key].mean[b]))
+            top = max(top, highest)
+            if highest > CUT:
+                at = x[int(np.nanargmax(errors[key].mean[b]))]
+                ax.text(at + 4, 0.97 * CUT, f"↑ {highest:.2g}", color=colour, fontsize=6, va="top")
         if name in ours["naive"]:
             at = np.array(ours["trial"], float)
             naive = Band.from_json(ours["naive"][name])

@@ -36,10 +36,13 @@ def frontier(sheet: Sheet, ax: Axes, series: Mapping[str, Any]) -> None:
     points = [_corner(bands[label]) for label in fixed]
     x, y = (np.array([point[i].mean() for point in points]) for i in range(2))
     sheet.line(ax, "d", "fixed rates", x, y, "mean", color=INK, lw=0.6, zorder=2)
-    for label, point in zip(fixed, points, strict=True):
-        _cross(sheet, ax, label, point, INK, "o", 3.0, label.removeprefix("fixed_"))
+    for i, (label, point) in enumerate(zip(fixed, points, strict=True)):
+        _cross(sheet, ax, label, point, INK, "o", 3.0)
+        at = {"xytext": (-3, -9), "ha": "right"} if i == x.argmin() else {"xytext": (4, 3)}
+        text = label.removeprefix("fixed_")  # the line leaves the leftmost point to the right
+        ax.annotate(text, (x[i], y[i]), textcoords="offset points", fontsize=6, color=INK, **at)
     for i, (label, (name, colour, marker, size)) in enumerate(OTHERS.items()):
-        _cross(sheet, ax, name, _corner(bands[label]), colour, marker, size, "")
+        _cross(sheet, ax, name, _corner(bands[label]), colour, marker, size)
         ax.text(0.03, 0.14 - 0.09 * i, name, transform=ax.transAxes, color=colour, fontsize=6.5)
     ax.text(0.03, 0.23, r"fixed $\eta_w$", transform=ax.transAxes, color=INK, fontsize=6.5)
     ax.margins(x=0.15)  # of one seed there are no intervals that make room for the labels
@@ -55,9 +58,7 @@ def _corner(band: Band) -> tuple[np.ndarray, np.ndarray]:
     return np.sqrt(square[:, -SETTLED:].mean(1)), np.sqrt(square[:, :SOON].mean(1))
 
 
-def _cross(
-    sheet: Sheet, ax: Axes, name: str, point, colour: str, marker: str, size: float, text: str
-) -> None:
+def _cross(sheet: Sheet, ax: Axes, name: str, point, colour: str, marker: str, size: float) -> None:
     (x, x_low, x_high, _), (y, y_low, y_high, _) = (mean_interval(values) for values in point)
     late, early = point
     sheet.line(
@@ -83,5 +84,3 @@ def _cross(
         color=colour,
         zorder=4,
     )
-    if text:
-        ax.annotate(text, (x, y), (-3, -9), textcoords="offset points", fontsize=6, color=colour, ha="right")

@@ -7,7 +7,8 @@ brace it stands for the value alone, with ``| size`` for the value and interval 
 ``| mean size`` for both. Numbers below 1 have two digits. ``{C1 verdict}`` stands for the verdict, and
 ``{C1 tally}`` for how many findings hold, are not shown and fail. In a finding's name ``*`` stands for any
 characters and ``?`` for one, and one finding must be left. ``{claims fails}`` lists the claims of that
-verdict. A ``900 `` before the claim's id takes the held-out report.
+verdict, and ``{verdicts of both}`` compares both reports. A ``900 `` before the claim's id takes the
+held-out report.
 """
 
 from __future__ import annotations
@@ -34,24 +35,46 @@ class Report(NamedTuple):
     values: dict[str, dict[str, str]]  # claim -> finding -> value
     verdicts: dict[str, str]
     tallies: dict[str, tuple[str, str, str]]  # hold, not shown, fail
+    required: dict[str, dict[str, str]]  # claim -> finding that something was required of -> verdict
 
 
 def read_report(markdown: str) -> Report:
     """Read the findings, verdicts and tallies of a ``claims.md``."""
     verdicts, tallies = {}, {}
     values: dict[str, dict[str, str]] = {}
+    required: dict[str, dict[str, str]] = {}
     claim = None
     for line in markdown.splitlines():
         if heading := re.match(r"## (\w+): ", line):
             claim = heading[1]
-            values[claim] = {}
+            values[claim], required[claim] = {}, {}
         cells = [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         if claim is None and len(cells) == 8 and cells[0] not in ("claim", "---"):
             verdicts[cells[0]] = cells[3].strip("*")
             tallies[cells[0]] = (cells[4], cells[5], cells[6])
         elif claim is not None and len(cells) == 7 and cells[0] not in ("finding", "---"):
             values[claim][cells[0]] = cells[2]
-    return Report(values, verdicts, tallies)
+            if cells[4]:
+                required[claim][cells[0]] = cells[5].strip("*")
+    return Report(values, verdicts, tallies, required)
+
+
+def both(report: Report, held_out: Report) -> str:
+    """Tabulate the verdicts of two reports, and which findings are judged otherwise in the second."""
+    lines = ["| claim | seeds 0-19 | held out | judged otherwise there |", "|---|---|---|---|"]
+    for claim, first in report.verdicts.items():
+        second = {_of_any_seeds(name): v for name, v in held_out.required[claim].items()}
+        other = [
+            f"{name}: {verdict} → {now}"
+            for name, verdict in report.required[claim].items()
+            if (now := second[_of_any_seeds(name)]) != verdict
+        ]
+        lines.append(f"| {claim} | {first} | {held_out.verdicts[claim]} | {'; '.join(other)} |")
+    return "\n".join(lines)
+
+
+def _of_any_seeds(finding: str) -> str:
+    return re.sub(r" \([\d.]+\)", "", finding)  # a reference that differs between the seeds
 
 
 def render(text: str, report: str, held_out: str = "") -> str:
@@ -96,6 +119,8 @@ def render(text: str, report: str, held_out: str = "") -> str:
         *most, last = [claim for claim, found in reports[which].verdicts.items() if found == verdict]
         return f"{', '.join(most)} and {last}" if most else last
 
+    if (place := "{verdicts of both}") in text:
+        text = text.replace(place, both(reports[None], reports[HELD_OUT]))
     page = LIST.sub(listed, PLACE.sub(filled, text))
     if left := re.search(r"\{[^}]*\}", page):
         raise InputError("results_page.md", left[0], "{claim: finding}, {claim verdict} or {claim tally}")

@@ -68,6 +68,12 @@ def test_the_claims_of_a_verdict_are_listed():
     assert render("{claims fails}", REPORT) == "C1" and render("{claims fails}", more) == "C0 and C1"
 
 
+def test_findings_that_are_judged_otherwise_on_held_out_seeds_are_named():
+    held_out = REPORT.replace("**fails**", "holds").replace("≤ 0.71 | holds", "≤ 0.71 | **fails**")
+    table = render("{verdicts of both}", REPORT, held_out).splitlines()
+    assert table[2] == "| C1 | fails | holds | E(10) / E(1): holds → fails |" and len(table) == 3
+
+
 def test_every_figure_of_the_study_stands_on_its_page():
     page = (DOCS / "article_figures.md").read_text()
     shown_there = re.findall(r"\(figures/(.*?)\.png\)", page)

@@ -34,9 +34,10 @@ def _gate(group: Group, series: Series) -> dict:
 def caption(source: Source) -> str:
     """Say what the figure shows."""
     group, series = _pick(Runs.of(source))
+    cue = "the cue" if len(group.cues) == 1 else f"cue {group.cues[0]}"
     return (
         f"Task and network, with the numbers of run {group.first.run_id}. (a) Trials of the first block "
-        f"after cue {group.cues[0]}: the cue, then one event or none; a probe is the cue alone with "
+        f"after {cue}: the cue, then one event or none; a probe is the cue alone with "
         "learning off, and the network must produce the expectation z* = p s by itself (filled). Open "
         "events are told to the teacher and not injected. (b) The network: dots are a sample of its "
         "neurons by type, lines a sample of its synapses. (c) What teaches the timing readout of rule "

@@ -23,17 +23,12 @@ What was found is said in [results.md](results.md).
 def page(result: StudyResult) -> str:
     """Return the page as Markdown; each panel of a caption is a line of a list."""
     parts = [HEAD]
-    for name, module in STUDY.figures.items():
-        number = name.split("_")[1]
-        opening, *panels = re.split(
-            r"\s+(?=\([a-h](?:[-,] ?[a-h])?\) )", import_module(module).caption(result)
-        )
-        title, _, rest = opening.partition(". ")
-        lines = [f"## Figure {number}: {title[0].lower()}{title[1:].rstrip('.')}", ""]
-        lines += [f"![{title.rstrip('.')}](figures/{name}.png)", ""]
-        lines += [rest, ""] if rest else []
-        lines += [f"- {panel}" for panel in panels]
-        parts.append("\n".join(lines) + "\n")
+    for name, path in STUDY.figures.items():
+        module = import_module(path)
+        heading = str(module.__doc__).splitlines()[0].rstrip(".")
+        opening, *panels = re.split(r"\s+(?=\([a-h](?:[-,] ?[a-h])?\) )", module.caption(result))
+        lines = [f"## {heading}", "", f"![{heading}](figures/{name}.png)", "", opening, ""]
+        parts.append("\n".join([*lines, *(f"- {panel}" for panel in panels)]).rstrip() + "\n")
     return "\n".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Figure 13: what and when become orthogonal by error, and by nothing else."""
+"""Figure 13: what and when become orthogonal by error."""
 
 from __future__ import annotations
 

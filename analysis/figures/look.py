@@ -12,7 +12,7 @@ from matplotlib import RcParams, font_manager, rcParamsDefault
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from spikewhen.analysis.figures.collisions import collisions
+from spikewhen.analysis.figures.collisions import collisions, shrink
 from spikewhen.analysis.figures.fold import fold
 from spikewhen.analysis.figures.sheet import NO_LOOKS, Sheet
 from spikewhen.reservoir.errors import InputError
@@ -30,7 +30,8 @@ class Look:
     ----------
     width_mm : float, optional
         Of the sheet: 89 is one column of many journals and 183 two. Panels that do not fit side by side
-        stand below each other; text keeps its size. Each figure's own width if not given.
+        stand below each other; text keeps its size, or shrinks to no less than 5 points where it would meet
+        other text. Each figure's own width if not given.
     font : sequence of str
         Names of fonts; the first one that is installed is used. The print style's own if empty.
     letters : bool
@@ -78,6 +79,7 @@ class Look:
         if self.width_mm is not None and abs(self.width_mm - sheet.width_mm) > 0.05:
             known = collisions(sheet.figure)
             fold(sheet, self.width_mm)
+            shrink(sheet.figure, known)
             if fresh := [found for found in collisions(sheet.figure) if found not in known]:
                 log.warning(
                     f"figure {name} at {self.width_mm:g} mm: text meets other text or the edge "

@@ -39,7 +39,10 @@ def figures(
     ] = None,
     width: Annotated[
         float | None,
-        typer.Option(metavar="MM", help="Width of each figure, such as 89 or 183; text keeps its size."),
+        typer.Option(
+            metavar="MM",
+            help="Width of each figure, such as 89 or 183; text keeps its size where it has room.",
+        ),
     ] = None,
     font: Annotated[
         str, typer.Option(metavar="LIST", help="Fonts; the first one that is installed is used.")

@@ -149,3 +149,18 @@ def test_one_figure_by_its_name_into_a_folder(runs, tmp_path):
     width = float(re.search(r'width="([\d.]+)pt"', narrow)[1])
     assert width == pytest.approx(89 / 25.4 * 72, abs=0.1)
     np.testing.assert_equal(written[1].read_text(), (tmp_path / "figures/learning.csv").read_text())
+
+
+def test_texts_that_would_meet_on_a_narrow_sheet_are_smaller_there_and_alike():
+    def keyed(width):
+        sheet = Sheet(183, 40)
+        ax = sheet.axes(15, 10, 150, 20)
+        for x, side in ((0, "left"), (1, "right")):
+            ax.text(x, 1.05, "a key of some forty letters or a few less", fontsize=7, ha=side)
+        Look(width_mm=width).apply(sheet, "keyed")
+        return sheet.figure, {text.get_fontsize() for text in ax.texts}
+
+    assert keyed(150)[1] == {7.0}
+    figure, sizes = keyed(89)
+    assert len(sizes) == 1 and 5.0 <= sizes.pop() < 7.0
+    assert collisions(figure) == []

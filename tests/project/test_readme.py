@@ -8,6 +8,7 @@ import sys
 import types
 from pathlib import Path
 
+import fake_study
 from typer.testing import CliRunner
 
 from spikewhen.experiments.cli.app import app
@@ -41,18 +42,19 @@ def test_the_commands_are_understood_in_order(tmp_path, monkeypatch):
     """As a reader types them, one after the other; what costs minutes only says what it would do."""
     monkeypatch.chdir(tmp_path)
     made = set()
-    for command in COMMANDS:
-        costly = command[0] in ("run", "compare") or (command[0] == "study" and command[1] != "new")
-        words = [*command, "--dry-run"] if costly and "--dry-run" not in command else command
-        result = CliRunner().invoke(app, words)
-        if any(word.startswith("results/") for word in command[1:2]):
-            # The files do not exist here, which is the only complaint.
-            assert result.exit_code == 2 and "results/meet" in result.output, (command, result.output)
-        else:
-            assert result.exit_code == 0, (command, result.output)
-        if "new" in command:
-            made.add(command[-1])
-        assert {path.name for path in tmp_path.iterdir()} == made, command
+    with fake_study.clean_slate("my_paper"):
+        for command in COMMANDS:
+            costly = command[0] in ("run", "compare") or (command[0] == "study" and command[1] != "new")
+            words = [*command, "--dry-run"] if costly and "--dry-run" not in command else command
+            result = CliRunner().invoke(app, words)
+            if any(word.startswith("results/") for word in command[1:2]):
+                # The files do not exist here, which is the only complaint.
+                assert result.exit_code == 2 and "results/meet" in result.output, (command, result.output)
+            else:
+                assert result.exit_code == 0, (command, result.output)
+            if "new" in command:
+                made.add(command[-1])
+            assert {path.name for path in tmp_path.iterdir()} == made, command
     assert len(COMMANDS) > 10 and made == {"my.toml", "my_paper"}
 
 

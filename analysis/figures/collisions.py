@@ -41,7 +41,8 @@ def shrink(figure: Figure, known: list[str]) -> None:
 
     Labels of ticks keep their size; meetings that are known are left as they are.
     """
-    ticks = {t for ax in figure.axes for t in (*ax.get_xticklabels(), *ax.get_yticklabels())}
+    axes = [axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
+    ticks = {t for axis in axes for t in axis.get_ticklabels(which="both")}
     while True:
         meeting = [pair for pair in meetings(figure) if _said(*pair) not in known]
         crowded = {text for pair in meeting for text in pair if text is not None} - ticks

@@ -3,12 +3,12 @@
 ``python -m spikewhen.examples.yamada_chao_2026.results_page REPORT [HELD_OUT] > docs/results.md``, where
 the reports are ``claims.md`` as `spikewhen claims` writes it. In the text (results_page.md)
 ``{C1: E(10) / E(1)}`` stands for the value of that finding with its interval. With ``| mean`` before the
-brace it stands for the value alone, with ``| size`` for the value and interval without the sign, and with
-``| mean size`` for both. Numbers below 1 have two digits. ``{C1 verdict}`` stands for the verdict, and
-``{C1 tally}`` for how many findings hold, are not shown and fail. In a finding's name ``*`` stands for any
-characters and ``?`` for one, and one finding must be left. ``{claims fails}`` lists the claims of that
-verdict, and ``{verdicts of both}`` compares both reports. A ``900 `` before the claim's id takes the
-held-out report.
+brace it stands for the value alone. With ``| less`` it stands for a negative value and its interval without
+the sign, for sentences that say "lower" or "fewer"; any other is refused there. ``| mean less`` is both.
+Numbers below 1 have two digits. ``{C1 verdict}`` stands for the verdict, and ``{C1 tally}`` for how many
+findings hold, are not shown and fail. In a finding's name ``*`` stands for any characters and ``?`` for one,
+and one finding must be left. ``{claims fails}`` lists the claims of that verdict, and ``{verdicts of both}``
+compares both reports. A ``900 `` before the claim's id takes the held-out report.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from spikewhen.reservoir.errors import InputError
 TEXT = Path(__file__).with_name("results_page.md")
 HELD_OUT = "900"
 PLACE = re.compile(
-    r"\{(?:(900) )?([A-Z][A-Z0-9]*b?)(?:: ([^{}|]+?)(?: \| (mean|size|mean size))?| (verdict|tally))\}"
+    r"\{(?:(900) )?([A-Z][A-Z0-9]*b?)(?:: ([^{}|]+?)(?: \| (mean|less|mean less))?| (verdict|tally))\}"
 )
 LIST = re.compile(r"\{(?:(900) )?claims (holds|not shown|fails)\}")
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d.]*(?:e-?\d+)?")
@@ -132,7 +132,9 @@ def shown(value: str, form: str) -> str:
     value = value.removesuffix(" (median)").replace("−", "-").replace(" deg", "°")
     if "mean" in form:
         value = re.sub(r" \[.*?\]", "", value)
-    if "size" in form and value.startswith("-"):
+    if "less" in form:
+        if not value.startswith("-"):
+            raise InputError("results_page.md", value, "a negative value where the text says that it is less")
         value = re.sub(r"\[(\S+), (\S+)\]", r"[\2, \1]", value)
         value = NUMBER.sub(
             lambda number: number[0][1:] if number[0].startswith("-") else f"-{number[0]}", value

@@ -50,9 +50,9 @@ def test_the_committed_report_can_be_read():
 @pytest.mark.parametrize(
     ("value", "form", "expected"),
     [
-        ("−0.412 [−0.46, −0.36]", "size", "0.41 [0.36, 0.46]"),
-        ("−0.0074 [−0.0957, 0.0496]", "size", "0.0074 [−0.050, 0.10]"),
-        ("0.545 [−0.274, 0.799] ms", "mean size", "0.55 ms"),
+        ("−0.412 [−0.46, −0.36]", "less", "0.41 [0.36, 0.46]"),
+        ("−0.0074 [−0.0957, 0.0496]", "less", "0.0074 [−0.050, 0.10]"),
+        ("0.545 [−0.274, 0.799] ms", "mean", "0.55 ms"),
         ("20 [15, 30] trials (median)", "", "20 [15, 30] trials"),
         ("84.07 [83.4, 84.8] deg", "mean", "84.1°"),
         ("−3.8e−06", "mean", "0.0000"),
@@ -61,6 +61,19 @@ def test_the_committed_report_can_be_read():
 )
 def test_a_value_is_shown_with_two_digits_and_if_asked_without_sign(value, form, expected):
     assert shown(value, form) == expected
+
+
+def test_a_sentence_that_says_less_takes_no_value_that_is_more():
+    with pytest.raises(InputError, match="negative"):
+        shown("0.02 [0.01, 0.03]", "mean less")
+
+
+def test_what_least_squares_costs_is_the_ratio_of_the_report():
+    values = read_report((DOCS / "claims.md").read_text()).values["C5"]
+    page = TEXT.read_text()
+    for of, unit in (("operations per second", "operations"), ("bytes of state", "memory")):
+        ratio = float(values[f"{of} of rls_tuned"]) / float(values[f"{of} of local"])
+        assert re.search(rf"\b{ratio:.0f} times the {unit}", page)
 
 
 def test_the_claims_of_a_verdict_are_listed():

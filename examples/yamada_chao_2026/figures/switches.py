@@ -64,7 +64,7 @@ def _beyond(errors: Mapping[str, Any]) -> str:
     for key, (text, _) in RULES.items():
         mean = np.array(Band.from_json(errors[key]).mean, float)
         if np.nanmax(mean) > CUT:
-            found.append(f"{text}, to {np.nanmax(mean):.3g} in block {int(np.nanargmax(mean.max(1))) + 1}")
+            found.append(f"{text}, to {np.nanmax(mean):.2g} in block {int(np.nanargmax(mean.max(1))) + 1}")
     return f" Means above {CUT:g} are cut ({'; '.join(found)})." if found else ""
 
 

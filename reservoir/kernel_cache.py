@@ -75,12 +75,16 @@ class KernelCache(FunctionCache):
         path = self._file(key)
         for first in (True, False):
             try:
-                return self._impl.rebuild(target_context, read_kernel(path, key))
+                found = self._impl.rebuild(target_context, read_kernel(path, key))
             except FileNotFoundError:
                 tell_once(COMPILING, logging.INFO)
             except Exception as error:  # unpickling may raise anything
                 tell_once(f"kernel cache: {path} cannot be used ({_line(error)}); compiled again")
                 return None
+            else:
+                if key in self._turns:  # nothing is left to compile, and a third process may be waiting
+                    self._turns.pop(key).end()
+                return found
             if first:  # another process may be at it, and have left the file by the time of our turn
                 self._turns[key] = Turn(path)
         return None

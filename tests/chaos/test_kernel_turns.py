@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numba as nb
@@ -26,6 +27,7 @@ from test_kernel_turns import compiled
 kernel = compiled()
 kernel(np.ones(3))
 print("from disk" if sum(kernel.stats.cache_hits.values()) else "compiled here")
+sys.stdin.read()
 """
 
 
@@ -52,7 +54,8 @@ def child(folder: Path, patience: float) -> subprocess.Popen:
     paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
     env = {**os.environ, "NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-c", CHILD.format(patience=patience)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, env=env, cwd=ROOT, **pipes)
 
 
 @pytest.fixture
@@ -72,7 +75,22 @@ def test_a_second_process_waits_for_the_kernel_that_a_first_compiles(tmp_path, k
         assert waiting.stdout.readline().strip() == kernel_cache.COMPILING  # it has found no file
         compiled()(np.ones(3))
         turn.end()
-        assert waiting.stdout.read().strip() == "from disk"
+        assert waiting.communicate()[0].strip() == "from disk"
+
+
+def test_a_process_that_finds_the_kernel_in_its_turn_keeps_no_third_waiting(tmp_path, kernel_file):
+    turn = Turn(kernel_file)
+    with child(tmp_path, 60) as one, child(tmp_path, 60) as other:
+        for waiting in (one, other):
+            assert waiting.stdout.readline().strip() == kernel_cache.COMPILING
+        compiled()(np.ones(3))
+        turn.end()
+        begun = time.monotonic()
+        for waiting in (one, other):  # both go on running, as a command does that has its kernels
+            assert waiting.stdout.readline().strip() == "from disk"
+        assert time.monotonic() - begun < 30
+        for waiting in (one, other):
+            waiting.communicate()
 
 
 def test_a_process_waits_no_longer_than_its_patience(tmp_path, kernel_file):

@@ -172,8 +172,8 @@ class Variant:
         return self.channels + 2 + (self.warps if self.wide else 0)
 
     def workspace_bytes(self, rules: list[RuleText]) -> int:
-        """Return the bytes of shared memory for rules that name `workspace`: three rows of features."""
-        return 3 * 8 * self.m if any(r.needs_workspace for r in rules) else 0
+        """Return the bytes of shared memory for rules that name `workspace`: four rows of features."""
+        return 4 * 8 * self.m if any(r.needs_workspace for r in rules) else 0
 
     @property
     def scratch_bytes(self) -> int:

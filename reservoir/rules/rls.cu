@@ -8,9 +8,12 @@ struct Constants {
 };
 
 constexpr int BLOCKS = M / 32;  // rows of tiles
+constexpr int PART = 128 / sizeof(p_type);  // rows of a tile read at once; more of them spill registers
 
 // Correct P by q and by s, if it `writes`, and multiply it by x, in one pass: `out` gets the row part, `columns` one
-// row of 32 per tile. Where there is no correction q or s is 0 and changes no bit. A warp takes whole rows of tiles; lane l holds column l. Long and short rows go to a warp in turn.
+// row of 32 per tile. Where there is no correction q or s is 0 and changes no bit. A warp takes whole rows of tiles;
+// lane l holds column l. Long and short rows go to a warp in turn. The loads of a part of a tile are all under way
+// before its first store: one behind the other, each would wait for the memory.
 __device__ void correct_and_multiply(p_type *p, const p_type *q, const p_type *s, bool writes, p_type gain,
                                      const p_type *x, p_type *out, p_type *columns)
 {
@@ -28,17 +31,24 @@ __device__ void correct_and_multiply(p_type *p, const p_type *q, const p_type *s
         for (int column = 0; column <= row; column++) {
             const int tile = row * (row + 1) / 2 + column;
             p_type *at = p + (i64)tile * 1024 + lane;
-            const p_type qj = q[32 * column + lane], sj = s[32 * column + lane], xj = x[32 * column + lane];
+            const p_type xj = x[32 * column + lane];
+            const p_type qj = writes ? q[32 * column + lane] : p_type(0), sj = writes ? s[32 * column + lane] : p_type(0);
             p_type t[4] = {0, 0, 0, 0};
 #pragma unroll
-            for (int r = 0; r < 32; r++) {
-                p_type entry = at[32 * r];
-                if (writes) {
-                    entry = ((entry - qi[r] * qj) - si[r] * sj) * gain;
-                    at[32 * r] = entry;
+            for (int part = 0; part < 32; part += PART) {
+                p_type entries[PART];
+#pragma unroll
+                for (int r = 0; r < PART; r++)
+                    entries[r] = at[32 * (part + r)];
+#pragma unroll
+                for (int i = 0; i < PART; i++) {
+                    const int r = part + i;
+                    const p_type entry = ((entries[i] - qi[r] * qj) - si[r] * sj) * gain;
+                    if (writes)
+                        at[32 * r] = entry;
+                    acc[r] = acc[r] + entry * xj;
+                    t[r & 3] = t[r & 3] + entry * xi[r];
                 }
-                acc[r] = acc[r] + entry * xj;
-                t[r & 3] = t[r & 3] + entry * xi[r];
             }
             columns[tile * 32 + lane] = (t[0] + t[2]) + (t[1] + t[3]);  // a diagonal tile's is not used
         }
@@ -112,7 +122,8 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
 {
     if (clock % c.interval != 0)
         return;
-    p_type *weighted = (p_type *)workspace, *kappa = weighted + M, *q = kappa + M, *columns = (p_type *)scratch;
+    p_type *weighted = (p_type *)workspace, *kappa = weighted + M, *q = kappa + M, *waiting = q + M;
+    p_type *columns = (p_type *)scratch;
     for (int a = 0; a < p_rows; a++) {
         if (!(gate[a] > 0))
             continue;
@@ -121,10 +132,11 @@ __device__ void step(const Constants &c, const State &s, const real *x, const re
         for (int i = threadIdx.x; i < M; i += THREADS) {
             weighted[i] = sqrt_gate * p_type(x[i]);
             q[i] = s.q[2 * a * M + i];
+            waiting[i] = s.q[(2 * a + 1) * M + i];
         }
         p_type *p = s.p + (i64)a * BLOCKS * (BLOCKS + 1) / 2 * 1024;
         const bool forgets = c.forget < 1, waits = !forgets && s.pending[a] == 1;  // the correction waits for another
-        correct_and_limit(p, q, s.q + (2 * a + 1) * M, !waits, gain, forgets, c.limit, weighted, kappa, columns);
+        correct_and_limit(p, q, waiting, !waits, gain, forgets, c.limit, weighted, kappa, columns);
         if (waits) {
             if (threadIdx.x < 32) {
                 const p_type found = dot(q, weighted);

@@ -8,7 +8,8 @@ the sign, for sentences that say "lower" or "fewer"; any other is refused there.
 Numbers below 1 have two digits. ``{C1 verdict}`` stands for the verdict, and ``{C1 tally}`` for how many
 findings hold, are not shown and fail. In a finding's name ``*`` stands for any characters and ``?`` for one,
 and one finding must be left. ``{claims fails}`` lists the claims of that verdict, and ``{verdicts of both}``
-compares both reports. A ``900 `` before the claim's id takes the held-out report.
+compares both reports, of whose requirements ``{alike in both}`` are judged alike. A ``900 `` before the
+claim's id takes the held-out report.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def read_report(markdown: str) -> Report:
     verdicts, tallies = {}, {}
     values: dict[str, dict[str, str]] = {}
     required: dict[str, dict[str, str]] = {}
-    claim = None
+    claim, before = None, ""
     for line in markdown.splitlines():
         if heading := re.match(r"## (\w+): ", line):
             claim = heading[1]
@@ -53,28 +54,46 @@ def read_report(markdown: str) -> Report:
             verdicts[cells[0]] = cells[3].strip("*")
             tallies[cells[0]] = (cells[4], cells[5], cells[6])
         elif claim is not None and len(cells) == 7 and cells[0] not in ("finding", "---"):
-            values[claim][cells[0]] = cells[2]
+            name = cells[0]
+            values[claim][name] = cells[2]
+            if name.startswith("the same"):  # as the finding before it, which tells which one this is
+                name = f"{before}; {name}"
+            else:
+                before = name
             if cells[4]:
-                required[claim][cells[0]] = cells[5].strip("*")
+                required[claim][name] = cells[5].strip("*")
     return Report(values, verdicts, tallies, required)
+
+
+def judgements(report: Report, held_out: Report) -> dict[str, list[tuple[str, str, str]]]:
+    """Return for each claim what was required of, and its verdict in both reports."""
+    found = {}
+    for claim in report.verdicts:
+        second = {_of_any_seeds(name): v for name, v in held_out.required[claim].items()}
+        first = {_of_any_seeds(name): v for name, v in report.required[claim].items()}
+        found[claim] = [(name, verdict, second[name]) for name, verdict in first.items()]
+    return found
 
 
 def both(report: Report, held_out: Report) -> str:
     """Tabulate the verdicts of two reports, and which findings are judged otherwise in the second."""
     lines = ["| claim | seeds 0-19 | held out | judged otherwise there |", "|---|---|---|---|"]
-    for claim, first in report.verdicts.items():
-        second = {_of_any_seeds(name): v for name, v in held_out.required[claim].items()}
-        other = [
-            f"{name}: {verdict} → {now}"
-            for name, verdict in report.required[claim].items()
-            if (now := second[_of_any_seeds(name)]) != verdict
-        ]
-        lines.append(f"| {claim} | {first} | {held_out.verdicts[claim]} | {'; '.join(other)} |")
+    for claim, found in judgements(report, held_out).items():
+        other = [f"{name}: {verdict} → {now}" for name, verdict, now in found if now != verdict]
+        first, second = report.verdicts[claim], held_out.verdicts[claim]
+        lines.append(f"| {claim} | {first} | {second} | {'; '.join(other)} |")
     return "\n".join(lines)
 
 
+def alike(report: Report, held_out: Report) -> str:
+    """Count the requirements that both reports judge alike."""
+    pairs = [verdicts for found in judgements(report, held_out).values() for _, *verdicts in found]
+    return f"{sum(first == second for first, second in pairs)} of {len(pairs)}"
+
+
 def _of_any_seeds(finding: str) -> str:
-    return re.sub(r" \([\d.]+\)", "", finding)  # a reference that differs between the seeds
+    """Leave out references and best rates, which differ between the seeds."""
+    return re.sub(r" \((?:x )?[\d.]+(?:, x [\d.]+)*\)", "", finding)
 
 
 def render(text: str, report: str, held_out: str = "") -> str:
@@ -121,6 +140,8 @@ def render(text: str, report: str, held_out: str = "") -> str:
 
     if (place := "{verdicts of both}") in text:
         text = text.replace(place, both(reports[None], reports[HELD_OUT]))
+    if (place := "{alike in both}") in text:
+        text = text.replace(place, alike(reports[None], reports[HELD_OUT]))
     page = LIST.sub(listed, PLACE.sub(filled, text))
     if left := re.search(r"\{[^}]*\}", page):
         raise InputError("results_page.md", left[0], "{claim: finding}, {claim verdict} or {claim tally}")

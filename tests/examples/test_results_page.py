@@ -85,6 +85,16 @@ def test_findings_that_are_judged_otherwise_on_held_out_seeds_are_named():
     held_out = REPORT.replace("**fails**", "holds").replace("≤ 0.71 | holds", "≤ 0.71 | **fails**")
     table = render("{verdicts of both}", REPORT, held_out).splitlines()
     assert table[2] == "| C1 | fails | holds | E(10) / E(1): holds → fails |" and len(table) == 3
+    assert render("{alike in both}", REPORT, held_out) == "0 of 1"
+
+
+def test_findings_are_matched_whatever_rate_was_best_and_whatever_they_are_the_same_as():
+    row = "| {} | | 0.3 [0.2, 0.4] | 20 | below 0 | {} | .01 |\n"
+    first = REPORT + row.format("E after 5", "holds")
+    first += row.format("the same at the best rate (x 1, x 0.5)", "holds")
+    first += row.format("E after 9", "holds") + row.format("the same at the best rate (x 2, x 4)", "fails")
+    second = first.replace("(x 2, x 4)", "(x 1, x 4)").replace("(x 1, x 0.5)", "(x 2, x 4)")
+    assert render("{alike in both}", first, second) == "5 of 5"
 
 
 def test_every_figure_of_the_study_stands_on_its_page():

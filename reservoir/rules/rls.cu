@@ -8,7 +8,7 @@ struct Constants {
 };
 
 constexpr int BLOCKS = M / 32;  // rows of tiles
-constexpr int PART = 128 / sizeof(p_type);  // rows of a tile read at once; more of them spill registers
+constexpr int PART = 128 / sizeof(p_type);  // rows of a tile read at once: all in float32, half in float64
 
 // Correct P by q and by s, if it `writes`, and multiply it by x, in one pass: `out` gets the row part, `columns` one
 // row of 32 per tile. Where there is no correction q or s is 0 and changes no bit. A warp takes whole rows of tiles;
@@ -32,7 +32,8 @@ __device__ void correct_and_multiply(p_type *p, const p_type *q, const p_type *s
             const int tile = row * (row + 1) / 2 + column;
             p_type *at = p + (i64)tile * 1024 + lane;
             const p_type xj = x[32 * column + lane];
-            const p_type qj = writes ? q[32 * column + lane] : p_type(0), sj = writes ? s[32 * column + lane] : p_type(0);
+            const p_type qj = writes ? q[32 * column + lane] : p_type(0);
+            const p_type sj = writes ? s[32 * column + lane] : p_type(0);
             p_type t[4] = {0, 0, 0, 0};
 #pragma unroll
             for (int part = 0; part < 32; part += PART) {

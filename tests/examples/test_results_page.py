@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from spikewhen.examples.yamada_chao_2026.results_page import PLACE, TEXT, read_report, render, shown
+from spikewhen.examples.yamada_chao_2026.results_page import (
+    PLACE,
+    TEXT,
+    judgements,
+    read_report,
+    render,
+    shown,
+)
 from spikewhen.examples.yamada_chao_2026.study import STUDY
 from spikewhen.reservoir.errors import InputError
 
@@ -95,6 +102,16 @@ def test_findings_are_matched_whatever_rate_was_best_and_whatever_they_are_the_s
     first += row.format("E after 9", "holds") + row.format("the same at the best rate (x 2, x 4)", "fails")
     second = first.replace("(x 2, x 4)", "(x 1, x 4)").replace("(x 1, x 0.5)", "(x 2, x 4)")
     assert render("{alike in both}", first, second) == "5 of 5"
+
+
+def test_what_the_page_says_of_held_out_verdicts_stands_in_both_reports():
+    reports = [read_report((DOCS / name).read_text()) for name in ("claims.md", "claims_900.md")]
+    pairs = [(claim, *found) for claim, all_ in judgements(*reports).items() for found in all_]
+    assert len(pairs) == sum(int(n) for counts in reports[0].tallies.values() for n in counts)
+    turned = [(claim, *now) for claim, _, *now in pairs if sorted(now) == ["fails", "holds"]]
+    assert turned == [("C9", "fails", "holds")]
+    changed = [c for c in reports[0].verdicts if reports[0].verdicts[c] != reports[1].verdicts[c]]
+    assert changed == ["C2"] and reports[1].verdicts["C2"] == "fails"
 
 
 def test_every_figure_of_the_study_stands_on_its_page():

@@ -12,8 +12,9 @@ import numba as nb
 import numpy as np
 
 from spikewhen.reservoir.dot import fold
-from spikewhen.reservoir.simd import ArrayRow, Vector, add_row, simd_function
+from spikewhen.reservoir.simd import add_row, simd_function
 from spikewhen.reservoir.types import LANES
+from spikewhen.reservoir.vector import ArrayRow, Vector
 
 
 def tile_index(i: int, j: int) -> int:
@@ -74,11 +75,12 @@ def _tile(p: ArrayRow, xi: ArrayRow, xj: ArrayRow, acc: ArrayRow, columns: Array
     """Multiply a tile below the diagonal."""
     t: list[Any] = [None] * 4
     for r in range(LANES):
+        p.fetch_ahead(r)
         _sums(p.row(r), r, xi, xj, acc, t)
     columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
 
 
-@simd_function
+@simd_function(whole=True)
 def _diagonal_tile(p: ArrayRow, x: ArrayRow, acc: ArrayRow, out: ArrayRow) -> None:
     """Multiply a tile on the diagonal, which ends a row of tiles: write the sums of its 32 rows."""
     for r in range(LANES):
@@ -101,12 +103,13 @@ def tile_twice(
     t: list[Any] = [None] * 4
     for r in range(LANES):
         row = (p.row(r) - qj * qi.lane(r)) - sj * si.lane(r)
+        p.fetch_ahead(r)
         p.row(r).set(row)
         _sums(row, r, xi, xj, acc, t)
     columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
 
 
-@simd_function
+@simd_function(whole=True)
 def _diagonal_tile_twice(
     p: ArrayRow, q: ArrayRow, s: ArrayRow, x: ArrayRow, acc: ArrayRow, out: ArrayRow
 ) -> None:
@@ -131,12 +134,13 @@ def _tile_once(
     t: list[Any] = [None] * 4
     for r in range(LANES):
         row = (p.row(r) - qj * qi.lane(r)) * gain
+        p.fetch_ahead(r)
         p.row(r).set(row)
         _sums(row, r, xi, xj, acc, t)
     columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
 
 
-@simd_function
+@simd_function(whole=True)
 def _diagonal_tile_once(
     p: ArrayRow, q: ArrayRow, gain: Vector, x: ArrayRow, acc: ArrayRow, out: ArrayRow
 ) -> None:

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Any
 
 from spikewhen.reservoir.cpu.layout import CURRENT, DRIVE, INFLOW, U, V
-from spikewhen.reservoir.simd import ArrayRow, Vector, simd_function
+from spikewhen.reservoir.simd import simd_function
+from spikewhen.reservoir.vector import ArrayRow, Vector
 
 
 def _slopes(v: Vector, u: Vector, total: Vector, shape: list, scale: list) -> tuple[Vector, Vector]:

@@ -6,7 +6,8 @@ import numba as nb
 import numpy as np
 
 from spikewhen.reservoir.noise import PARITY, ROUNDS, TURNS
-from spikewhen.reservoir.simd import ArrayRow, Vector, simd_function
+from spikewhen.reservoir.simd import simd_function
+from spikewhen.reservoir.vector import ArrayRow, Vector
 
 
 @simd_function
@@ -22,7 +23,7 @@ def _threefry_row(
 ) -> None:
     """Make the draws of 32 groups: word q of group ``group + lane`` goes to ``out[q * quarter + lane]``."""
     keys = [key0, key1, None, None, (key0 ^ key1) ^ PARITY]  # None: 0, nothing to add
-    x = [group.counting() + key0, pair_low + key1, pair_high, last]
+    x = [out.counted(group) + key0, pair_low + key1, pair_high, last]
     for r in range(ROUNDS):
         for of, by, bits in zip((0, 2), (1, 3) if r % 2 == 0 else (3, 1), TURNS[r % 8], strict=True):
             x[of] = x[of] + x[by]

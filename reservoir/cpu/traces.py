@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numba as nb
 
-from spikewhen.reservoir.simd import ArrayRow, Vector, simd_function
+from spikewhen.reservoir.simd import simd_function
 from spikewhen.reservoir.traces import TINY
+from spikewhen.reservoir.vector import ArrayRow, Vector
 
 
 @simd_function

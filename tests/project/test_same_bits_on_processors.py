@@ -1,4 +1,8 @@
-"""Kernels compiled for other vector units leave the same bits: AVX-512, AVX2, and none beyond SSE2."""
+"""Kernels compiled for other vector units leave the same bits: AVX-512, AVX2, and none beyond SSE2.
+
+Without AVX-512 a row of 32 numbers is worked on in parts, so rows that are worked on whole are
+compiled here too, wherever this runs.
+"""
 
 import os
 import platform
@@ -10,10 +14,15 @@ import pytest
 UNITS = {
     "AVX2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+sse4.2,+avx,+avx2,+fma"},
     "SSE2": {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2"},
+    "rows in one": {"ROWS_IN_ONE": "yes"},
 }
 RUN = """
-import hashlib, sys
+import hashlib, os, sys
 import numpy as np
+from spikewhen.reservoir import simd
+
+if os.environ.get("ROWS_IN_ONE"):
+    simd.lanes_at_once = lambda features, element_bytes: 32
 from spikewhen.experiments.config import load_config
 from spikewhen.experiments.run import run
 

@@ -6,7 +6,7 @@ The order of the tiles and of the additions is part of the numerics contract (do
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numba as nb
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from spikewhen.reservoir.dot import fold
 from spikewhen.reservoir.simd import add_row, simd_function
 from spikewhen.reservoir.types import LANES
-from spikewhen.reservoir.vector import ArrayRow, Vector
+from spikewhen.reservoir.vector import ArrayRow, Vector, rows_by
 
 
 def tile_index(i: int, j: int) -> int:
@@ -63,28 +63,43 @@ def column_reference(p: np.ndarray, i: int) -> np.ndarray:
     return np.concatenate(left + [p[tile_index(j, block), :, lane] for j in range(block, rows)])
 
 
-def _sums(row: Vector, r: int, xi: ArrayRow, xj: ArrayRow, acc: ArrayRow, t: list[Any]) -> None:
-    """Add row `r` of a tile to the sums of its row part and of its column part."""
-    acc.row(r).set(acc.row(r) + row * xj)
-    part = row * xi.lane(r)
-    t[r % 4] = part if r < 4 else t[r % 4] + part
+def _sum_tile(corrected: Callable[[Vector], Vector], xi, xj, acc, columns: ArrayRow) -> None:
+    """Add a tile below the diagonal to the sums of its row part and of its column part.
+
+    `corrected` gives its rows by their number; the column part has four partial sums, by row modulo 4.
+    """
+    t, xj = columns.sums(4), xj.read()
+    with rows_by(acc, 4) as first:
+        for k in range(4):
+            r = first + k
+            row = corrected(r)
+            acc.row(r).set(acc.row(r) + row * xj)
+            t[k].add(row * xi.lane(r))
+    a, b, c, d = (each.total for each in t)
+    columns.set(columns + ((a + c) + (b + d)))
+
+
+def _sum_diagonal(corrected: Callable[[Vector], Vector], x, acc, out: ArrayRow) -> None:
+    """Multiply a tile on the diagonal, which ends a row of tiles: write the sums of its 32 rows."""
+    x = x.read()
+    with rows_by(acc, 1) as r:
+        out.set_lane(r, (acc.row(r) + corrected(r) * x).fold())
 
 
 @simd_function
 def _tile(p: ArrayRow, xi: ArrayRow, xj: ArrayRow, acc: ArrayRow, columns: ArrayRow) -> None:
     """Multiply a tile below the diagonal."""
-    t: list[Any] = [None] * 4
-    for r in range(LANES):
+
+    def row(r: Vector) -> Vector:
         p.fetch_ahead(r)
-        _sums(p.row(r), r, xi, xj, acc, t)
-    columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
+        return p.row(r)
+
+    _sum_tile(row, xi, xj, acc, columns)
 
 
 @simd_function(whole=True)
 def _diagonal_tile(p: ArrayRow, x: ArrayRow, acc: ArrayRow, out: ArrayRow) -> None:
-    """Multiply a tile on the diagonal, which ends a row of tiles: write the sums of its 32 rows."""
-    for r in range(LANES):
-        out.set_lane(r, (acc.row(r) + p.row(r) * x).fold())
+    _sum_diagonal(p.row, x, acc, out)
 
 
 @simd_function
@@ -100,23 +115,29 @@ def tile_twice(
     columns: ArrayRow,
 ) -> None:
     """Correct a tile below the diagonal by q, then by s; multiply it."""
-    t: list[Any] = [None] * 4
-    for r in range(LANES):
+    qj, sj = qj.read(), sj.read()
+
+    def row(r: Vector) -> Vector:
         row = (p.row(r) - qj * qi.lane(r)) - sj * si.lane(r)
         p.fetch_ahead(r)
         p.row(r).set(row)
-        _sums(row, r, xi, xj, acc, t)
-    columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
+        return row
+
+    _sum_tile(row, xi, xj, acc, columns)
 
 
 @simd_function(whole=True)
 def _diagonal_tile_twice(
     p: ArrayRow, q: ArrayRow, s: ArrayRow, x: ArrayRow, acc: ArrayRow, out: ArrayRow
 ) -> None:
-    for r in range(LANES):
+    q, s = q.read(), s.read()
+
+    def row(r: Vector) -> Vector:
         row = (p.row(r) - q * q.lane(r)) - s * s.lane(r)
         p.row(r).set(row)
-        out.set_lane(r, (acc.row(r) + row * x).fold())
+        return row
+
+    _sum_diagonal(row, x, acc, out)
 
 
 @simd_function
@@ -131,23 +152,29 @@ def _tile_once(
     columns: ArrayRow,
 ) -> None:
     """Correct a tile below the diagonal by q and a gain; multiply it."""
-    t: list[Any] = [None] * 4
-    for r in range(LANES):
+    qj = qj.read()
+
+    def row(r: Vector) -> Vector:
         row = (p.row(r) - qj * qi.lane(r)) * gain
         p.fetch_ahead(r)
         p.row(r).set(row)
-        _sums(row, r, xi, xj, acc, t)
-    columns.set(columns + ((t[0] + t[2]) + (t[1] + t[3])))
+        return row
+
+    _sum_tile(row, xi, xj, acc, columns)
 
 
 @simd_function(whole=True)
 def _diagonal_tile_once(
     p: ArrayRow, q: ArrayRow, gain: Vector, x: ArrayRow, acc: ArrayRow, out: ArrayRow
 ) -> None:
-    for r in range(LANES):
+    q = q.read()
+
+    def row(r: Vector) -> Vector:
         row = (p.row(r) - q * q.lane(r)) * gain
         p.row(r).set(row)
-        out.set_lane(r, (acc.row(r) + row * x).fold())
+        return row
+
+    _sum_diagonal(row, x, acc, out)
 
 
 @nb.njit(nogil=True, error_model="numpy")

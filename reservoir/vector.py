@@ -5,12 +5,23 @@ Each is rounded by itself (no contraction flag is ever set).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import cgutils
 
 WIDTH = 32
+
+
+@contextmanager
+def rows_by(row: ArrayRow, step: int) -> Iterator[Vector]:
+    """Write a loop over 32 rows, `step` of them in each turn; gives the first of them."""
+    size = ir.IntType(64)
+    zero, end, by = (ir.Constant(size, n) for n in (0, WIDTH, step))
+    with cgutils.for_range_slice(row.do, zero, end, by, intp=size) as (first, _):
+        yield Vector(row.do, first)
 
 
 class Part(NamedTuple):
@@ -127,6 +138,11 @@ class ArrayRow(Vector):
             self._loaded = self.do.load(self._pointer(), align=self._align)
         return self._loaded
 
+    def read(self) -> ArrayRow:
+        """Load the elements now: before a loop, in which they would be loaded again and again."""
+        _ = self.value
+        return self
+
     def _pointer(self) -> Any:
         (start, width), first, bounds = self._part, self._first, self._bounds
         if start is not None:
@@ -136,17 +152,18 @@ class ArrayRow(Vector):
             bounds.check(width - 1)
         return self.do.bitcast(first, ir.VectorType(first.type.pointee, width).as_pointer())
 
-    def _element(self, i: int) -> Any:
-        return self.do.gep(self._first, [ir.Constant(ir.IntType(64), i)])
+    def _element(self, i: Any) -> Any:
+        return self.do.gep(self._first, [ir.Constant(ir.IntType(64), i) if isinstance(i, int) else i])
 
     def set(self, vector: Vector) -> None:
         """Store the elements of the part."""
         self.do.store(vector.value, self._pointer(), align=self._align)
 
-    def row(self, p: int) -> ArrayRow:
+    def row(self, p: int | Vector) -> ArrayRow:
         """Return the `p`-th row of 32 from here."""
-        bounds = self._bounds and self._bounds.later(WIDTH * p)
-        return ArrayRow(self.do, self._element(WIDTH * p), self._align, self._part, bounds)
+        at = WIDTH * p if isinstance(p, int) else (p * WIDTH).value
+        bounds = self._bounds and self._bounds.later(at)
+        return ArrayRow(self.do, self._element(at), self._align, self._part, bounds)
 
     def later(self, offset: Vector) -> ArrayRow:
         """Return the row that begins `offset` elements after this one."""
@@ -159,7 +176,11 @@ class ArrayRow(Vector):
         lanes = Vector(self.do, ir.Constant(ir.VectorType(kind, width), list(range(width))))
         return lanes + (first if start is None else first + Vector(self.do, self.do.trunc(start, kind)))
 
-    def fetch_ahead(self, r: int) -> None:
+    def sums(self, n: int) -> list[Sum]:
+        """Return `n` sums of a row's length, without a summand."""
+        return [Sum(self.do, ir.VectorType(self._first.type.pointee, self._part.width)) for _ in range(n)]
+
+    def fetch_ahead(self, r: Vector) -> None:
         """While row `r` of 32 is worked on, ask for a part of the 32 rows that follow those.
 
         Parts jump from row to row, in which the processor does not see that memory is read in order; the
@@ -168,25 +189,47 @@ class ArrayRow(Vector):
         start, width = self._part
         if start is None:
             return
-        size, number, byte = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
-        before = self.do.mul(start, ir.Constant(size, WIDTH))
-        at = self.do.add(before, ir.Constant(size, WIDTH * WIDTH + width * r))
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        at = (Vector(self.do, start) * WIDTH + r * width + WIDTH * WIDTH).value
         kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
         fetch = self.do.module.declare_intrinsic("llvm.prefetch", [byte], kind)
         to_read, soon, data = (ir.Constant(number, n) for n in (0, 3, 1))
         self.do.call(fetch, [self.do.bitcast(self.do.gep(self._first, [at]), byte), to_read, soon, data])
 
-    def lane(self, i: int) -> Vector:
+    def lane(self, i: int | Vector) -> Vector:
         """Return one element, whatever the part."""
+        i = i.value if isinstance(i, Vector) else i
         if self._bounds:
             self._bounds.check(i)
         return Vector(self.do, self.do.load(self._element(i), align=self._align))
 
-    def set_lane(self, i: int, scalar: Vector) -> None:
+    def set_lane(self, i: int | Vector, scalar: Vector) -> None:
         """Store one element, whatever the part."""
+        i = i.value if isinstance(i, Vector) else i
         if self._bounds:
             self._bounds.check(i)
         self.do.store(scalar.value, self._element(i), align=self._align)
+
+
+class Sum:
+    """A sum that grows in a loop.
+
+    It begins with -0: unlike 0, that leaves the first summand as it is, -0 too.
+    """
+
+    def __init__(self, do: ir.IRBuilder, kind: ir.VectorType):
+        self._do = do
+        self._at = cgutils.alloca_once(do, kind)
+        do.store(ir.Constant(kind, [-0.0] * kind.count), self._at)
+
+    @property
+    def total(self) -> Vector:
+        """The sum so far."""
+        return Vector(self._do, self._do.load(self._at))
+
+    def add(self, more: Vector) -> None:
+        """Add a row."""
+        self._do.store((self.total + more).value, self._at)
 
 
 class Bounds:
@@ -199,7 +242,7 @@ class Bounds:
         """Return the place `offset` elements after this one."""
         return Bounds(self._context, self._do, self._size, self._do.add(self._at, self._index(offset)))
 
-    def check(self, offset: int) -> None:
+    def check(self, offset: Any) -> None:
         """Write code that raises IndexError if there is no such element."""
         at = self._do.add(self._at, self._index(offset))
         cgutils.do_boundscheck(self._context, self._do, at, self._size)

@@ -178,7 +178,7 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
                     first, last = share.groups
                     fill_draws(words, first, last, key0, key1, draw >> 1, stream, PURPOSE_MEMBRANE)
             if share.me != 0:  # only the first thread keeps the spikes; the others only deliver them
-                count = 0
+                count = np.int64(0)
             begin, fired, noted = count, s.fired[(step + q) & 1], share.noted[(step + q) & 1, share.me]
             if double:
                 inflow_left = inflow_jump[q]
@@ -234,7 +234,7 @@ def open_loop(variant: Variant) -> Any:
     advance = _network_step(variant.scheme, variant.noisy, variant.rises)
 
     def simulate(table, share, s, constants, clock, step, inputs, current, words, ids, steps, xs):
-        count = 0
+        count = np.int64(0)
         for t in range(inputs.shape[0]):
             extra = current[t if current.shape[1] else 0]
             count = advance(
@@ -289,7 +289,7 @@ def closed_loop(variant: Variant, step_of_rule: Any) -> Any:
         readout_clock,
         learns,
     ):
-        count = 0
+        count = np.int64(0)
         x = xs[0]
         for t in range(inputs.shape[0]):
             extra = current[t if current.shape[1] else 0]

@@ -29,7 +29,7 @@ CHUNK_BYTES = 2**21
 def _retrace(s, decays, constants, jump, inflow_jump, ids, steps, step, n, xs):
     """Advance the traces over the readout steps of `xs` and fill ``xs[t]`` with the features of each."""
     traces = (s.trace, s.trace_inflow, s.trace_mean, s.trace_variance, s.readouts)
-    m, event = jump.size, 0
+    m, event = jump.size, np.int64(0)  # a literal would have `follow_spikes` compiled twice
     for t in range(xs.shape[0]):
         begin = event
         while event < steps.size and steps[event] < step + m:

@@ -32,7 +32,7 @@ U, CURRENT, DRIVE, INFLOW, TRACE_INFLOW = (
 """Where the fields of a row of cells stand, from its first v on."""
 
 
-@nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+@nb.njit(nogil=True, error_model="numpy", _nrt=False, inline="always")
 def _add_signal(cells, table, own, currents, c, amplitude, fresh):
     """Add the current of signal `c` to the drive of own cells; a fresh drive begins with the bias."""
     bias, place = table.bias, table.place
@@ -45,7 +45,7 @@ def _add_signal(cells, table, own, currents, c, amplitude, fresh):
             sum_scaled(cells, at, cells, at, currents, own, amplitude)
 
 
-@nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+@nb.njit(nogil=True, error_model="numpy", _nrt=False, inline="always")
 def _make_drive(cells, table, own, inputs, current, output, feeds_back):
     """Add up what goes into the cells from outside: bias, inputs, extra current, feedback, in this order.
 
@@ -70,7 +70,7 @@ def _make_drive(cells, table, own, inputs, current, output, feeds_back):
     return not fresh
 
 
-@nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+@nb.njit(nogil=True, error_model="numpy", _nrt=False, inline="always")
 def _fire(s, table, share, fired, ids, steps, step, count, jump, inflow_jump, double):
     """Append the cells that reached their peak to the spikes, in order; reset own ones, with their traces."""
     cells, trace, noted = s.cells, s.trace, share.noted[step & 1]
@@ -99,7 +99,7 @@ def _fire(s, table, share, fired, ids, steps, step, count, jump, inflow_jump, do
     return count
 
 
-@nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+@nb.njit(nogil=True, error_model="numpy", _nrt=False, inline="always")
 def _turning(i, rows, step):
     """Return the row at place `i` of a pass, which goes forward in even steps and backward in odd ones.
 
@@ -109,7 +109,7 @@ def _turning(i, rows, step):
     return rows - 1 - i if step & 1 else i
 
 
-@nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+@nb.njit(nogil=True, error_model="numpy", _nrt=False, inline="always")
 def _deliver(cells, ids, begin, end, indptr, target, weight):
     """Add the spikes ``ids[begin:end]`` to their targets."""
     for e in range(begin, end):
@@ -133,7 +133,7 @@ def _deliver_late(cells, received, pending, ids, begin, end, step, share):
         arriving[32 * w : 32 * w + 32] = 0
 
 
-@nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+@nb.njit(nogil=True, error_model="numpy", _nrt=False, inline="always")
 def _pass_on(cells, received, pending, ids, begin, end, step, share):
     """Deliver the spikes of a step, at once or into the slots of their arrival."""
     if pending.shape[0] > 0:
@@ -153,7 +153,7 @@ def _network_step(scheme: str, noisy: bool, rises: bool) -> Any:
     )
     received = INFLOW if rises else CURRENT
 
-    @nb.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+    @nb.njit(nogil=True, error_model="numpy", _nrt=False, inline="always")
     def advance(
         table, share, s, constants, clock, step, inputs, current, feeds_back, words, ids, steps, count, x
     ):

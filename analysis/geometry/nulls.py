@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from spikewhen.analysis.geometry.subspaces import overlap, principal_angles
+from spikewhen.analysis.geometry.subspaces import overlaps
 from spikewhen.analysis.ridge import solve_ridge
 
 
@@ -83,8 +83,7 @@ class Refits(NamedTuple):
 
     def overlaps(self, metric_root: np.ndarray | None = None) -> np.ndarray:
         """Return the overlap of what and when of each draw, (draws,)."""
-        pairs = zip(self.what, self.when, strict=True)
-        return np.array([overlap(principal_angles(a, b, metric_root, bias=True)) for a, b in pairs])
+        return overlaps(self.what, self.when, metric_root, bias=True)
 
 
 def shifted_when(
@@ -164,7 +163,7 @@ def ceiling_of_when(
         x = features[group].reshape(-1, m)
         grams[i], crosses[i] = x.T @ x, x.T @ target[group].reshape(len(x), -1)
     fits = ([solve_ridge(grams[h].sum(0), crosses[h].sum(0), penalty) for h in way] for way in ways)
-    return np.array([overlap(principal_angles(a, b, bias=True)) for a, b in fits])
+    return overlaps(*map(np.stack, zip(*fits, strict=True)), bias=True)
 
 
 def ceiling_of_what(
@@ -179,7 +178,7 @@ def ceiling_of_what(
     groups, ways = halvings(len(means), rng)
     halves = ([np.sort(np.concatenate([groups[g] for g in h])) for h in way] for way in ways)
     fits = ([fit_what(means[rows], outcome[rows], rate) for rows in pair] for pair in halves)
-    return np.array([overlap(principal_angles(a, b, bias=True)) for a, b in fits])
+    return overlaps(*map(np.stack, zip(*fits, strict=True)), bias=True)
 
 
 def hebbian_what(means: np.ndarray, outcome: np.ndarray, epsilon: float) -> np.ndarray:

@@ -28,8 +28,9 @@ from spikewhen.analysis.geometry.subspaces import (
     duty_cycle_angle,
     leading,
     overlap,
+    overlaps,
     principal_angles,
-    random_angles,
+    random_directions,
     root,
 )
 from spikewhen.analysis.ridge import fit_ridge
@@ -200,12 +201,13 @@ class BlockReferences:
         window, rate = what_window(rule), WhatRate.of(rule)
         if (window, rate, ranks) not in self._known:
             lessons = self.window_means(window), self._activity.outcome, rate
-            size = len(self.metric_root), *ranks, self._draws, self._random(4)
+            size, rng = (len(self.metric_root), sum(ranks), self._draws), self._random(4)
+            roots = (None, self.covariance_root)
+            pairs = (np.split(random_directions(*size, rng, r), [ranks[0]], axis=1) for r in roots)
             self._known[window, rate, ranks] = References(
                 Refits(permuted_what(*lessons, self._draws, self._random(2)), self._when),
                 float(ceiling_of_what(*lessons, self._random(3)).mean()),
-                float(np.mean([overlap(a) for a in random_angles(*size)])),
-                float(np.mean([overlap(a) for a in random_angles(*size, self.covariance_root)])),
+                *(float(overlaps(*pair).mean()) for pair in pairs),
             )
         return self._known[window, rate, ranks]
 
@@ -239,10 +241,7 @@ def separation(
     chance, chance_output = known.broken.overlaps(), known.broken.overlaps(block.metric_root)
     found = overlap(angles)
     first = principal_angles(leading(what, bias=True), when[:, :-1])
-    first_chance = [
-        overlap(principal_angles(leading(a, bias=True), b[:, :-1]))
-        for a, b in zip(*known.broken, strict=True)
-    ]
+    first_chance = overlaps(leading(known.broken.what, bias=True), known.broken.when[..., :-1])
     # Refits that learn nothing, as without any event, have no overlap to compare with.
     comparable = np.isfinite(chance).all()
     return Separation(

@@ -25,7 +25,7 @@ def root(metric: np.ndarray) -> np.ndarray:
 
 def _directions(weights: np.ndarray, bias: bool) -> np.ndarray:
     rows = np.asarray(weights, float)
-    return rows[:, :-1] if bias else rows
+    return rows[..., :-1] if bias else rows
 
 
 def basis(weights: np.ndarray, metric_root: np.ndarray | None = None, *, bias: bool = False) -> np.ndarray:
@@ -52,12 +52,12 @@ def basis(weights: np.ndarray, metric_root: np.ndarray | None = None, *, bias: b
 
 
 def leading(weights: np.ndarray, *, bias: bool = False) -> np.ndarray:
-    """Return the direction (1, N) in which the rows of a readout are largest.
+    """Return the direction (..., 1, N) in which the rows of readouts (..., K, N) are largest.
 
     With one cue V is rank one along the mean activity but for noise, and the
     angle of that noise with W counts as much among principal angles as its own.
     """
-    return np.linalg.svd(_directions(weights, bias), full_matrices=False)[2][:1]
+    return np.linalg.svd(_directions(weights, bias), full_matrices=False)[2][..., :1, :]
 
 
 def principal_angles(
@@ -96,6 +96,42 @@ def overlap(angles_deg: np.ndarray) -> float:
     """
     angles_deg = np.asarray(angles_deg, float)
     return float(np.mean(np.cos(np.deg2rad(angles_deg)) ** 2)) if angles_deg.size else np.nan
+
+
+def overlaps(
+    a: np.ndarray, b: np.ndarray, metric_root: np.ndarray | None = None, *, bias: bool = False
+) -> np.ndarray:
+    """Return `overlap` of the principal angles of many pairs of readouts, all at once.
+
+    The squared cosines are those of orthonormal bases U and V, whose sum is ``|U^T V|^2``
+    (Bjorck & Golub 1973), so no angle has to be found.
+
+    Parameters
+    ----------
+    a : (D, K, N) array
+    b : (D, L, N) array
+    metric_root : (N, N) array, optional
+        From `root`; without it the Euclidean metric.
+    bias : bool
+        Whether the last column of both is the weight of the bias, which is left out.
+
+    Returns
+    -------
+    (D,) float64
+        NaN where either readout is zero.
+    """
+    bases, ranks = [], []
+    for weights in (a, b):
+        rows = _directions(weights, bias)
+        if metric_root is not None:
+            rows = (rows.reshape(-1, rows.shape[-1]) @ metric_root).reshape(rows.shape)
+        _, s, vt = np.linalg.svd(rows, full_matrices=False)
+        kept = s > RANK_TOLERANCE * s.max(1, keepdims=True, initial=0)
+        bases.append(vt * kept[..., None])
+        ranks.append(kept.sum(1))
+    shared = np.square(bases[0] @ bases[1].transpose(0, 2, 1)).sum((1, 2))
+    smaller = np.minimum(*ranks)
+    return np.where(smaller > 0, shared / np.maximum(smaller, 1), np.nan)
 
 
 def project_out(

@@ -243,8 +243,10 @@ def test_chance_in_both_metrics_is_of_the_same_refits():
     refits = Refits(*rng.standard_normal((2, 5, 2, 41)))
     euclidean, in_metric = refits.overlaps(), refits.overlaps(metric)
     for i, (what, when) in enumerate(zip(*refits, strict=True)):
-        assert euclidean[i] == overlap(principal_angles(what[:, :-1], when[:, :-1]))
-        assert in_metric[i] == overlap(principal_angles(what, when, metric, bias=True))
+        each = overlap(principal_angles(what[:, :-1], when[:, :-1]))
+        assert euclidean[i] == pytest.approx(each, rel=1e-12)
+        each = overlap(principal_angles(what, when, metric, bias=True))
+        assert in_metric[i] == pytest.approx(each, rel=1e-12)
     assert np.all(euclidean != in_metric)
 
 

@@ -10,7 +10,9 @@ from spikewhen.analysis.geometry.removal import removal_errors
 from spikewhen.analysis.geometry.subspaces import (
     basis,
     duty_cycle_angle,
+    leading,
     overlap,
+    overlaps,
     principal_angles,
     project_out,
     random_angles,
@@ -92,6 +94,20 @@ class TestAngles:
         assert 0 <= overlap(angles) <= 1
         assert overlap(0 * np.array(angles)) == 1
         assert overlap(0 * np.array(angles) + 90) == pytest.approx(0, abs=1e-12)
+
+    @pytest.mark.parametrize("in_metric", [False, True])
+    def test_many_pairs_at_once_overlap_as_each_does(self, in_metric):
+        rng = np.random.default_rng(8)
+        a, b = rng.standard_normal((6, 2, N + 1)), rng.standard_normal((6, 3, N + 1))
+        a[1] = 0  # no readout
+        b[2, 1:] = b[2, :1] * [[2.0], [0.0]]  # one direction in three rows
+        b[3, :2] = a[3]  # one contains the other
+        of_activity = root(np.cov(rng.standard_normal((N, 50)))) if in_metric else None
+        each = [overlap(principal_angles(x, y, of_activity, bias=True)) for x, y in zip(a, b, strict=True)]
+        assert np.isnan(each[1]) and each[3] == pytest.approx(1)
+        np.testing.assert_allclose(overlaps(a, b, of_activity, bias=True), each, atol=1e-12)
+        first = [overlap(principal_angles(leading(x), y)) for x, y in zip(a[2:], b[2:], strict=True)]
+        np.testing.assert_allclose(overlaps(leading(a[2:]), b[2:]), first, atol=1e-12)
 
 
 class TestProjection:

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -269,14 +270,13 @@ def write_table(rows: list[dict], header: Sequence[str]) -> str:
         out.write(f"# {line}\n")
     out.write(",".join(COLUMNS) + "\n")
     known: dict[str, str] = {}
+    texts, numbers = itemgetter(*COLUMNS[:3]), itemgetter(*COLUMNS[3:])
+    form = ",".join(["%.9g"] * (len(COLUMNS) - 3))
     for row in rows:
-        values = [row[column] for column in COLUMNS]
-        out.write(",".join(_quoted(v, known) if isinstance(v, str) else _number(v) for v in values) + "\n")
+        for text in texts(row):
+            out.write(_quoted(text, known) + ",")
+        out.write((form % numbers(row)).replace("nan", "") + "\n")
     return out.getvalue()
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.9g}"
 
 
 def _quoted(text: str, known: dict[str, str]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from spikewhen.reservoir.cpu.barrier import let_go
 from spikewhen.reservoir.cpu.kernels import Variant, closed_loop, open_loop
 from spikewhen.reservoir.cpu.layout import arrange, pad, tabulate, write_back
+from spikewhen.reservoir.cpu.lessons import CHUNKS_AHEAD, Lessons
 from spikewhen.reservoir.cpu.readout import learn_from
 from spikewhen.reservoir.cpu.shares import own_view, share_out
 from spikewhen.reservoir.engine import Activity, Readout
@@ -44,7 +45,8 @@ class CpuBackend:
     Parameters
     ----------
     threads : int
-        That one network may use, one for each `CELLS_PER_THREAD` cells; changes no result.
+        That one run may use; changes no result. A network uses one for each `CELLS_PER_THREAD` cells. Where
+        that is one in all, readouts of an open loop learn on the others.
     """
 
     name = "cpu"
@@ -54,7 +56,8 @@ class CpuBackend:
 
     def load(self, network: Network, grid: TimeGrid) -> CpuEngine:
         """Return an engine for a network, with the constants of its loop derived."""
-        return CpuEngine(network, grid, threads=threads_of(network.n_neurons, self.threads))
+        shared = threads_of(network.n_neurons, self.threads)
+        return CpuEngine(network, grid, threads=shared, learners=self.threads - 1 if shared == 1 else 0)
 
 
 def threads_of(n_neurons: int, threads: int) -> int:
@@ -73,9 +76,14 @@ class CpuEngine:
         Readout steps per kernel call; changes no result.
     threads : int
         That share the network; changes no result.
+    learners : int
+        Threads on which readouts of an open loop learn while the network goes on; changes no result. 0: the
+        network waits for them.
     """
 
-    def __init__(self, network: Network, grid: TimeGrid, chunk: int | None = None, threads: int = 1):
+    def __init__(
+        self, network: Network, grid: TimeGrid, chunk: int | None = None, threads: int = 1, learners: int = 0
+    ):
         self.network, self.grid = network, grid
         self.derived = d = derive(network, grid)
         self.table, self.shares = tabulate(d), share_out(d, threads)
@@ -86,11 +94,14 @@ class CpuEngine:
         self.chunk = chunk or max(16, min(CHUNK_SPIKES // (m * n), 8192 if self.feeds_back else by_features))
         self.variant = Variant(grid.scheme, grid.noise > 0, bool(d.inflow_factor.size))
         self._crew = ThreadPoolExecutor(len(self.shares) - 1) if len(self.shares) > 1 else None
+        self._n_helpers = 0 if self.feeds_back else learners
+        self._helpers = ThreadPoolExecutor(self._n_helpers) if self._n_helpers > 0 else None
         self._words = aligned(np.zeros(4 * quarter(n), np.uint32))
         room = [self.chunk * m * n, *[n] * (len(self.shares) - 1)]  # the others keep no spikes beyond a step
         self._ids = [np.empty(size, np.int32) for size in room]
         self._steps = [np.empty(size, np.int64) for size in room]
-        self._features = aligned(np.zeros((1 if self.feeds_back else self.chunk, self.width), real))
+        size = (CHUNKS_AHEAD if self._helpers else 1, 1 if self.feeds_back else self.chunk, self.width)
+        self._features = aligned(np.zeros(size, real))
 
     def start(self) -> State:
         """Return the state at time zero."""
@@ -107,19 +118,35 @@ class CpuEngine:
         p_hats = [np.zeros((len(trials.outcome), r.v.shape[0]), grid.dtype) for r in readouts]
         ids, at = [], []
         work = arrange(state)
-        for begin in range(0, n_steps, self.chunk):
-            part = slice(begin, min(begin + self.chunk, n_steps))
-            count = self._run_chunk(work, trials, part, readouts, teaching, ys, p_hats)
-            ids.append(self._ids[0][:count].copy())
-            at.append(self._steps[0][:count].copy())
-            write_back(work, state)
-            check_finite(state, (trials.first_step + part.stop * grid.steps_per_readout) * grid.dt_ms)
+        lessons = Lessons(len(readouts), self._helpers, self._n_helpers) if self._helpers else None
+        try:
+            for begin in range(0, n_steps, self.chunk):
+                part = slice(begin, min(begin + self.chunk, n_steps))
+                features = self._features[lessons.make_room() if lessons else 0]
+                count, learn = self._run_chunk(work, trials, part, readouts, teaching, ys, p_hats, features)
+                if lessons:
+                    lessons.add(learn)
+                else:
+                    self._side_by_side(learn)
+                ids.append(self._ids[0][:count].copy())
+                at.append(self._steps[0][:count].copy())
+                write_back(work, state)
+                check_finite(state, (trials.first_step + part.stop * grid.steps_per_readout) * grid.dt_ms)
+            if lessons:
+                lessons.finish()
+        except BaseException:
+            if lessons:
+                lessons.stop()
+            raise
         empty = [np.zeros(0, np.int64)]
         return Activity(
             np.concatenate(at or empty), np.concatenate(ids or empty).astype(np.int32), ys, p_hats
         )
 
-    def _run_chunk(self, work, trials, part, readouts, teaching, ys, p_hats) -> int:
+    def _run_chunk(
+        self, work, trials, part, readouts, teaching, ys, p_hats, features
+    ) -> tuple[int, list[Callable[[], None]]]:
+        """Advance the network by a chunk; returns the number of its spikes and the lessons to be learned."""
         grid, d, m = self.grid, self.derived, self.grid.steps_per_readout
         step = trials.first_step + part.start * m
         constants = (
@@ -144,7 +171,7 @@ class CpuEngine:
                 self._words,
                 ids,
                 steps,
-                self._features,
+                features,
             )
             for share, ids, steps in zip(self.shares, self._ids, self._steps, strict=True)
         ]
@@ -166,13 +193,11 @@ class CpuEngine:
             loop = closed_loop(self.variant, readouts[0].step)
             more = readouts[0].arrays(), *lessons[0]
             with named(f"rules.{readouts[0].label}.step"):
-                return self._side_by_side([partial(loop, *of_one, *more) for of_one in networks])[0]
-        loop, xs = open_loop(self.variant), self._features[: part.stop - part.start]
+                return self._side_by_side([partial(loop, *of_one, *more) for of_one in networks])[0], []
+        loop, xs = open_loop(self.variant), features[: part.stop - part.start]
         count = self._side_by_side([partial(loop, *of_one) for of_one in networks])[0]
-        self._side_by_side(
-            [partial(learn_from, r, xs, *lesson) for r, lesson in zip(readouts, lessons, strict=True)]
-        )
-        return count
+        pairs = zip(readouts, lessons, strict=True)
+        return count, [partial(learn_from, readout, xs, *lesson) for readout, lesson in pairs]
 
     def _side_by_side(self, calls: list[Callable[[], Any]]) -> list[Any]:
         """Carry out calls, the first in this thread and the others in those of the network.

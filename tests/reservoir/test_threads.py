@@ -1,14 +1,20 @@
 """One network on several threads: the same bits, and nobody waits for ever."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
+from time import sleep
 
 import numpy as np
 import pytest
 from lively import VARIANTS, assert_same_bits, lively_network, outcome_of, small_grid, two_trials
 
+from spikewhen.reservoir.cpu import engine
 from spikewhen.reservoir.cpu.barrier import meet
 from spikewhen.reservoir.cpu.engine import CELLS_PER_THREAD, CpuBackend, CpuEngine
+from spikewhen.reservoir.cpu.lessons import CHUNKS_AHEAD, Lessons
 from spikewhen.reservoir.cpu.shares import share_out
+from spikewhen.reservoir.errors import InputError
 from spikewhen.reservoir.step_constants import derive
 
 CELLS = 600
@@ -36,9 +42,51 @@ def test_threads_change_no_bit(kind, dtype):
     expected = outcome_of(CpuEngine(network(**options), grid, 16), rules, trials)
     assert expected["spike_step"].size > 100
     for threads in (2, 3, 4):
-        engine = CpuEngine(network(**options), grid, 16, threads)
-        assert len(engine.shares) == threads
-        assert_same_bits(outcome_of(engine, rules, trials), expected)
+        shared = CpuEngine(network(**options), grid, 16, threads)
+        assert len(shared.shares) == threads
+        assert_same_bits(outcome_of(shared, rules, trials), expected)
+
+
+@pytest.mark.parametrize("learners", [1, 2, 8])
+def test_readouts_that_learn_beside_the_network_change_no_bit(learners):
+    grid = small_grid(np.float64, normalise_ms=300.0)
+    trials = two_trials(grid, n_steps=100)  # seven chunks, the last one shorter
+    expected = outcome_of(CpuEngine(network(), grid, 16), OPEN, trials)
+    beside = CpuEngine(network(), grid, 16, learners=learners)
+    for _ in range(3):
+        assert_same_bits(outcome_of(beside, OPEN, trials), expected)
+
+
+@pytest.mark.parametrize("helpers", [1, 3])
+def test_a_readout_takes_its_chunks_in_order_and_no_place_is_filled_before_it_is_learned(helpers):
+    took, places = [[], [], []], [None] * CHUNKS_AHEAD
+    delays = iter(np.random.default_rng(0).random(60) * 2e-3)
+
+    def learn(readout, chunk, place):
+        assert places[place] == chunk
+        took[readout].append(chunk)
+        sleep(next(delays))
+        assert places[place] == chunk
+
+    with ThreadPoolExecutor(helpers) as pool:
+        lessons = Lessons(3, pool, helpers)
+        for chunk in range(20):
+            place = lessons.make_room()
+            places[place] = chunk
+            lessons.add([partial(learn, readout, chunk, place) for readout in range(3)])
+        lessons.finish()
+    assert took == [list(range(20))] * 3
+
+
+def test_a_step_that_fails_beside_the_network_names_its_rule(monkeypatch):
+    grid = small_grid(np.float64)
+
+    def fails(readout, *segment):
+        raise InputError(f"rules.{readout.label}.step", "failed", "a step that does not")
+
+    monkeypatch.setattr(engine, "learn_from", fails)
+    with pytest.raises(InputError, match=r"rules\.three_factor\.step"):
+        outcome_of(CpuEngine(network(), grid, 16, learners=2), OPEN, two_trials(grid, n_steps=100))
 
 
 @pytest.mark.parametrize("n", [1, 33, 128, 129, 600, 1000])
@@ -65,14 +113,14 @@ def test_every_row_synapse_and_noise_group_has_one_owner(n, threads):
 
 
 def test_where_one_thread_fails_the_others_wait_for_nobody():
-    engine = CpuEngine(network(), small_grid(np.float32), 16, 2)
-    share = engine.shares[1]
+    shared = CpuEngine(network(), small_grid(np.float32), 16, 2)
+    share = shared.shares[1]
 
     def fails():
         raise ValueError("enough")
 
     with pytest.raises(ValueError, match="enough"):
-        engine._side_by_side([fails, lambda: meet(share.counter, share.meetings, 2)])
+        shared._side_by_side([fails, lambda: meet(share.counter, share.meetings, 2)])
 
 
 def test_only_large_networks_use_more_threads():

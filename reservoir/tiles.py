@@ -87,7 +87,7 @@ def _sum_diagonal(corrected: Callable[[Vector], Vector], x, acc, out: ArrayRow) 
 
 
 @simd_function
-def _tile(p: ArrayRow, xi: ArrayRow, xj: ArrayRow, acc: ArrayRow, columns: ArrayRow) -> None:
+def tile(p: ArrayRow, xi: ArrayRow, xj: ArrayRow, acc: ArrayRow, columns: ArrayRow) -> None:
     """Multiply a tile below the diagonal."""
 
     def row(r: Vector) -> Vector:
@@ -98,7 +98,8 @@ def _tile(p: ArrayRow, xi: ArrayRow, xj: ArrayRow, acc: ArrayRow, columns: Array
 
 
 @simd_function(whole=True)
-def _diagonal_tile(p: ArrayRow, x: ArrayRow, acc: ArrayRow, out: ArrayRow) -> None:
+def diagonal_tile(p: ArrayRow, x: ArrayRow, acc: ArrayRow, out: ArrayRow) -> None:
+    """Multiply a tile on the diagonal."""
     _sum_diagonal(p.row, x, acc, out)
 
 
@@ -127,9 +128,8 @@ def tile_twice(
 
 
 @simd_function(whole=True)
-def _diagonal_tile_twice(
-    p: ArrayRow, q: ArrayRow, s: ArrayRow, x: ArrayRow, acc: ArrayRow, out: ArrayRow
-) -> None:
+def diagonal_twice(p: ArrayRow, q: ArrayRow, s: ArrayRow, x: ArrayRow, acc: ArrayRow, out: ArrayRow) -> None:
+    """Correct a tile on the diagonal by q, then by s; multiply it."""
     q, s = q.read(), s.read()
 
     def row(r: Vector) -> Vector:
@@ -141,7 +141,7 @@ def _diagonal_tile_twice(
 
 
 @simd_function
-def _tile_once(
+def tile_once(
     p: ArrayRow,
     qi: ArrayRow,
     qj: ArrayRow,
@@ -164,9 +164,8 @@ def _tile_once(
 
 
 @simd_function(whole=True)
-def _diagonal_tile_once(
-    p: ArrayRow, q: ArrayRow, gain: Vector, x: ArrayRow, acc: ArrayRow, out: ArrayRow
-) -> None:
+def diagonal_once(p: ArrayRow, q: ArrayRow, gain: Vector, x: ArrayRow, acc: ArrayRow, out: ArrayRow) -> None:
+    """Correct a tile on the diagonal by q and a gain; multiply it."""
     q = q.read()
 
     def row(r: Vector) -> Vector:
@@ -198,9 +197,9 @@ def multiply(p, x, out):
     for i in range(0, x.size, 32):
         acc[:] = 0
         for j in range(0, i, 32):
-            _tile(flat, at, x, i, x, j, acc, 0, columns, j)
+            tile(flat, at, x, i, x, j, acc, 0, columns, j)
             at += 1024
-        _diagonal_tile(flat, at, x, i, acc, 0, out, i)
+        diagonal_tile(flat, at, x, i, acc, 0, out, i)
         at += 1024
     for i in range(0, x.size, 32):
         add_row(out, i, columns, i)
@@ -220,7 +219,7 @@ def correct_twice_and_multiply(p, q, s, x, out):
         for j in range(0, i, 32):
             tile_twice(flat, at, q, i, q, j, s, i, s, j, x, i, x, j, acc, 0, columns, j)
             at += 1024
-        _diagonal_tile_twice(flat, at, q, i, s, i, x, i, acc, 0, out, i)
+        diagonal_twice(flat, at, q, i, s, i, x, i, acc, 0, out, i)
         at += 1024
     for i in range(0, x.size, 32):
         add_row(out, i, columns, i)
@@ -238,9 +237,9 @@ def correct_and_multiply(p, q, gain, x, out):
     for i in range(0, x.size, 32):
         acc[:] = 0
         for j in range(0, i, 32):
-            _tile_once(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
+            tile_once(flat, at, q, i, q, j, gain, x, i, x, j, acc, 0, columns, j)
             at += 1024
-        _diagonal_tile_once(flat, at, q, i, gain, x, i, acc, 0, out, i)
+        diagonal_once(flat, at, q, i, gain, x, i, acc, 0, out, i)
         at += 1024
     for i in range(0, x.size, 32):
         add_row(out, i, columns, i)

@@ -8,7 +8,7 @@ same functions in both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from spikewhen.reservoir.cpu.kernels import Variant, closed_loop, open_loop
 from spikewhen.reservoir.cpu.layout import arrange, pad, tabulate, write_back
 from spikewhen.reservoir.cpu.lessons import CHUNKS_AHEAD, Lessons
 from spikewhen.reservoir.cpu.readout import learn_from
+from spikewhen.reservoir.cpu.rls_crew import shared
 from spikewhen.reservoir.cpu.shares import own_view, share_out
 from spikewhen.reservoir.engine import Activity, Readout
 from spikewhen.reservoir.errors import InputError
@@ -46,7 +47,7 @@ class CpuBackend:
     ----------
     threads : int
         That one run may use; changes no result. A network uses one for each `CELLS_PER_THREAD` cells. Where
-        that is one in all, readouts of an open loop learn on the others.
+        that is one in all, the others are for readouts.
     """
 
     name = "cpu"
@@ -77,8 +78,8 @@ class CpuEngine:
     threads : int
         That share the network; changes no result.
     learners : int
-        Threads on which readouts of an open loop learn while the network goes on; changes no result. 0: the
-        network waits for them.
+        Threads on which readouts of an open loop learn while the network goes on, and which share the step of
+        least squares in a closed one; changes no result.
     """
 
     def __init__(
@@ -94,13 +95,17 @@ class CpuEngine:
         self.chunk = chunk or max(16, min(CHUNK_SPIKES // (m * n), 8192 if self.feeds_back else by_features))
         self.variant = Variant(grid.scheme, grid.noise > 0, bool(d.inflow_factor.size))
         self._crew = ThreadPoolExecutor(len(self.shares) - 1) if len(self.shares) > 1 else None
-        self._n_helpers = 0 if self.feeds_back else learners
-        self._helpers = ThreadPoolExecutor(self._n_helpers) if self._n_helpers > 0 else None
+        self._n_helpers = learners
+        self._helpers = ThreadPoolExecutor(learners) if learners > 0 else None
         self._words = aligned(np.zeros(4 * quarter(n), np.uint32))
         room = [self.chunk * m * n, *[n] * (len(self.shares) - 1)]  # the others keep no spikes beyond a step
         self._ids = [np.empty(size, np.int32) for size in room]
         self._steps = [np.empty(size, np.int64) for size in room]
-        size = (CHUNKS_AHEAD if self._helpers else 1, 1 if self.feeds_back else self.chunk, self.width)
+        size = (
+            (1, 1, self.width)
+            if self.feeds_back
+            else (CHUNKS_AHEAD if learners else 1, self.chunk, self.width)
+        )
         self._features = aligned(np.zeros(size, real))
 
     def start(self) -> State:
@@ -118,7 +123,11 @@ class CpuEngine:
         p_hats = [np.zeros((len(trials.outcome), r.v.shape[0]), grid.dtype) for r in readouts]
         ids, at = [], []
         work = arrange(state)
-        lessons = Lessons(len(readouts), self._helpers, self._n_helpers) if self._helpers else None
+        lessons = (
+            Lessons(len(readouts), self._helpers, self._n_helpers)
+            if self._helpers and not self.feeds_back
+            else None
+        )
         try:
             for begin in range(0, n_steps, self.chunk):
                 part = slice(begin, min(begin + self.chunk, n_steps))
@@ -190,16 +199,20 @@ class CpuEngine:
             for y, p_hat, taught in zip(ys, p_hats, teaching, strict=True)
         ]
         if self.feeds_back:
-            loop = closed_loop(self.variant, readouts[0].step)
-            more = readouts[0].arrays(), *lessons[0]
-            with named(f"rules.{readouts[0].label}.step"):
-                return self._side_by_side([partial(loop, *of_one, *more) for of_one in networks])[0], []
+            (readout,), threads = readouts, 1 + self._n_helpers
+            with (
+                named(f"rules.{readout.label}.step"),
+                shared(readout, self._helpers, threads) as (step_of_rule, arrays),
+            ):
+                loop = closed_loop(self.variant, step_of_rule)
+                calls = [partial(loop, *of_one, arrays, *lessons[0]) for of_one in networks]
+                return self._side_by_side(calls)[0], []
         loop, xs = open_loop(self.variant), features[: part.stop - part.start]
         count = self._side_by_side([partial(loop, *of_one) for of_one in networks])[0]
         pairs = zip(readouts, lessons, strict=True)
         return count, [partial(learn_from, readout, xs, *lesson) for readout, lesson in pairs]
 
-    def _side_by_side(self, calls: list[Callable[[], Any]]) -> list[Any]:
+    def _side_by_side(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         """Carry out calls, the first in this thread and the others in those of the network.
 
         Where one fails, the others wait for nobody; they go on to their end, and what they leave is useless.

@@ -78,13 +78,29 @@ def limit_growth(p, q, limit, x, out):
 
 
 @nb.njit(nogil=True, error_model="numpy")
+def learn(forget, root, a, at, weighted, kappa, state, y, target):
+    """Change the weights by a sample with ``kappa = P x``; its correction of P waits as the `at`-th."""
+    w, p, q, pending = state
+    real, shared = p.dtype.type, p.shape[0] == 1
+    den = forget + dot(weighted, kappa)
+    for k in range(w.shape[0]):
+        if shared or k == a:
+            c = root * (real(target[k]) - real(y[k])) / den
+            for i in range(kappa.size):
+                w[k, i] = w[k, i] + w.dtype.type(c * kappa[i])
+    sq = math.sqrt(den)
+    for i in range(kappa.size):
+        q[a, at, i] = kappa[i] / sq
+    pending[a] = at + 1
+
+
+@nb.njit(nogil=True, error_model="numpy")
 def _step(constants, state, x, y, target, gate, clock, trial_end):
     forget, gain, interval, limit = constants
-    w, p, q, pending = state
+    p, q, pending = state[1:]
     if clock % interval != 0:
         return
-    real, shared = p.dtype.type, p.shape[0] == 1
-    m = x.size
+    real, m = p.dtype.type, x.size
     weighted, kappa = np.empty(m, p.dtype), np.empty(m, p.dtype)
     for a in range(p.shape[0]):
         if not gate[a] > 0:
@@ -104,16 +120,7 @@ def _step(constants, state, x, y, target, gate, clock, trial_end):
                 kappa[i] = kappa[i] - q[a, 0, i] * along
         else:
             correct_twice_and_multiply(p[a], q[a, 0], q[a, 1], weighted, kappa)
-        den = forget + dot(weighted, kappa)
-        for k in range(w.shape[0]):
-            if shared or k == a:
-                c = root * (real(target[k]) - real(y[k])) / den
-                for i in range(m):
-                    w[k, i] = w[k, i] + w.dtype.type(c * kappa[i])
-        sq = math.sqrt(den)
-        for i in range(m):
-            q[a, at, i] = kappa[i] / sq
-        pending[a] = at + 1
+        learn(forget, root, a, at, weighted, kappa, state, y, target)
 
 
 def _limit_growth_reference(p: np.ndarray, q: np.ndarray, limit: Any) -> None:

@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 from lively import VARIANTS, assert_same_bits, lively_network, outcome_of, small_grid, two_trials
 
-from spikewhen.reservoir.cpu import engine
+from spikewhen.reservoir.cpu import engine, rls_crew
 from spikewhen.reservoir.cpu.barrier import meet
 from spikewhen.reservoir.cpu.engine import CELLS_PER_THREAD, CpuBackend, CpuEngine
 from spikewhen.reservoir.cpu.lessons import CHUNKS_AHEAD, Lessons
+from spikewhen.reservoir.cpu.rls_crew import gather
 from spikewhen.reservoir.cpu.shares import share_out
+from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.errors import InputError
+from spikewhen.reservoir.rules.gate import Gate
+from spikewhen.reservoir.rules.lms import LMS
+from spikewhen.reservoir.rules.rls import RLS
 from spikewhen.reservoir.step_constants import derive
 
 CELLS = 600
@@ -55,6 +60,51 @@ def test_readouts_that_learn_beside_the_network_change_no_bit(learners):
     beside = CpuEngine(network(), grid, 16, learners=learners)
     for _ in range(3):
         assert_same_bits(outcome_of(beside, OPEN, trials), expected)
+
+
+FORCE = {
+    "one P, in float32": RLS(interval_ms=2.0, precision="float32"),
+    "a P for each channel": RLS(interval_ms=2.0, gate=Gate()),
+    "forgetting": RLS(interval_ms=2.0, memory_trials=0.02, growth_limit=1.5),
+}
+
+
+@pytest.mark.parametrize("rule", FORCE)
+def test_least_squares_on_several_threads_change_no_bit(rule, monkeypatch):
+    grid = small_grid(np.float64)
+    trials = two_trials(grid, n_steps=100)
+    closed = network(feedback_pa=40.0)
+    expected = outcome_of(CpuEngine(closed, grid, 16), [FORCE[rule]], trials)
+    assert expected["spike_step"].size > 100
+    monkeypatch.setattr(rls_crew, "NUMBERS_PER_THREAD", 1)
+    begun = []
+    monkeypatch.setattr(rls_crew, "gather", lambda *a: begun.append(a[2]) or gather(*a))
+    for learners in (1, 2, 4):
+        assert_same_bits(
+            outcome_of(CpuEngine(closed, grid, 16, learners=learners), [FORCE[rule]], trials), expected
+        )
+        assert set(begun) == {learners + 1}
+        begun.clear()
+
+
+def test_tiles_are_dealt_out_evenly_and_small_matrices_are_not(monkeypatch):
+    p = np.zeros((1, 5050, 32, 32), np.float32)  # 100 rows of tiles
+    first = gather(p, 3200, 4).first
+    assert first[0] == 0 and first[-1] == 100
+    tiles = np.diff(first * (first + 1) // 2)
+    assert tiles.sum() == 5050 and tiles.max() < 1.1 * 5050 / 4
+    readout = Readout(RLS(), 1, 3200, small_grid(np.float64))
+    assert [rls_crew.threads_of(readout, n) for n in (1, 2, 64)] == [1, 2, 4]
+    assert rls_crew.threads_of(Readout(RLS(), 1, 1001, small_grid(np.float64)), 64) == 1
+    assert rls_crew.threads_of(Readout(LMS(), 1, 3200, small_grid(np.float64)), 64) == 1
+
+
+def test_where_the_loop_fails_no_thread_goes_on_waiting():
+    readout = Readout(RLS(), 1, 3200, small_grid(np.float64))
+    with ThreadPoolExecutor(2) as pool:
+        with pytest.raises(ValueError, match="enough"), rls_crew.shared(readout, pool, 3):
+            raise ValueError("enough")
+        assert pool.submit(int).result(timeout=20) == 0
 
 
 @pytest.mark.parametrize("helpers", [1, 3])

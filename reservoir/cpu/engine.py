@@ -199,10 +199,11 @@ class CpuEngine:
             for y, p_hat, taught in zip(ys, p_hats, teaching, strict=True)
         ]
         if self.feeds_back:
-            (readout,), threads = readouts, 1 + self._n_helpers
+            (readout,) = readouts
+            helpers = self._helpers if trials.learn else None
             with (
                 named(f"rules.{readout.label}.step"),
-                shared(readout, self._helpers, threads) as (step_of_rule, arrays),
+                shared(readout, helpers, 1 + self._n_helpers) as (step_of_rule, arrays),
             ):
                 loop = closed_loop(self.variant, step_of_rule)
                 calls = [partial(loop, *of_one, arrays, *lessons[0]) for of_one in networks]

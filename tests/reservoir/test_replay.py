@@ -48,7 +48,7 @@ class Probing(CpuEngine):
             when.append(done.y[0])
             steps.append(done.spike_step)
             cells.append(done.spike_neuron)
-            rows.append(self._features[0, :n_features].copy())
+            rows.append(self._features[0, 0, :n_features].copy())
         self.seen.append((trials, np.array(rows)))
         return Activity(np.concatenate(steps), np.concatenate(cells), [np.concatenate(when)], [what])
 

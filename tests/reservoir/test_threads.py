@@ -93,18 +93,21 @@ def test_tiles_are_dealt_out_evenly_and_small_matrices_are_not(monkeypatch):
     assert first[0] == 0 and first[-1] == 100
     tiles = np.diff(first * (first + 1) // 2)
     assert tiles.sum() == 5050 and tiles.max() < 1.1 * 5050 / 4
-    readout = Readout(RLS(), 1, 3200, small_grid(np.float64))
+    readout = Readout(RLS(precision="float32"), 1, 6400, small_grid(np.float64))
     assert [rls_crew.threads_of(readout, n) for n in (1, 2, 64)] == [1, 2, 4]
     assert rls_crew.threads_of(Readout(RLS(), 1, 1001, small_grid(np.float64)), 64) == 1
-    assert rls_crew.threads_of(Readout(LMS(), 1, 3200, small_grid(np.float64)), 64) == 1
+    assert rls_crew.threads_of(Readout(LMS(), 1, 6400, small_grid(np.float64)), 64) == 1
 
 
-def test_where_the_loop_fails_no_thread_goes_on_waiting():
-    readout = Readout(RLS(), 1, 3200, small_grid(np.float64))
+def test_where_the_loop_fails_no_thread_goes_on_waiting(monkeypatch):
+    monkeypatch.setattr(rls_crew, "NUMBERS_PER_THREAD", 1)
+    begun = []
+    monkeypatch.setattr(rls_crew, "gather", lambda *a: begun.append(a[2]) or gather(*a))
+    readout = Readout(RLS(), 1, 100, small_grid(np.float64))
     with ThreadPoolExecutor(2) as pool:
         with pytest.raises(ValueError, match="enough"), rls_crew.shared(readout, pool, 3):
             raise ValueError("enough")
-        assert pool.submit(int).result(timeout=20) == 0
+        assert begun == [3] and pool.submit(int).result(timeout=20) == 0
 
 
 @pytest.mark.parametrize("helpers", [1, 3])

@@ -41,7 +41,7 @@ class Loop(NamedTuple):
     function: Any
     arguments: tuple  # without the number of passes
     rows: int  # per pass
-    rows_in_code: int  # that are unrolled
+    products: int  # of a number; they tell how many rows, or what part of one, the code of a turn holds
 
 
 def count(assembly: str) -> dict[str, int]:
@@ -105,7 +105,7 @@ def _neuron_update(precision: str) -> Loop:
 
     words = aligned(np.ones(LANES * ROWS, np.uint32))
     rest = (words, np.zeros(ROWS, np.uint32), np.uint32(0), real(1e-3))
-    return Loop(neuron_update, (*_cells(precision), *rest), ROWS, 1)
+    return Loop(neuron_update, (*_cells(precision), *rest), ROWS, products=7)
 
 
 def _rls_tile(precision: str) -> Loop:
@@ -118,7 +118,8 @@ def _rls_tile(precision: str) -> Loop:
     p, q, x, columns = (aligned(np.zeros(n, precision)) for n in sizes)
     sums = beside(p, p.size)
     sums[:] = 0
-    return Loop(rls_tile, (p, q, x, sums, columns), LANES, LANES)
+    # Two of the four are one: both corrections are by the same vector here.
+    return Loop(rls_tile, (p, q, x, sums, columns), LANES, products=3)
 
 
 LOOPS: dict[str, Callable[[str], Loop]] = {
@@ -139,8 +140,10 @@ def measure() -> dict[str, Any]:
                 array, *rest = loop.arguments
                 ns = 1e9 / rate(loop.function, loop.rows, array, *rest)
                 assembly = body(loop.function)
-                counts = {k: v / loop.rows_in_code for k, v in count(assembly).items()}
                 numbers = vector_bytes(assembly) / np.dtype(precision).itemsize
+                counted = count(assembly)
+                rows = counted["products"] * numbers / (loop.products * LANES)
+                counts = {k: v / rows for k, v in counted.items()}
                 least = numbers * sum(counts[k] for k in ("products", "sums", "comparisons")) / per_ns
                 found.append({"loop": name, "precision": precision, **counts, "ns": ns, "least_ns": least})
     return {"rows": found}

@@ -100,7 +100,8 @@ def run(
     limits : Limits, optional
         What the run may take by its estimate; by default the memory of this machine and 30 days.
     threads : int, optional
-        That a large network may use on the CPU; by default one per core. Changes no result.
+        That the run may use on the CPU; by default one per core. A large network is shared by them; beside a
+        smaller one they are for its readouts. Changes no result.
 
     Returns
     -------

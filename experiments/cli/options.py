@@ -40,8 +40,8 @@ Threads = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="How many runs go on at once; changes no result. The command run gives what is left over to "
-        "networks of 20,000 cells and more.  [default: one per core, 256 on a GPU]",
+        help="How many runs go on at once; changes no result. The command run shares out among its runs "
+        "what is left over.  [default: one per core, 256 on a GPU]",
     ),
 ]
 Precision = Annotated[

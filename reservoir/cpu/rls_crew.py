@@ -163,6 +163,14 @@ def step(constants, state, x, y, target, gate, clock, trial_end):
         learn(forget, root, a, at, weighted, kappa, state, y, target)
 
 
+def _assist(crew: Crew, me: int, p: np.ndarray, q: np.ndarray) -> None:
+    try:
+        assist(crew, me, p, q)
+    except BaseException:
+        let_go(crew.counter)
+        raise
+
+
 def threads_of(readout: Readout, threads: int) -> int:
     """Return how many of some threads a readout's step uses: one for each `NUMBERS_PER_THREAD`."""
     if readout.step is not RLS.step:
@@ -194,7 +202,7 @@ def shared(readout: Readout, pool: ThreadPoolExecutor | None, threads: int) -> I
         return
     p, q = readout.state.p, readout.state.q
     crew = gather(p, q.shape[-1], size)
-    others = [pool.submit(assist, crew, me, p, q) for me in range(1, size)]
+    others = [pool.submit(_assist, crew, me, p, q) for me in range(1, size)]
     constants, *rest = readout.arrays()
     try:
         yield step, ((constants, crew), *rest)
@@ -205,3 +213,5 @@ def shared(readout: Readout, pool: ThreadPoolExecutor | None, threads: int) -> I
         raise
     finally:
         wait(others)
+    for other in others:
+        other.result()  # what the loop left is useless where one of them failed

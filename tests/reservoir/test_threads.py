@@ -110,6 +110,18 @@ def test_where_the_loop_fails_no_thread_goes_on_waiting(monkeypatch):
         assert begun == [3] and pool.submit(int).result(timeout=20) == 0
 
 
+def test_where_a_thread_that_assists_fails_nobody_waits_and_the_run_fails(monkeypatch):
+    def fails(*_):
+        raise ValueError("enough")
+
+    monkeypatch.setattr(rls_crew, "NUMBERS_PER_THREAD", 1)
+    monkeypatch.setattr(rls_crew, "assist", fails)
+    grid = small_grid(np.float64)
+    shared = CpuEngine(network(feedback_pa=40.0), grid, 16, learners=1)
+    with pytest.raises(Exception, match="enough"):
+        outcome_of(shared, [FORCE["forgetting"]], two_trials(grid, n_steps=100))
+
+
 @pytest.mark.parametrize("helpers", [1, 3])
 def test_a_readout_takes_its_chunks_in_order_and_no_place_is_filled_before_it_is_learned(helpers):
     took, places = [[], [], []], [None] * CHUNKS_AHEAD

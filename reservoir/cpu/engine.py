@@ -57,8 +57,9 @@ class CpuBackend:
 
     def load(self, network: Network, grid: TimeGrid) -> CpuEngine:
         """Return an engine for a network, with the constants of its loop derived."""
-        shared = threads_of(network.n_neurons, self.threads)
-        return CpuEngine(network, grid, threads=shared, learners=self.threads - 1 if shared == 1 else 0)
+        of_network = threads_of(network.n_neurons, self.threads)
+        learners = self.threads - 1 if of_network == 1 else 0
+        return CpuEngine(network, grid, threads=of_network, learners=learners)
 
 
 def threads_of(n_neurons: int, threads: int) -> int:

@@ -17,6 +17,7 @@ import numba as nb
 import numpy as np
 
 from spikewhen.reservoir.cpu.barrier import let_go, meet
+from spikewhen.reservoir.cpu.shares import LINE
 from spikewhen.reservoir.engine import Readout
 from spikewhen.reservoir.rules.rls import RLS, learn, limit_growth
 from spikewhen.reservoir.simd import add_row, dot
@@ -36,9 +37,6 @@ STOP, MULTIPLY, ONCE, TWICE = range(4)
 
 NUMBERS_PER_THREAD = 2**22
 """Of P: two threads were 1.3 times as fast as one at 5,000 features, and no faster at 2,000."""
-
-LINE = 16
-"""Numbers of 64 bits that fill two lines of the cache: processors fetch lines in pairs."""
 
 
 class Crew(NamedTuple):
